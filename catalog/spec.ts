@@ -1,0 +1,68 @@
+/**
+ * What exists, as values. The catalog is a fold over `DdlRecord`s, which travel in the frames of the log; both threads fold the
+ * same records into a `Catalog` of their own (catalog.ts).
+ */
+import type {LogicalType} from '../base/type.ts';
+import type {PlanNode} from '../kernel/plan/tree.ts';
+
+declare const tableIdTag: unique symbol;
+/** Never used again after a drop. */
+export type TableId = number & {readonly [tableIdTag]: true};
+
+export interface ColumnSpec {
+  /** Paimon's field id: never used again in its table. */
+  readonly id: number;
+  readonly name: string;
+  readonly type: LogicalType;
+  readonly nullable: boolean;
+  /** `_mr_…`: stands last, in files and log, never in `*`. */
+  readonly hidden: boolean;
+  readonly comment?: string;
+}
+
+/**
+ * keyed: one row a key (user's or provable). append: no key, INSERT only. bag: no key but retractions; stored as a keyed table on
+ * the trailing hidden columns `_mr_row` (64-bit row hash) and `_mr_copy`.
+ */
+export type TableStorage = 'keyed' | 'append' | 'bag';
+
+export interface Definition {
+  /** The SELECT as written, after `AS`. */
+  readonly sql: string;
+  /** The lowered tree, `*` frozen; get nodes name tables. */
+  readonly tree: PlanNode;
+  /** Context it was bound in: always UTC; other settings that change its meaning. */
+  readonly context: {readonly searchPath: readonly string[]; readonly nullOrder: string; readonly duckdb: string};
+  /** Tables it reads, each once. */
+  readonly inputs: readonly TableId[];
+}
+
+export interface TableSpec {
+  readonly id: TableId;
+  readonly schema: string;
+  readonly name: string;
+  readonly storage: TableStorage;
+  /** Positions of the key columns in `columns`, in key order; the two hidden columns for a bag; empty for append. */
+  readonly key: readonly number[];
+  readonly columns: readonly ColumnSpec[];
+  /** Paimon options of WITH (…), as written. */
+  readonly options: Readonly<Record<string, string>>;
+  /** Present on a dynamic table. */
+  readonly definition?: Definition;
+  /** Counts changes of `columns`; Paimon's schema id. */
+  readonly schemaId: number;
+  readonly comment?: string;
+  /** ms since 1970. */
+  readonly createdMs: number;
+}
+
+export type DdlRecord =
+  | {readonly kind: 'create-schema'; readonly name: string}
+  | {readonly kind: 'drop-schema'; readonly name: string}
+  | {readonly kind: 'create-table'; readonly table: TableSpec}
+  | {readonly kind: 'drop-table'; readonly id: TableId};
+
+/** The schema of unqualified names; Paimon's database `default`. */
+export const MAIN_SCHEMA = 'main';
+/** Prefix of names that are ours and refused elsewhere. */
+export const RESERVED_PREFIX = '_mr_';

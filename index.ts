@@ -1,0 +1,1 @@
+export {WarehouseError} from './base/error.ts';

@@ -1,0 +1,25 @@
+// Runs the project's tests with node:test (Node 20 does not glob): every *.test.ts, or those whose path contains an argument.
+import {spawnSync} from 'node:child_process';
+import {readdirSync} from 'node:fs';
+import {join} from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const skipped = new Set(['node_modules', 'dist', '.git', '.venv', 'interop']);
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
+
+function testFiles(folder: string): string[] {
+  return readdirSync(join(root, folder), {withFileTypes: true}).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return skipped.has(entry.name) ? [] : testFiles(path);
+    return entry.name.endsWith('.test.ts') ? [path] : [];
+  });
+}
+
+const files = testFiles('.').filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)));
+if (files.length === 0) {
+  console.error(`no test file matches ${wanted.join(', ')}`);
+  process.exit(2);
+}
+const result = spawnSync(process.execPath, ['--import', 'tsx', '--test', ...flags, ...files.toSorted()], {cwd: root, stdio: 'inherit'});
+process.exit(result.status ?? 1);
