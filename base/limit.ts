@@ -1,0 +1,40 @@
+/** The named limits of the house. Relations between them are checked when this module loads. */
+import {invariant} from './invariant.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** A request body or statement text above this is refused (`MR_TOO_LARGE`). */
+export const requestBytesMax = 64 * MiB;
+/** A line of ndjson or csv above this is rejected; the stream goes on after it. */
+export const lineBytesMax = 1 * MiB;
+/** Rows and bytes of waiting writes that one epoch takes at most; the rest waits for the next. */
+export const epochRowsMax = 65_536;
+export const epochBytesMax = 32 * MiB;
+/** Bytes of writes accepted but not yet committed and visible; writers wait beyond it (back-pressure). */
+export const inFlightBytesMax = 128 * MiB;
+/** Changes since the last checkpoint that trigger the next one. */
+export const checkpointBytes = 64 * MiB;
+export const checkpointMs = 60_000;
+/** Recent frames kept in memory for subscribers; older ones are read from the log. */
+export const historyBytesMax = 64 * MiB;
+/** Rows waiting to be published to the read cache before it is done without a reader. */
+export const publishRowsMax = 65_536;
+/** Rows handed to DuckDB in one call of a table function, so that the main thread's lag stays bounded. */
+export const publishSliceRows = 512;
+/** Changes in one item of a subscription. */
+export const subscriptionItemRowsMax = 10_000;
+/** Times a statement is evaluated again after another epoch changed one of its keys, before `MR_CONFLICT`. */
+export const dmlRetriesMax = 10;
+/** Statements that run at once in the serve instance; the next ones wait. */
+export const readsMax = 8;
+/** Rows that one statement answers as objects; more is refused with the hint to stream or to add LIMIT. */
+export const resultRowsMax = 5_000_000;
+/** Time a user statement may take unless told otherwise. */
+export const statementMsMax = 300_000;
+/** Overwritten rows in the read cache before they are deleted physically. */
+export const sweepRowsMin = 100_000;
+
+invariant(lineBytesMax <= requestBytesMax, 'a line must fit a request');
+invariant(epochBytesMax <= inFlightBytesMax, 'an epoch must fit what may be in flight');
+invariant(publishSliceRows <= publishRowsMax, 'a slice must fit a publish');
