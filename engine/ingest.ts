@@ -1,0 +1,139 @@
+/**
+ * Rows from outside into columns: decode, validate, and say of each bad row what is wrong and where. Used by `Warehouse.insert`
+ * (objects), HTTP (JSON array, ndjson) and `millrace ingest` (ndjson). The stream goes on after a bad row; the caller decides
+ * whether one bad row refuses the batch or goes to `t$rejected`.
+ */
+import type {Column} from '../base/delta.ts';
+import {lineBytesMax} from '../base/limit.ts';
+import {typeText} from '../base/type.ts';
+import type {TableSpec} from '../catalog/spec.ts';
+import {ColumnBuilder, NEEDS_TEXT} from './column-builder.ts';
+import type {RejectedRow} from './protocol.ts';
+
+export interface IngestBatch {
+  readonly rowCount: number;
+  /** The table's visible columns, in order. */
+  readonly columns: Column[];
+  readonly rejected: RejectedRow[];
+}
+
+const rawCharsMax = 4096;
+
+/** Builds one batch for one table. */
+export class RowDecoder {
+  readonly #names: readonly string[];
+  readonly #required: readonly boolean[];
+  readonly #keyed: readonly boolean[];
+  readonly #builders: ColumnBuilder[];
+  readonly #indexes: ReadonlyMap<string, number>;
+  readonly #table: TableSpec;
+  #rowCount = 0;
+  #rejected: RejectedRow[] = [];
+
+  constructor(table: TableSpec) {
+    const visible = table.columns.filter((column) => !column.hidden);
+    this.#table = table;
+    this.#names = visible.map((column) => column.name);
+    this.#required = visible.map((column) => !column.nullable);
+    this.#keyed = visible.map((_, index) => table.key.includes(index));
+    this.#builders = visible.map((column) => new ColumnBuilder(column.type));
+    this.#indexes = new Map(visible.map((column, index) => [column.name, index]));
+  }
+
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+
+  get rejectedCount(): number {
+    return this.#rejected.length;
+  }
+
+  /** @param line 1-based number of the row in its batch, for the message. @param raw what is kept if it is refused. */
+  pushObject(row: unknown, line: number, raw?: string): void {
+    this.#push(row, line, raw, false);
+  }
+
+  /** One line of ndjson, without its end. Empty lines are nothing. @param byteLength its bytes, if known. */
+  pushLine(text: string, line: number): void {
+    if (text.length > lineBytesMax) {
+      this.#reject(text, `line ${line} has ${text.length} characters, at most ${lineBytesMax} are taken`, 'MR_LINE_TOO_LONG', line);
+      return;
+    }
+    if (/^\s*$/.test(text)) return;
+    let row: unknown;
+    try {
+      row = JSON.parse(text);
+    } catch (cause) {
+      this.#reject(text, `line ${line} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, 'MR_JSON', line);
+      return;
+    }
+    this.#push(row, line, text, true);
+  }
+
+  /** Notes a line that was cut off before it could be read whole. */
+  rejectLine(raw: string, reason: string, code: string, line: number): void {
+    this.#reject(raw, reason, code, line);
+  }
+
+  finish(): IngestBatch {
+    return {rowCount: this.#rowCount, columns: this.#builders.map((builder) => builder.finish()), rejected: this.#rejected};
+  }
+
+  #push(row: unknown, line: number, raw: string | undefined, fromText: boolean): void {
+    const problem = this.#tryPush(row);
+    if (problem === null) {
+      this.#rowCount++;
+      return;
+    }
+    const text = raw ?? rawOf(row);
+    if (problem.code === NEEDS_TEXT) {
+      const again = fromText ? this.#tryPush(JSON.parse(quoteLongNumbers(text))) : problem;
+      if (again === null) {
+        this.#rowCount++;
+        return;
+      }
+      const reason = again.code === NEEDS_TEXT ? `column "${again.column}": a number beyond 2^53 has lost digits; write it as text or bigint` : again.reason;
+      this.#reject(text, `line ${line}: ${reason}`, again.code === NEEDS_TEXT ? 'MR_TYPE' : again.code, line);
+      return;
+    }
+    this.#reject(text, `line ${line}: ${problem.reason}`, problem.code, line);
+  }
+
+  #tryPush(row: unknown): {code: string; reason: string; column: string} | null {
+    if (typeof row !== 'object' || row === null || Array.isArray(row)) return {code: 'MR_JSON', reason: `expected an object, found ${row === null ? 'null' : Array.isArray(row) ? 'an array' : typeof row}`, column: ''};
+    const values = row as Readonly<Record<string, unknown>>;
+    for (const name in values) {
+      if (!this.#indexes.has(name)) return {code: 'MR_UNKNOWN_COLUMN', reason: `unknown column "${name}"; ${this.#table.schema}.${this.#table.name} has ${this.#names.join(', ')}`, column: name};
+    }
+    for (let i = 0; i < this.#names.length; i++) {
+      const name = this.#names[i]!;
+      const value = values[name];
+      let problem: {code: string; reason: string; column: string} | null = null;
+      if ((value === null || value === undefined) && this.#required[i]!) {
+        const what = this.#keyed[i]! ? 'key column' : 'column';
+        problem = {code: this.#keyed[i]! ? 'MR_NULL_KEY' : 'MR_NOT_NULL', reason: `${what} "${name}" ${value === null ? 'is null' : 'is missing'}: expected ${typeText(this.#table.columns[i]!.type)}`, column: name};
+      } else {
+        const wrong = this.#builders[i]!.push(value);
+        if (wrong !== null) problem = {code: wrong === NEEDS_TEXT ? NEEDS_TEXT : 'MR_TYPE', reason: `column "${name}": ${wrong}`, column: name};
+      }
+      if (problem !== null) {
+        for (let j = 0; j < i; j++) this.#builders[j]!.pop();
+        return problem;
+      }
+    }
+    return null;
+  }
+
+  #reject(raw: string, reason: string, code: string, line: number): void {
+    this.#rejected.push({raw: raw.length > rawCharsMax ? `${raw.slice(0, rawCharsMax)}…` : raw, reason, code, line});
+  }
+}
+
+function rawOf(row: unknown): string {
+  return JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)) ?? String(row);
+}
+
+/** Puts quotes around numbers of 16 digits or more that stand outside strings, so that JSON.parse keeps every digit. */
+export function quoteLongNumbers(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.]{15,}(?:[eE][+-]?\d+)?/g, (token) => (token.startsWith('"') ? token : `"${token}"`));
+}

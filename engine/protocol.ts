@@ -1,0 +1,86 @@
+/**
+ * What crosses between the main thread (sessions, reads, sockets) and the engine's worker (epochs, log, compute, files): the only
+ * thing the two halves share. Rows cross as SharedArrayBuffers that are never written again. The worker's catalog is the
+ * authority; the main thread folds the same records. DDL is serialised by the main thread.
+ */
+import type {ErrorReport} from '../base/error.ts';
+import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
+
+/** Columns in the record-batch form of storage/log (`encodeColumns`): visible columns in table order, or the key columns for `delete`. */
+export interface EncodedRows {
+  readonly bytes: Uint8Array;
+  readonly rowCount: number;
+}
+
+/**
+ * One ordered step of a write. `upsert`: rows of a keyed table, the last of a key wins. `append`: rows of an append table or a bag.
+ * `delete`: by key, absent keys are no change. `remove`: rows of a bag by their hidden key.
+ * `expected[i]` is the `_pos` that row i's key must still hold (−1: not checked): what makes DML a snapshot write.
+ */
+export interface TableWrite {
+  readonly table: TableId;
+  readonly mode: 'upsert' | 'append' | 'delete' | 'remove';
+  readonly rows: EncodedRows;
+  readonly expected: Float64Array | null;
+}
+
+/** A row that was refused at the door: kept in `t$rejected`. */
+export interface RejectedRow {
+  readonly raw: string;
+  readonly reason: string;
+  readonly code: string;
+  readonly line: number;
+}
+
+export type Request =
+  | {readonly kind: 'write'; readonly writes: readonly TableWrite[]; readonly rejected: readonly {readonly table: TableId; readonly rows: readonly RejectedRow[]}[]}
+  | {readonly kind: 'ddl'; readonly records: readonly DdlRecord[]}
+  | {readonly kind: 'create-view'; readonly table: TableSpec; readonly executor: 'code' | 'sql'}
+  | {readonly kind: 'explain'; readonly tree: string}
+  | {readonly kind: 'set'; readonly name: 'epoch_interval'; readonly value: number}
+  | {readonly kind: 'checkpoint'}
+  | {readonly kind: 'stats'}
+  | {readonly kind: 'close'; readonly checkpoint: boolean};
+
+/** @see Request: what each is answered with. `epoch` is the one whose visibility the answer promises. */
+export interface ReplyBody {
+  readonly epoch: number;
+  readonly rows?: readonly Readonly<Record<string, string | number | boolean | null>>[];
+}
+
+export type ToWorker = {readonly id: number; readonly request: Request} | {readonly acknowledged: number};
+
+/** Where each table stands in a checkpoint: what a cold read and the cache's first filling start from. */
+export interface CheckpointView {
+  readonly epoch: number;
+  readonly tables: readonly {readonly table: TableId; readonly directory: string; readonly snapshot: number | null}[];
+}
+
+export interface EpochMessage {
+  readonly epoch: number;
+  readonly frame: Uint8Array;
+  /** Per table of the frame, in its order: the `_pos` that each change row frees or takes. */
+  readonly positions: readonly {readonly table: TableId; readonly data: Float64Array}[];
+  readonly ddl: readonly DdlRecord[];
+}
+
+export type ToMain =
+  | {readonly kind: 'reply'; readonly id: number; readonly body: ReplyBody}
+  | {readonly kind: 'error'; readonly id: number; readonly error: ErrorReport}
+  | ({readonly kind: 'epoch'} & EpochMessage)
+  | {readonly kind: 'checkpoint'; readonly checkpoint: CheckpointView}
+  /** Sent once at open: catalog records of the checkpoint, then the tail follows as epochs, then `ready`. */
+  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly checkpoint: CheckpointView; readonly log: string}
+  | {readonly kind: 'ready'; readonly epoch: number; readonly openMs: number; readonly replayedEpochs: number}
+  | {readonly kind: 'failed'; readonly error: ErrorReport};
+
+export interface WorkerOptions {
+  readonly directory: string;
+  readonly warehouseId: string;
+  readonly memoryBytes: number;
+  readonly maintainThreads: number;
+  readonly maintainMemoryBytes: number;
+  readonly checkpointBytes: number;
+  readonly checkpointMs: number;
+  readonly epochIntervalMs: number;
+}

@@ -1,0 +1,91 @@
+/**
+ * What a publish has to write for one table: the rows that the pending epochs inserted and that still live at their end, and the
+ * positions they killed of rows that were in the cache before. A row inserted and overwritten inside the window is never written.
+ */
+import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatch, type Column} from '../base/delta.ts';
+import {gatherColumns} from '../base/columns.ts';
+import {publishSliceRows} from '../base/limit.ts';
+import type {ColumnSpec} from '../catalog/spec.ts';
+import type {RelationSource} from '../kernel/relation.ts';
+
+export interface Publishable {
+  readonly insertedCount: number;
+  /** `_pos` and all columns. */
+  readonly inserted: RelationSource;
+  readonly deadCount: number;
+  /** `p` */
+  readonly dead: RelationSource;
+}
+
+const positionType = {kind: 'bigint'} as const;
+
+/** @param batches one table's changes, oldest epoch first. Positions rise as they are taken, so those of the window lie above its first. */
+export function publishable(columns: readonly ColumnSpec[], batches: readonly ChangeBatch[]): Publishable {
+  let first = Infinity;
+  let last = -1;
+  let freedCount = 0;
+  for (const {rowCount, ops, positions} of batches) {
+    for (let i = 0; i < rowCount; i++) {
+      const op = ops[i];
+      if (op === OP_INSERT || op === OP_UPDATE_AFTER) {
+        if (positions[i]! < first) first = positions[i]!;
+        if (positions[i]! > last) last = positions[i]!;
+      } else freedCount++;
+    }
+  }
+  const killed = new Uint8Array(last < first ? 0 : last - first + 1);
+  const dead = new Float64Array(freedCount);
+  let deadCount = 0;
+  for (const {rowCount, ops, positions} of batches) {
+    for (let i = 0; i < rowCount; i++) {
+      if (ops[i] !== OP_DELETE && ops[i] !== OP_UPDATE_BEFORE) continue;
+      if (positions[i]! >= first) killed[positions[i]! - first] = 1;
+      else dead[deadCount++] = positions[i]!;
+    }
+  }
+  const pieces: {columns: Column[]; rowCount: number}[] = [];
+  let insertedCount = 0;
+  for (const {rowCount, ops, positions, columns: values} of batches) {
+    const rows = new Int32Array(rowCount);
+    let count = 0;
+    for (let i = 0; i < rowCount; i++) {
+      if ((ops[i] === OP_INSERT || ops[i] === OP_UPDATE_AFTER) && killed[positions[i]! - first] === 0) rows[count++] = i;
+    }
+    if (count === 0) continue;
+    insertedCount += count;
+    const position: Column = {kind: 'f64', data: positions, valid: null, bound: last};
+    const all = [position, ...values];
+    pieces.push({columns: count === rowCount ? all : gatherColumns(all, rows, count), rowCount: count});
+  }
+  return {
+    insertedCount,
+    inserted: relationOfPieces([{name: '_pos', type: positionType}, ...columns.map(({name, type}) => ({name, type}))], pieces),
+    deadCount,
+    dead: relationOfPieces([{name: 'p', type: positionType}], [{columns: [{kind: 'f64', data: dead, valid: null, bound: first === Infinity ? Number.MAX_SAFE_INTEGER : Math.max(first, 0)}], rowCount: deadCount}]),
+  };
+}
+
+/** A relation over batches, handed out in slices so that one call never holds the thread for long. */
+export function relationOfPieces(columns: RelationSource['columns'], pieces: readonly {readonly columns: Column[]; readonly rowCount: number}[]): RelationSource {
+  return {
+    columns,
+    open: () => {
+      let piece = 0;
+      let start = 0;
+      return {
+        next: (rowsMax: number) => {
+          while (piece < pieces.length && start >= pieces[piece]!.rowCount) {
+            piece++;
+            start = 0;
+          }
+          const current = pieces[piece];
+          if (current === undefined) return null;
+          const rowCount = Math.min(rowsMax, publishSliceRows, current.rowCount - start);
+          const slice = {columns: current.columns, start, rowCount};
+          start += rowCount;
+          return slice;
+        },
+      };
+    },
+  };
+}
