@@ -19,13 +19,7 @@ import {quoteIdentifier} from '../kernel/quote.ts';
 import type {Session} from '../kernel/session.ts';
 import {createStatements, deadName, dropStatements, liveName} from './live-tables.ts';
 import {publishable, type Publishable} from './live-publish.ts';
-
-/** One epoch as the live relation takes it. */
-export interface LiveEpoch {
-  readonly epoch: Epoch;
-  readonly ddl: readonly DdlRecord[];
-  readonly changes: readonly {readonly table: TableId; readonly batch: ChangeBatch}[];
-}
+import type {SealedEpoch} from './sealed-epoch.ts';
 
 interface LiveTable {readonly spec: TableSpec; deadRows: number; rowCount: number}
 
@@ -43,7 +37,7 @@ export class LiveRelation {
   readonly #idle: Session[] = [];
   readonly #waiting: ((session: Session) => void)[] = [];
   #sessions = 0;
-  #pending: LiveEpoch[] = [];
+  #pending: SealedEpoch[] = [];
   #pendingRows = 0;
   #known: Epoch; // newest epoch enqueued
   #published: Epoch; // newest epoch in the cache
@@ -93,12 +87,12 @@ export class LiveRelation {
     });
   }
 
-  /** Takes a sealed epoch; columns are read later and must never change. Synchronous: after it the epoch counts as visible. */
-  enqueue(sealed: LiveEpoch): void {
+  /** Takes a sealed epoch; its columns are read later. Synchronous: after it the epoch counts as visible. */
+  enqueue(sealed: SealedEpoch): void {
     invariant(sealed.epoch === this.#known + 1, () => `epoch ${sealed.epoch} enqueued after ${this.#known}`);
     this.#known = sealed.epoch;
     this.#pending.push(sealed);
-    for (const {batch} of sealed.changes) this.#pendingRows += batch.rowCount;
+    for (const {rowCount} of sealed.tables) this.#pendingRows += rowCount;
     if (this.#pendingRows > publishRowsMax) void this.#enqueueWork(() => this.#publish()).catch(() => undefined);
   }
 
@@ -177,14 +171,14 @@ export class LiveRelation {
     this.#considerSweep();
   }
 
-  async #publishRows(epochs: readonly LiveEpoch[]): Promise<void> {
+  async #publishRows(epochs: readonly SealedEpoch[]): Promise<void> {
     const byTable = new Map<TableId, ChangeBatch[]>();
     for (const sealed of epochs) {
-      for (const {table, batch} of sealed.changes) {
+      for (const {table, batch} of sealed.tables) {
         if (!this.#tables.has(table)) continue; // dropped within the same window
         const batches = byTable.get(table);
-        if (batches === undefined) byTable.set(table, [batch]);
-        else batches.push(batch);
+        if (batches === undefined) byTable.set(table, [batch()]);
+        else batches.push(batch());
       }
     }
     for (const [table, batches] of byTable) {

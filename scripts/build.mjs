@@ -9,7 +9,6 @@ const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript
 rmSync(join(root, 'dist'), {recursive: true, force: true});
 const result = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json')], {stdio: 'inherit'});
 if (result.status !== 0) process.exit(result.status ?? 1);
-if (existsSync(join(root, 'engine', 'worker-boot.mjs'))) cpSync(join(root, 'engine', 'worker-boot.mjs'), join(root, 'dist', 'engine', 'worker-boot.mjs'));
 const main = join(root, 'dist', 'cli', 'main.js');
 if (existsSync(main)) {
   const text = readFileSync(main, 'utf8');
