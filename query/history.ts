@@ -62,7 +62,7 @@ export class EpochHistory {
   async *epochs(since: Epoch, until: Epoch | null, signal?: AbortSignal): AsyncGenerator<SealedEpoch> {
     let at = since;
     while (until === null || at < until) {
-      if (signal?.aborted === true) return;
+      if (aborted(signal)) return;
       if (at < this.#newest) {
         const first = this.#recent[0]?.epoch;
         if (first !== undefined && at + 1 >= first) {
@@ -78,7 +78,7 @@ export class EpochHistory {
           invariant(sealed.epoch === at + 1, () => `epoch ${sealed.epoch} in the log after ${at}`);
           yield sealed;
           at = sealed.epoch;
-          if (signal?.aborted === true) return;
+          if (aborted(signal)) return;
         }
         continue;
       }
@@ -115,4 +115,8 @@ export class EpochHistory {
 
 export function expired(since: number, oldest: number): WarehouseError {
   return new WarehouseError('invalid', 'MR_EPOCH_EXPIRED', `epoch ${since} is no longer kept; the oldest readable epoch is ${oldest}`, {hint: `ask for changes since ${oldest} or later, or start from a snapshot`});
+}
+
+function aborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted ?? false;
 }
