@@ -1,0 +1,60 @@
+/** The shapes that the library, the server and the command line share: what a warehouse takes and answers. */
+import type {Row} from '../base/value.ts';
+import type {RejectedRow} from './protocol.ts';
+
+export type {RejectedRow} from './protocol.ts';
+export type {Row, Value} from '../base/value.ts';
+
+export interface ResultColumn {
+  readonly name: string;
+  /** DuckDB's name of the type. */
+  readonly type: string;
+}
+
+/** What one statement answers. */
+export interface Result {
+  readonly columns: readonly ResultColumn[];
+  readonly rows: readonly Row[];
+  /** The epoch that was read, or that made the statement's effect visible. */
+  readonly epoch: number;
+  /** What was done, for a person: `INSERT 3`, `CREATE TABLE`. Empty for a query. */
+  readonly tag: string;
+}
+
+export interface InsertResult {
+  readonly epoch: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  /** The first rejected rows with their reasons, at most 100. */
+  readonly errors: readonly RejectedRow[];
+}
+
+export interface SqlOptions {
+  /** Read at this epoch; only the newest is readable in this version. */
+  readonly at?: number;
+  readonly signal?: AbortSignal;
+  /** ms after which the statement is interrupted with `MR_DEADLINE`. */
+  readonly deadlineMs?: number;
+}
+
+export interface InsertOptions {
+  /** `fail` (default): one bad row refuses the batch. `reject`: bad rows go to `t$rejected`, the rest is taken. */
+  readonly onError?: 'fail' | 'reject';
+}
+
+export interface OpenOptions {
+  /** The warehouse's folder; made if absent. */
+  readonly path: string;
+  /** Bytes for everything that grows (DuckDB, state, caches); default half of what the machine or container has. */
+  readonly memoryBytes?: number;
+  /** Folders that SQL may read files from. Default none. */
+  readonly allowDirectories?: readonly string[];
+  /** Bytes of changes after which a checkpoint is written. */
+  readonly checkpointBytes?: number;
+  /** ms after a first change after which a checkpoint is written. */
+  readonly checkpointMs?: number;
+  /** Least ms between two epochs; 0 (default) seals as soon as there is something and the last is durable. */
+  readonly epochIntervalMs?: number;
+  /** Where the warehouse is served, for the message that a second opener gets. */
+  readonly url?: string;
+}
