@@ -1,0 +1,126 @@
+/**
+ * A kernel: one DuckDB instance, its sessions, and the relations that they can read. Memory, threads and locked settings belong
+ * to the instance; a warehouse opens two, one for its own work and one for users' text.
+ *
+ * The context of every statement is fixed here: TimeZone is UTC, and nothing is downloaded or loaded beyond what is linked in.
+ */
+import {WarehouseError} from '../base/error.ts';
+import {binding, type Connection, type Database, type TableFunction} from './duckdb-binding.ts';
+import {ErrorRelay, closedError, duckdbError} from './duckdb-error.ts';
+import {quoteIdentifier, quoteLiteral} from './quote.ts';
+import {RelationRegistry, registerRelationFunction} from './relation-function.ts';
+import {Session} from './session.ts';
+
+export interface KernelOptions {
+  /** A database file, or `:memory:` (the default). */
+  readonly path?: string;
+  readonly threads: number;
+  readonly memoryBytes: number;
+  /** Where big operators spill; without it they do not, and fail with MR_DUCKDB_MEMORY. */
+  readonly tempDirectory?: string;
+  /** When given, SQL reads and writes files below these directories only. */
+  readonly allowedDirectories?: readonly string[];
+  /** Refuses every later SET. */
+  readonly lockSettings?: boolean;
+  /** More settings of DuckDB by name. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export class Kernel implements AsyncDisposable {
+  readonly #database: Database;
+  readonly #admin: Connection;
+  readonly #relations: RelationRegistry;
+  readonly #relay: ErrorRelay;
+  /** Kept from the garbage collector as long as DuckDB may call it. */
+  readonly #relationFunction: TableFunction;
+  readonly #sessions = new Set<Session>();
+  #closing: Promise<void> | null = null;
+
+  private constructor(database: Database, admin: Connection) {
+    this.#database = database;
+    this.#admin = admin;
+    this.#relations = new RelationRegistry();
+    this.#relay = new ErrorRelay();
+    this.#relationFunction = registerRelationFunction(admin, this.#relations, this.#relay);
+  }
+
+  /** @throws {WarehouseError} MR_CONFIG (invalid) for options out of range, else as DuckDB says. */
+  static async open(options: KernelOptions): Promise<Kernel> {
+    checkOptions(options);
+    const relay = new ErrorRelay();
+    let database: Database | undefined;
+    try {
+      const config = binding.create_config();
+      for (const [name, value] of Object.entries(startSettings(options))) binding.set_config(config, name, value);
+      database = await binding.open(options.path ?? ':memory:', config);
+      const admin = await binding.connect(database);
+      // Before settings are locked.
+      const kernel = new Kernel(database, admin);
+      for (const statement of settingStatements(options)) await binding.query(admin, statement);
+      return kernel;
+    } catch (cause) {
+      if (database !== undefined) binding.close_sync(database);
+      throw duckdbError(cause, relay, null);
+    }
+  }
+
+  /** @returns a new session; it is closed with the kernel if not before. @throws {WarehouseError} MR_CLOSED (closed). */
+  async connect(): Promise<Session> {
+    if (this.#closing !== null) throw closedError('kernel');
+    const connection = await binding.connect(this.#database);
+    if (this.#closing !== null) {
+      binding.disconnect_sync(connection);
+      throw closedError('kernel');
+    }
+    const session = new Session({relations: this.#relations, relay: this.#relay, forget: closed => { this.#sessions.delete(closed); }}, connection);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Closes all sessions, then the database and its file; twice is fine. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#sessions].map(session => session.close()));
+    this.#relations.clear();
+    binding.disconnect_sync(this.#admin);
+    binding.close_sync(this.#database);
+    void this.#relationFunction;
+  }
+}
+
+function checkOptions({threads, memoryBytes}: KernelOptions): void {
+  if (!Number.isInteger(threads) || threads < 1) throw new WarehouseError('invalid', 'MR_CONFIG', `threads must be an integer of at least 1, found ${threads}`);
+  if (!Number.isSafeInteger(memoryBytes) || memoryBytes < memoryBytesMin) {
+    throw new WarehouseError('invalid', 'MR_CONFIG', `memory must be at least ${memoryBytesMin} bytes, found ${memoryBytes}`);
+  }
+}
+
+/** Below this DuckDB cannot hold the buffers of one operator per thread. */
+const memoryBytesMin = 16 << 20;
+
+function startSettings({threads, memoryBytes, tempDirectory}: KernelOptions): Record<string, string> {
+  return {
+    threads: String(threads), memory_limit: `${memoryBytes}B`, temp_directory: tempDirectory ?? '', duckdb_api: 'millrace',
+    autoinstall_known_extensions: 'false', autoload_known_extensions: 'false',
+  };
+}
+
+function settingStatements({allowedDirectories, lockSettings, settings}: KernelOptions): string[] {
+  const statements = ["SET GLOBAL TimeZone = 'UTC'"];
+  for (const [name, value] of Object.entries(settings ?? {})) {
+    statements.push(`SET GLOBAL ${quoteIdentifier(name)} = ${typeof value === 'string' ? quoteLiteral(value) : String(value)}`);
+  }
+  if (allowedDirectories !== undefined) {
+    statements.push(`SET GLOBAL allowed_directories = [${allowedDirectories.map(quoteLiteral).join(', ')}]`, 'SET GLOBAL enable_external_access = false');
+  }
+  if (lockSettings === true) statements.push('SET GLOBAL lock_configuration = true');
+  return statements;
+}

@@ -1,0 +1,167 @@
+/** Sessions: one DuckDB connection each. Statements of one session run one at a time, in the order they were asked for. */
+import {parseTypeText, type LogicalType} from '../base/type.ts';
+import type {Value} from '../base/value.ts';
+import {binding, type Connection, type PreparedStatement, type Result} from './duckdb-binding.ts';
+import {closedError, duckdbError, interruptedError, type ErrorRelay, type InterruptCode} from './duckdb-error.ts';
+import {readingsOf, resultColumns} from './session-columns.ts';
+import {Activity} from './session-activity.ts';
+import {bindParams} from './session-params.ts';
+import {Turnstile} from './session-queue.ts';
+import {ResultStream, type ResultColumn} from './session-stream.ts';
+import {appendRows, type ResultValue} from './session-values.ts';
+import type {RelationRegistry} from './relation-function.ts';
+import type {RelationSource} from './relation.ts';
+
+/** What a session shares with the others of its kernel. */
+export interface SessionHost {
+  readonly relations: RelationRegistry;
+  readonly relay: ErrorRelay;
+  /** Told once, when the session has closed. */
+  readonly forget: (session: Session) => void;
+}
+
+export interface StreamOptions {
+  /** Stored types to read the columns as; without them each result column must be of a stored type itself. */
+  readonly types?: readonly LogicalType[];
+}
+
+export class Session implements AsyncDisposable {
+  readonly #host: SessionHost;
+  readonly #connection: Connection;
+  readonly #turnstile = new Turnstile();
+  #current: Activity | null = null;
+  #closing: Promise<void> | null = null;
+
+  /** Sessions are made by `Kernel.connect`. */
+  constructor(host: SessionHost, connection: Connection) {
+    this.#host = host;
+    this.#connection = connection;
+  }
+
+  /**
+   * Runs `sql` for its effect; several statements only without `params`.
+   *
+   * @returns rows that the last statement inserted, updated or deleted.
+   * @throws {WarehouseError} MR_SQL (invalid) with DuckDB's text; MR_DUCKDB_MEMORY, MR_DISK_FULL, MR_INTERRUPTED, MR_DEADLINE
+   *   (unavailable); MR_CLOSED (closed). The same holds for `rows` and `stream`.
+   */
+  run(sql: string, params: readonly Value[] = []): Promise<{rowsChanged: number}> {
+    return this.#exclusive(async activity => ({rowsChanged: binding.rows_changed(await this.#execute(activity, sql, params))}));
+  }
+
+  /** Runs `sql` and gives the last statement's rows as values: for small results. Ask for `ResultValue` where LISTs, STRUCTs or MAPs may come. */
+  rows<V extends ResultValue = Value>(sql: string, params: readonly Value[] = []): Promise<{columns: ResultColumn[]; rows: V[][]}> {
+    return this.#exclusive(async activity => {
+      const result = await this.#execute(activity, sql, params);
+      const columns = resultColumns(result);
+      const types = columns.map(column => parseTypeText(column.typeText) ?? null);
+      const rows: ResultValue[][] = [];
+      for (;;) {
+        const chunk = await activity.call(() => binding.fetch_chunk(result));
+        const rowCount = chunk === null ? 0 : binding.data_chunk_get_size(chunk);
+        if (chunk === null || rowCount === 0) break;
+        appendRows(rows, chunk, types, rowCount);
+      }
+      return {columns, rows: rows as V[][]};
+    });
+  }
+
+  /**
+   * Runs one statement and gives its rows as columns, chunk by chunk. The session is taken until the stream ended or was closed.
+   *
+   * @throws {WarehouseError} MR_TYPE (invalid) if a column is not of a stored type, or not readable as `options.types` says.
+   */
+  async stream(sql: string, params: readonly Value[] = [], options: StreamOptions = {}): Promise<ResultStream> {
+    const {activity, leave} = await this.#enter();
+    const done = (): void => {
+      this.#current = null;
+      leave();
+    };
+    let statement: PreparedStatement | undefined;
+    let running = false;
+    try {
+      const prepared = await activity.call(() => binding.prepare(this.#connection, sql));
+      statement = prepared;
+      bindParams(prepared, params);
+      const result = await activity.call(() => binding.execute_prepared_streaming(prepared));
+      running = true;
+      const columns = resultColumns(result);
+      const readings = readingsOf(columns, options.types);
+      return new ResultStream({connection: this.#connection, statement, result, columns, readings, activity, relay: this.#host.relay, leave: done});
+    } catch (cause) {
+      if (running) await binding.query(this.#connection, 'SELECT 1').catch(() => undefined);
+      if (statement !== undefined) binding.destroy_prepare_sync(statement);
+      done();
+      throw duckdbError(cause, this.#host.relay, activity.stopped);
+    }
+  }
+
+  /** From now on `FROM mr_rows('name')` reads `source`, in every session of the kernel. Binding a name again replaces its source. */
+  bindRelation(name: string, source: RelationSource): void {
+    if (this.#closing !== null) throw closedError('session');
+    this.#host.relations.set(name, source);
+  }
+
+  unbindRelation(name: string): void {
+    this.#host.relations.delete(name);
+  }
+
+  /** Stops the statement or stream that runs now, if any; those that wait are not touched. */
+  interrupt(code: InterruptCode = 'MR_INTERRUPTED'): void {
+    this.#current?.stop(interruptedError(code));
+  }
+
+  /** Stops what runs, refuses what waits (MR_CLOSED), frees the connection; twice is fine. An open transaction is rolled back. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#current?.stop(closedError('session'));
+    const leave = await this.#turnstile.enter();
+    binding.disconnect_sync(this.#connection);
+    leave();
+    this.#host.forget(this);
+  }
+
+  async #enter(): Promise<{activity: Activity; leave: () => void}> {
+    if (this.#closing !== null) throw closedError('session');
+    const leave = await this.#turnstile.enter();
+    if (this.#closing !== null) {
+      leave();
+      throw closedError('session');
+    }
+    const activity = new Activity(this.#connection);
+    this.#current = activity;
+    return {activity, leave};
+  }
+
+  async #exclusive<T>(work: (activity: Activity) => Promise<T>): Promise<T> {
+    const {activity, leave} = await this.#enter();
+    try {
+      return await work(activity);
+    } catch (cause) {
+      throw duckdbError(cause, this.#host.relay, activity.stopped);
+    } finally {
+      this.#current = null;
+      leave();
+    }
+  }
+
+  async #execute(activity: Activity, sql: string, params: readonly Value[]): Promise<Result> {
+    if (params.length === 0) return activity.call(() => binding.query(this.#connection, sql));
+    const statement = await activity.call(() => binding.prepare(this.#connection, sql));
+    try {
+      bindParams(statement, params);
+      return await activity.call(() => binding.execute_prepared(statement));
+    } finally {
+      binding.destroy_prepare_sync(statement);
+    }
+  }
+}
+
