@@ -1,0 +1,103 @@
+/**
+ * The statements a warehouse understands, as parsed. Bodies (SELECT texts, expressions, column definitions) stay DuckDB text:
+ * this shell only cuts them out. What is recognised but not done in this version never becomes a statement: it is refused by name.
+ */
+import type {SqlText, TableName} from './cursor.ts';
+import type {Span} from './place.ts';
+
+/** WITH (…) as written: names in lower case, values as text. */
+export type StatementOptions = Readonly<Record<string, string>>;
+
+export type ShowWhat = 'schemas' | 'tables' | 'dynamic tables' | 'columns' | 'jobs' | 'settings' | 'create table';
+
+export type Statement = {readonly span: Span} & (
+  /** SELECT, WITH, VALUES, FROM-first, TABLE, DESCRIBE SELECT, SUMMARIZE: one SELECT to DuckDB, to be gated. */
+  | {readonly kind: 'select'; readonly select: SqlText}
+  | InsertStatement
+  | UpdateStatement
+  | DeleteStatement
+  | {readonly kind: 'create-schema'; readonly name: string; readonly ifNotExists: boolean}
+  | {readonly kind: 'drop-schema'; readonly name: string; readonly ifExists: boolean}
+  | CreateTableStatement
+  | {readonly kind: 'drop-table'; readonly table: TableName; readonly ifExists: boolean}
+  | {readonly kind: 'drop-dynamic-table'; readonly table: TableName; readonly ifExists: boolean}
+  | CreateDynamicTableStatement
+  | {readonly kind: 'begin'; readonly readOnly: boolean}
+  | {readonly kind: 'commit'}
+  | {readonly kind: 'rollback'}
+  /** `value` undefined = RESET. Values are text, checked against settings.ts. */
+  | {readonly kind: 'set'; readonly name: string; readonly value: string | undefined}
+  | {readonly kind: 'show'; readonly what: ShowWhat; /** of tables, dynamic tables */ readonly schema: string | undefined; /** of columns, create table */ readonly table: TableName | undefined}
+  | {readonly kind: 'describe'; readonly table: TableName}
+  | {readonly kind: 'explain-incremental'; readonly select: SqlText | undefined; readonly table: TableName | undefined}
+  | {readonly kind: 'explain'; readonly analyze: boolean; readonly select: SqlText}
+  /** No table = VERIFY ALL. */
+  | {readonly kind: 'verify'; readonly table: TableName | undefined}
+  | {readonly kind: 'wait-for-epoch'; readonly epoch: number}
+  | {readonly kind: 'checkpoint'}
+);
+
+/** Several rows of one key: the last wins. */
+export interface InsertStatement {
+  readonly kind: 'insert';
+  readonly span: Span;
+  readonly table: TableName;
+  /** As written; undefined = all visible columns in order. */
+  readonly columns: readonly string[] | undefined;
+  /** INSERT … BY NAME: columns are those of the source. */
+  readonly byName: boolean;
+  readonly source: SqlText;
+  /** The source is `VALUES (…), (…)` and nothing else. */
+  readonly literalRows: boolean;
+}
+
+export interface Assignment {
+  readonly column: string;
+  readonly expression: SqlText;
+}
+
+export interface UpdateStatement {
+  readonly kind: 'update';
+  readonly span: Span;
+  readonly table: TableName;
+  readonly alias: string | undefined;
+  readonly assignments: readonly Assignment[];
+  readonly from: SqlText | undefined;
+  readonly where: SqlText | undefined;
+}
+
+export interface DeleteStatement {
+  readonly kind: 'delete';
+  readonly span: Span;
+  readonly table: TableName;
+  readonly alias: string | undefined;
+  readonly using: SqlText | undefined;
+  readonly where: SqlText | undefined;
+}
+
+export interface CreateTableStatement {
+  readonly kind: 'create-table';
+  readonly span: Span;
+  readonly table: TableName;
+  readonly ifNotExists: boolean;
+  /** What stood between the brackets, in plain DuckDB form: `CREATE TABLE x (<columns>)` is DuckDB's own statement. */
+  readonly columns: SqlText;
+  /** Of a table or column constraint; empty when there is none. Names as written. */
+  readonly primaryKey: readonly string[];
+  readonly options: StatementOptions;
+}
+
+export interface CreateDynamicTableStatement {
+  readonly kind: 'create-dynamic-table';
+  readonly span: Span;
+  readonly table: TableName;
+  readonly ifNotExists: boolean;
+  /** The key that the user states; undefined = the provable one. */
+  readonly primaryKey: readonly string[] | undefined;
+  readonly options: StatementOptions;
+  /** The text after AS; `select.span.start` is its place in the script. */
+  readonly select: SqlText;
+}
+
+export type StatementKind = Statement['kind'];
+export type {SqlText, TableName} from './cursor.ts';
