@@ -1,0 +1,107 @@
+/**
+ * SQL between DuckDB's types and what Parquet files of Paimon hold. Writing casts to the exact type, because Java does not widen
+ * and takes a timestamp's unit from the schema, not from the file; reading casts by the schema, not by what DuckDB reports.
+ */
+import {unreachable} from '../../base/invariant.ts';
+import {quoteIdentifier, quoteLiteral} from '../../kernel/quote.ts';
+import type {InternalValue} from '../paimon/binary-row.ts';
+import {type DataField, type PaimonType, paimonTypeText} from '../paimon/data-type.ts';
+import {damaged, unsupported} from '../paimon/failure.ts';
+
+/** Names of the system columns, and Java's field ids of them. */
+export const SEQUENCE_COLUMN = '_SEQUENCE_NUMBER';
+export const KIND_COLUMN = '_VALUE_KIND';
+export const KEY_PREFIX = '_KEY_';
+export const SEQUENCE_FIELD_ID = 2_147_483_646;
+export const KIND_FIELD_ID = 2_147_483_645;
+export const KEY_FIELD_ID_OFFSET = 1_073_741_823;
+
+/** @returns the DuckDB type that a column is read as; undefined where the file's own nested type is taken as it is. */
+function readType(field: DataField): string | undefined {
+  const {type} = field;
+  switch (type.root) {
+    case 'BOOLEAN': case 'TINYINT': case 'SMALLINT': case 'BIGINT': case 'FLOAT': case 'DOUBLE': case 'DATE': case 'TIME': return type.root;
+    case 'INT': return 'INTEGER';
+    case 'DECIMAL': return `DECIMAL(${type.precision},${type.scale})`;
+    case 'CHAR': case 'VARCHAR': return 'VARCHAR';
+    case 'BINARY': case 'VARBINARY': return 'BLOB';
+    case 'TIMESTAMP': case 'TIMESTAMP_LTZ':
+      if (type.precision > 6) break; // INT96: DuckDB drops the nanoseconds
+      return type.root === 'TIMESTAMP' ? 'TIMESTAMP' : 'TIMESTAMP WITH TIME ZONE';
+    case 'ARRAY': case 'MULTISET': case 'MAP': case 'ROW': return undefined;
+    case 'VECTOR': break;
+    default: return unreachable(type);
+  }
+  throw unsupported(`column "${field.name}"`, `reading type ${paimonTypeText(type)}`);
+}
+
+/** @returns the column as read from a data file, cast to its DuckDB type. */
+export function readSql(field: DataField): string {
+  const column = quoteIdentifier(field.name);
+  const type = readType(field);
+  return type === undefined ? column : `CAST(${column} AS ${type})`;
+}
+
+/** @returns `column` cast to what the file must hold, as an expression over the changes. */
+export function writeSql(field: DataField, column: string, key: boolean): string {
+  const {type} = field;
+  switch (type.root) {
+    // -0.0 and 0.0 are one key for us and two for Java, whose hash and order see the sign; NaN has one bit pattern.
+    case 'FLOAT': case 'DOUBLE':
+      return key ? `CAST(CASE WHEN isnan(${column}) THEN 'nan' ELSE ${column} + 0 END AS ${type.root})` : `CAST(${column} AS ${type.root})`;
+    case 'TIMESTAMP': case 'TIMESTAMP_LTZ': {
+      if (type.precision > 6) break;
+      const zoned = type.root === 'TIMESTAMP_LTZ';
+      if (type.precision > 3) return `CAST(${column} AS ${zoned ? 'TIMESTAMP WITH TIME ZONE' : 'TIMESTAMP'})`;
+      // DuckDB has no TIMESTAMPTZ of milliseconds; readers do not look at isAdjustedToUTC.
+      return `CAST(${zoned ? `(${column} AT TIME ZONE 'UTC')` : column} AS TIMESTAMP_MS)`;
+    }
+    case 'TIME': case 'ARRAY': case 'MULTISET': case 'MAP': case 'ROW': case 'VECTOR': break;
+    default: return `CAST(${column} AS ${readType(field)!})`;
+  }
+  throw unsupported(`column "${field.name}"`, `writing type ${paimonTypeText(type)}`);
+}
+
+/** @returns an expression that gives a key value as text, for {@link parseKeyText}. */
+export function keyTextSql(type: PaimonType, expression: string): string {
+  switch (type.root) {
+    case 'DATE': return `CAST(CAST(${expression} AS DATE) - DATE '1970-01-01' AS VARCHAR)`;
+    case 'TIMESTAMP': case 'TIMESTAMP_LTZ': return `CAST(epoch_us(${expression}) AS VARCHAR)`;
+    case 'BINARY': case 'VARBINARY': return `hex(${expression})`;
+    default: return `CAST(${expression} AS VARCHAR)`;
+  }
+}
+
+export function parseKeyText(type: PaimonType, text: unknown): InternalValue {
+  if (text === null) return null;
+  if (typeof text !== 'string') throw damaged('key value', `expected text, found ${typeof text}`);
+  switch (type.root) {
+    case 'BOOLEAN': return text === 'true';
+    case 'TINYINT': case 'SMALLINT': case 'INT': case 'DATE': return Number(text);
+    case 'FLOAT': case 'DOUBLE': return text === 'nan' ? Number.NaN : text === 'inf' ? Infinity : text === '-inf' ? -Infinity : Number(text);
+    case 'BIGINT': case 'TIMESTAMP': case 'TIMESTAMP_LTZ': return BigInt(text);
+    case 'DECIMAL': return BigInt(text.replace('.', ''));
+    case 'CHAR': case 'VARCHAR': return text;
+    case 'BINARY': case 'VARBINARY': return Uint8Array.from(Buffer.from(text, 'hex'));
+    default: throw unsupported('key value', `key of type ${paimonTypeText(type)}`);
+  }
+}
+
+/** @returns a literal of the DuckDB type that `readSql` gives. `text` is what {@link keyTextSql} gave. */
+export function keyLiteralSql(field: DataField, text: string): string {
+  const {type} = field;
+  switch (type.root) {
+    case 'DATE': return `(DATE '1970-01-01' + CAST(${Number(text)} AS INTEGER))`;
+    case 'TIMESTAMP': return `make_timestamp(CAST(${BigInt(text)} AS BIGINT))`;
+    case 'TIMESTAMP_LTZ': return `(make_timestamp(CAST(${BigInt(text)} AS BIGINT)) AT TIME ZONE 'UTC')`;
+    case 'BINARY': case 'VARBINARY': return `from_hex(${quoteLiteral(text)})`;
+    default: return `CAST(${quoteLiteral(text)} AS ${readType(field)!})`;
+  }
+}
+
+/**
+ * @returns a list literal for `read_parquet`. It reads `*`, `?` and `[` in a path as patterns; in brackets they stand for themselves.
+ */
+export function pathListSql(paths: readonly string[]): string {
+  return `[${paths.map((path) => quoteLiteral(path.replace(/[[*?]/g, '[$&]'))).join(', ')}]`;
+}

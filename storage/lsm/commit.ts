@@ -1,0 +1,213 @@
+/**
+ * Commit: prepared files become one snapshot of the table.
+ *
+ * 1. Look back from the newest snapshot for one of ours (commit user) with this identifier and kind: found, then an earlier try
+ *    got in and there is nothing to do. Identifiers of one user rise, so the look ends at a smaller one.
+ * 2. Check what the change relies on: every file it removes is live, and no two files of one level below 0 overlap.
+ * 3. Write the delta as a manifest, the lists (base: what the newest snapshot holds, small manifests merged now and then), then
+ *    `snapshot-<n + 1>` if that name is free. Lost: remove what step 3 wrote and go to 1.
+ * 4. Move the hints.
+ *
+ * A failure in step 3 leaves open whether the snapshot is there; the caller repeats the commit and step 1 decides. Everything a
+ * snapshot names is durable before the snapshot is.
+ */
+import {join} from 'node:path';
+import {uuid} from '../../base/id.ts';
+import {WarehouseError} from '../../base/error.ts';
+import type {AvroCodec} from '../paimon/avro-file.ts';
+import {EMPTY_ROW} from '../paimon/binary-row.ts';
+import {parseFileEntry} from '../paimon/file-entry-json.ts';
+import {encodeManifest, entryIdentity, type ManifestEntry, mergeEntries} from '../paimon/manifest.ts';
+import {encodeManifestList, type ManifestFileMeta, manifestFileMeta} from '../paimon/manifest-list.ts';
+import type {CommitKind, Snapshot} from '../paimon/snapshot.ts';
+import type {PreparedFiles} from './flush.ts';
+import {overlappingFiles} from './key-range.ts';
+import type {PaimonTable, TableState} from './paimon-table.ts';
+import {MANIFEST_CODECS} from './table-features.ts';
+
+export interface CommitOptions {
+  /** One per warehouse, for its life. */
+  readonly commitUser: string;
+  /** Rises with every commit of this user: the checkpoint's epoch. */
+  readonly commitIdentifier: bigint;
+  /** Free text kept in the snapshot; its epoch, for one. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /**
+   * The newest snapshot that the caller knows (0: none). If others committed after it the commit is refused, because the caller's
+   * picture of the table is then not what is in it.
+   */
+  readonly afterSnapshot?: number;
+}
+
+/** Lost races for a snapshot id before giving up; only foreign writers can cause one. */
+const TRIES_MAX = 10;
+/** From this many small manifests on, they are merged. */
+const MERGE_MIN_COUNT = 30;
+const MANIFEST_TARGET_BYTES = 8 * 1024 * 1024;
+/** Entries of one merged manifest: about 8 MB before compression. */
+const MANIFEST_ENTRIES_MAX = 20_000;
+
+/**
+ * Adds the files of a flush. Repeating it with the same user and identifier completes or confirms it, never doubles it.
+ *
+ * @returns the snapshot that holds them; undefined when `prepared` is empty (then no snapshot is made).
+ * @throws {WarehouseError} `MR_PAIMON_FOREIGN` (conflict) when others committed after `afterSnapshot`, `MR_PAIMON_CONFLICT`
+ *   (conflict) when the table changed under the change, `MR_PAIMON_BUSY` (unavailable) after too many lost races.
+ */
+export async function commitFlush(table: PaimonTable, prepared: PreparedFiles, options: CommitOptions): Promise<Snapshot | undefined> {
+  table.checkWritable();
+  if (prepared.data.length + prepared.changelog.length === 0) return undefined;
+  const entry = (json: unknown): ManifestEntry => parseFileEntry(json, EMPTY_ROW, `${table.directory}: prepared files`);
+  return await commitChange(table, {kind: 'APPEND', delta: prepared.data.map(entry), changelog: prepared.changelog.map(entry)}, options);
+}
+
+/** A change of the table's file list. */
+export interface TableChange {
+  readonly kind: CommitKind & ('APPEND' | 'COMPACT');
+  readonly delta: readonly ManifestEntry[];
+  readonly changelog: readonly ManifestEntry[];
+}
+
+/** The commit behind flush and compaction; throws as {@link commitFlush}. */
+export async function commitChange(table: PaimonTable, change: TableChange, options: CommitOptions): Promise<Snapshot> {
+  for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
+    const state = await table.state();
+    const done = await findCommit(table, state?.snapshot.id, change.kind, options);
+    if (done !== undefined) {
+      await table.snapshots.writeHints(state!.snapshot.id);
+      return done;
+    }
+    checkChange(table, state, change);
+    const writer = new ManifestWriter(table);
+    const snapshot = await writeSnapshotParts(table, writer, state, change, options);
+    await table.files.syncDirectory(table.paths.manifestDirectory());
+    if (await table.snapshots.put(snapshot)) {
+      await table.snapshots.writeHints(snapshot.id);
+      return snapshot;
+    }
+    await writer.remove();
+  }
+  throw new WarehouseError('unavailable', 'MR_PAIMON_BUSY', `lost ${TRIES_MAX} races to commit to '${table.directory}'`, {hint: 'other writers commit to this table without pause'});
+}
+
+/** Step 1 of the header. @returns the snapshot of an earlier try. */
+async function findCommit(table: PaimonTable, latest: number | undefined, kind: CommitKind, options: CommitOptions): Promise<Snapshot | undefined> {
+  if (latest === undefined) return undefined;
+  const earliest = (await table.snapshots.earliestId())!;
+  for (let id = latest; id >= earliest; id--) {
+    const snapshot = await table.snapshots.read(id);
+    if (snapshot.commitUser !== options.commitUser) {
+      if (options.afterSnapshot !== undefined && id > options.afterSnapshot) {
+        throw new WarehouseError('conflict', 'MR_PAIMON_FOREIGN', `expected no commit of others to '${table.directory}' after snapshot ${options.afterSnapshot}, found snapshot ${id} by "${snapshot.commitUser}"`,
+          {hint: 'only Millrace may write its tables; roll the foreign commit back'});
+      }
+      continue;
+    }
+    if (snapshot.commitIdentifier === options.commitIdentifier && snapshot.commitKind === kind) return snapshot;
+    if (snapshot.commitIdentifier < options.commitIdentifier) return undefined;
+    if (snapshot.commitIdentifier > options.commitIdentifier) {
+      throw new WarehouseError('conflict', 'MR_PAIMON_CONFLICT', `commit ${options.commitIdentifier} to '${table.directory}' comes after commit ${snapshot.commitIdentifier} of the same user (snapshot ${id})`);
+    }
+  }
+  return undefined;
+}
+
+/** Step 2 of the header. */
+function checkChange(table: PaimonTable, state: TableState | undefined, change: TableChange): void {
+  if (change.kind === 'APPEND') return;
+  const live = new Map((state?.live ?? []).map((entry) => [entryIdentity(entry), entry]));
+  for (const entry of change.delta) {
+    const identity = entryIdentity(entry);
+    const conflict = entry.kind === 'delete' ? !live.delete(identity) : live.has(identity);
+    if (conflict) throw compactionConflict(table, `file "${entry.file.fileName}" ${entry.kind === 'delete' ? 'is no longer live' : 'is already live'}`);
+    if (entry.kind === 'add') live.set(identity, entry);
+  }
+  const overlap = overlappingFiles(table, [...live.values()].filter((entry) => entry.file.level > 0));
+  if (overlap !== undefined) throw compactionConflict(table, `files "${overlap[0].file.fileName}" and "${overlap[1].file.fileName}" of level ${overlap[0].file.level} would overlap`);
+}
+
+function compactionConflict(table: PaimonTable, found: string): WarehouseError {
+  return new WarehouseError('conflict', 'MR_PAIMON_CONFLICT', `the compaction of '${table.directory}' was overtaken: ${found}`, {hint: 'it is planned again from the present files'});
+}
+
+async function writeSnapshotParts(table: PaimonTable, writer: ManifestWriter, state: TableState | undefined, change: TableChange, options: CommitOptions): Promise<Snapshot> {
+  const before = state?.snapshot;
+  const base = before === undefined ? [] : await mergeManifests(table, writer, [
+    ...await table.manifestList(before.baseManifestList, before.baseManifestListSize),
+    ...await table.manifestList(before.deltaManifestList, before.deltaManifestListSize),
+  ]);
+  const baseList = await writer.list(base);
+  const deltaList = await writer.list(await writer.manifests(change.delta));
+  const changelogList = change.changelog.length === 0 ? undefined : await writer.list(await writer.manifests(change.changelog));
+  const deltaRecordCount = change.delta.reduce((sum, entry) => sum + (entry.kind === 'add' ? 1 : -1) * entry.file.rowCount, 0);
+  return {
+    id: (before?.id ?? 0) + 1, schemaId: table.schema.id,
+    baseManifestList: baseList.fileName, baseManifestListSize: baseList.bytes, deltaManifestList: deltaList.fileName, deltaManifestListSize: deltaList.bytes,
+    ...(changelogList === undefined ? {} : {changelogManifestList: changelogList.fileName, changelogManifestListSize: changelogList.bytes}),
+    ...(before?.indexManifest === undefined ? {} : {indexManifest: before.indexManifest}),
+    commitUser: options.commitUser, commitIdentifier: options.commitIdentifier, commitKind: change.kind, timeMillis: table.clock.nowMs(),
+    totalRecordCount: (before?.totalRecordCount ?? 0) + deltaRecordCount, deltaRecordCount,
+    ...(changelogList === undefined ? {} : {changelogRecordCount: change.changelog.reduce((sum, entry) => sum + entry.file.rowCount, 0)}),
+    ...(before?.watermark === undefined ? {} : {watermark: before.watermark}),
+    ...(before?.statistics === undefined ? {} : {statistics: before.statistics}),
+    ...(options.properties === undefined ? {} : {properties: options.properties}),
+    nextRowId: before?.nextRowId ?? 0n,
+  };
+}
+
+/** Without merging, every commit would add a line to the list and a file to every cold plan. */
+async function mergeManifests(table: PaimonTable, writer: ManifestWriter, metas: readonly ManifestFileMeta[]): Promise<readonly ManifestFileMeta[]> {
+  const small = metas.filter((meta) => meta.fileSize < MANIFEST_TARGET_BYTES);
+  if (small.length < MERGE_MIN_COUNT) return metas;
+  // DELETEs whose ADD lies in a large manifest stay.
+  const {live, deletes} = mergeEntries(await table.entries(small));
+  return [...metas.filter((meta) => !small.includes(meta)), ...await writer.manifests([...live, ...deletes])];
+}
+
+/** Writes the metadata files of one try, and knows them, to take them away if the try is lost. */
+class ManifestWriter {
+  readonly #table: PaimonTable;
+  readonly #codec: AvroCodec;
+  readonly #name = uuid();
+  readonly #written: string[] = [];
+  #listCount = 0;
+  #manifestCount = 0;
+
+  constructor(table: PaimonTable) {
+    this.#table = table;
+    this.#codec = MANIFEST_CODECS[table.schema.options['manifest.compression'] ?? 'zstd']!;
+  }
+
+  async manifests(entries: readonly ManifestEntry[]): Promise<ManifestFileMeta[]> {
+    const metas: ManifestFileMeta[] = [];
+    for (let start = 0; start < entries.length; start += MANIFEST_ENTRIES_MAX) {
+      const part = entries.slice(start, start + MANIFEST_ENTRIES_MAX);
+      const fileName = `manifest-${this.#name}-${this.#manifestCount++}`;
+      const bytes = await encodeManifest(part, this.#codec);
+      await this.#write(fileName, bytes);
+      this.#table.remember(fileName, part);
+      metas.push(manifestFileMeta(fileName, bytes.length, part));
+    }
+    return metas;
+  }
+
+  async list(metas: readonly ManifestFileMeta[]): Promise<{readonly fileName: string; readonly bytes: number}> {
+    const fileName = `manifest-list-${this.#name}-${this.#listCount++}`;
+    const bytes = await encodeManifestList(metas, this.#codec);
+    await this.#write(fileName, bytes);
+    return {fileName, bytes: bytes.length};
+  }
+
+  async remove(): Promise<void> {
+    for (const path of this.#written) await this.#table.files.unlink(path);
+  }
+
+  // No temporary name: nothing refers to the file until the snapshot does.
+  async #write(fileName: string, bytes: Uint8Array): Promise<void> {
+    const path = join(this.#table.paths.manifestDirectory(), fileName);
+    await using handle = await this.#table.files.open(path, 'wx+');
+    this.#written.push(path);
+    await handle.write([bytes], 0);
+    await handle.sync();
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * One table in Paimon's format on disk: its schema, its snapshots and the files that each of them holds. Reading and writing of
+ * rows are functions beside it (flush.ts, commit.ts, scan-plan.ts, compact.ts); they share what is cached here.
+ *
+ * Manifests never change, so decoded ones are kept by name, up to a number of entries; a plan of a table that grows by one small
+ * commit then costs one manifest, not all of them.
+ */
+import {dirname} from 'node:path';
+import type {Clock} from '../../base/clock.ts';
+import {WarehouseError} from '../../base/error.ts';
+import type {LogicalType} from '../../base/type.ts';
+import {makeDirectoryDurably, putIfAbsent} from '../file/durable.ts';
+import type {FileSystem} from '../file/file-system.ts';
+import {keyable} from '../paimon/binary-row.ts';
+import {type DataField, paimonType, paimonTypeText} from '../paimon/data-type.ts';
+import {damaged, unsupported} from '../paimon/failure.ts';
+import {decodeManifest, type ManifestEntry, mergeEntries} from '../paimon/manifest.ts';
+import {decodeManifestList, type ManifestFileMeta} from '../paimon/manifest-list.ts';
+import type {Snapshot} from '../paimon/snapshot.ts';
+import {parseSchema, printSchema, sameColumns, type TableSchema, trimmedKey} from '../paimon/table-schema.ts';
+import {KEY_PREFIX, KIND_COLUMN, SEQUENCE_COLUMN} from './column-sql.ts';
+import {SnapshotStore} from './snapshot-store.ts';
+import {checkReadable, checkWritable} from './table-features.ts';
+import {TablePaths} from './table-paths.ts';
+
+export interface TableDoors {
+  readonly files: FileSystem;
+  readonly clock: Clock;
+}
+
+export interface NewColumn {
+  /** Field id, unique in the table for ever. */
+  readonly id: number;
+  readonly name: string;
+  readonly type: LogicalType;
+  readonly nullable: boolean;
+  readonly comment?: string;
+}
+
+export interface NewTable {
+  readonly columns: readonly NewColumn[];
+  /** Names in key order; empty for an append table. */
+  readonly primaryKey: readonly string[];
+  readonly partitionKeys?: readonly string[];
+  /** Paimon options as given by the user; what matters to other readers is made explicit beside them. */
+  readonly options?: Readonly<Record<string, string>>;
+  readonly comment?: string;
+}
+
+/** A snapshot and the files that are live in it. */
+export interface TableState {
+  readonly snapshot: Snapshot;
+  readonly live: readonly ManifestEntry[];
+}
+
+/** Manifest entries kept decoded per table (about 1 KB each). */
+const ENTRIES_CACHED_MAX = 50_000;
+
+export class PaimonTable {
+  readonly paths: TablePaths;
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly schema: TableSchema;
+  readonly snapshots: SnapshotStore;
+  /** Key columns in key order; none for an append table. */
+  readonly keyFields: readonly DataField[];
+  /** Fixed bucket count, or -1 where rows have no fixed bucket. */
+  readonly bucketCount: number;
+  readonly #manifests = new Map<string, readonly ManifestEntry[]>();
+  #cachedEntries = 0;
+  #state: TableState | undefined;
+  readonly #readableSchemas = new Set<number>();
+
+  private constructor(doors: TableDoors, directory: string, schema: TableSchema) {
+    this.files = doors.files;
+    this.clock = doors.clock;
+    this.paths = new TablePaths(directory);
+    this.schema = schema;
+    this.snapshots = new SnapshotStore(doors.files, this.paths);
+    this.keyFields = trimmedKey(schema);
+    this.bucketCount = Number(schema.options['bucket'] ?? '-1');
+    this.#readableSchemas.add(schema.id);
+  }
+
+  get directory(): string { return this.paths.directory; }
+
+  /**
+   * Makes a table, durably; opens it if the very same one is there already (a creation that is repeated after a crash).
+   *
+   * @throws {WarehouseError} `MR_PAIMON_EXISTS` (conflict) when another table is there; `MR_PAIMON_UNSUPPORTED`.
+   */
+  static async create(doors: TableDoors, directory: string, spec: NewTable): Promise<PaimonTable> {
+    const schema = newSchema(spec, directory, doors.clock.nowMs());
+    const paths = new TablePaths(directory);
+    await makeDirectoryDurably(doors.files, paths.schemaDirectory());
+    await makeDirectoryDurably(doors.files, paths.snapshotDirectory());
+    await makeDirectoryDurably(doors.files, paths.manifestDirectory());
+    if (await putIfAbsent(doors.files, paths.schema(0), Buffer.from(printSchema(schema)))) return new PaimonTable(doors, directory, schema);
+    const found = await PaimonTable.open(doors, directory);
+    const text = (s: TableSchema): string => printSchema({...s, timeMillis: 0});
+    if (text(found.schema) !== text(schema)) {
+      throw new WarehouseError('conflict', 'MR_PAIMON_EXISTS', `expected no table at '${directory}', found one with another schema`, {hint: 'choose another name or remove the directory'});
+    }
+    return found;
+  }
+
+  /** @throws {WarehouseError} `MR_PAIMON_MISSING` (invalid) without a schema file; `MR_PAIMON_UNSUPPORTED`, `MR_PAIMON_DAMAGED`. */
+  static async open(doors: TableDoors, directory: string): Promise<PaimonTable> {
+    const paths = new TablePaths(directory);
+    const ids = (await doors.files.exists(paths.schemaDirectory()))
+      ? (await doors.files.readdir(paths.schemaDirectory())).map((entry) => /^schema-(\d+)$/.exec(entry.name)?.[1]).filter((id) => id !== undefined).map(Number)
+      : [];
+    if (ids.length === 0) throw new WarehouseError('invalid', 'MR_PAIMON_MISSING', `expected a Paimon table at '${directory}', found no schema file`);
+    const schema = await readSchema(doors.files, paths, Math.max(...ids));
+    checkReadable(schema, directory);
+    return new PaimonTable(doors, directory, schema);
+  }
+
+  /** @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED` when the table can be read only. */
+  checkWritable(): void {
+    checkWritable(this.schema, this.directory);
+  }
+
+  /** @returns the state at a snapshot, the newest unless given; undefined when nothing was ever committed. */
+  async state(snapshotId?: number): Promise<TableState | undefined> {
+    const id = snapshotId ?? await this.snapshots.latestId();
+    if (id === undefined) return undefined;
+    if (this.#state?.snapshot.id === id) return this.#state;
+    const snapshot = await this.snapshots.read(id);
+    const metas = [
+      ...await this.manifestList(snapshot.baseManifestList, snapshot.baseManifestListSize),
+      ...await this.manifestList(snapshot.deltaManifestList, snapshot.deltaManifestListSize),
+    ];
+    const {live, deletes} = mergeEntries(await this.entries(metas));
+    if (deletes.length > 0) throw damaged(this.paths.snapshot(id), `file "${deletes[0]!.file.fileName}" is deleted at level ${deletes[0]!.file.level} but was never added there`);
+    const state: TableState = {snapshot, live};
+    if (this.#state === undefined || this.#state.snapshot.id < id) this.#state = state;
+    return state;
+  }
+
+  /** @param bytes the size that the snapshot tells, checked if it does. */
+  async manifestList(fileName: string, bytes?: number): Promise<ManifestFileMeta[]> {
+    const path = this.paths.manifest(fileName);
+    const content = await this.files.readFile(path);
+    if (bytes !== undefined && content.length !== bytes) throw damaged(path, `has ${content.length} bytes where the snapshot says ${bytes}`);
+    return await decodeManifestList(content, path);
+  }
+
+  /** @returns the entries of the manifests, in order. */
+  async entries(metas: readonly ManifestFileMeta[]): Promise<ManifestEntry[]> {
+    const all: ManifestEntry[] = [];
+    for (const meta of metas) for (const entry of await this.#manifest(meta)) all.push(entry);
+    return all;
+  }
+
+  async #manifest(meta: ManifestFileMeta): Promise<readonly ManifestEntry[]> {
+    const cached = this.#manifests.get(meta.fileName);
+    if (cached !== undefined) return cached;
+    const path = this.paths.manifest(meta.fileName);
+    const content = await this.files.readFile(path);
+    if (content.length !== meta.fileSize) throw damaged(path, `has ${content.length} bytes where its list says ${meta.fileSize}`);
+    const entries = await decodeManifest(content, path);
+    this.remember(meta.fileName, entries);
+    return entries;
+  }
+
+  /** Keeps the entries of a manifest, dropping the oldest when there are too many. */
+  remember(fileName: string, entries: readonly ManifestEntry[]): void {
+    this.#manifests.set(fileName, entries);
+    this.#cachedEntries += entries.length;
+    for (const [oldest, dropped] of this.#manifests) {
+      if (this.#cachedEntries <= ENTRIES_CACHED_MAX || oldest === fileName) break;
+      this.#manifests.delete(oldest);
+      this.#cachedEntries -= dropped.length;
+    }
+  }
+
+  /**
+   * Refuses files whose columns are not the table's present ones.
+   *
+   * @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED`
+   */
+  async checkSchemas(entries: readonly ManifestEntry[]): Promise<void> {
+    for (const id of new Set(entries.map((entry) => entry.file.schemaId))) {
+      if (this.#readableSchemas.has(id)) continue;
+      const schema = await readSchema(this.files, this.paths, id);
+      if (!sameColumns(schema, this.schema)) throw unsupported(this.directory, `reading files of schema ${id} under schema ${this.schema.id} (their columns differ)`);
+      this.#readableSchemas.add(id);
+    }
+  }
+}
+
+async function readSchema(files: FileSystem, paths: TablePaths, id: number): Promise<TableSchema> {
+  const path = paths.schema(id);
+  const schema = parseSchema(Buffer.from(await files.readFile(path)).toString('utf8'), path);
+  if (schema.id !== id) throw damaged(path, `says it is schema ${schema.id}`);
+  return schema;
+}
+
+function newSchema(spec: NewTable, directory: string, nowMs: number): TableSchema {
+  const keyed = spec.primaryKey.length > 0;
+  if ((spec.partitionKeys ?? []).length > 0) throw unsupported(directory, 'a partitioned table');
+  const seen = new Map<string, string>();
+  for (const {name} of spec.columns) {
+    const other = seen.get(name.toLowerCase());
+    // Readers match columns by exact name and find nothing under another case, DuckDB does not tell the two apart.
+    if (other !== undefined) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `columns "${other}" and "${name}" differ only by case`);
+    seen.set(name.toLowerCase(), name);
+    if (name.startsWith(KEY_PREFIX) || name === SEQUENCE_COLUMN || name === KIND_COLUMN) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `column name "${name}" is reserved by the table format`);
+  }
+  const fields = spec.columns.map((column): DataField => {
+    const type = paimonType(column.type, column.nullable && !spec.primaryKey.includes(column.name));
+    return {id: column.id, name: column.name, type, ...(column.comment === undefined ? {} : {description: column.comment})};
+  });
+  for (const name of spec.primaryKey) {
+    const field = fields.find((candidate) => candidate.name === name);
+    if (field === undefined) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `key column "${name}" is not a column of the table`);
+    if (!keyable(field.type)) throw unsupported(directory, `key column "${name}" of type ${paimonTypeText(field.type)}`);
+  }
+  const options: Record<string, string> = keyed
+    ? {bucket: '1', 'merge-engine': 'deduplicate', 'changelog-producer': 'input', 'file.format': 'parquet', 'manifest.compression': 'zstd'}
+    : {bucket: '-1', 'file.format': 'parquet', 'manifest.compression': 'zstd'};
+  const schema: TableSchema = {
+    id: 0, fields, highestFieldId: spec.columns.reduce((max, column) => Math.max(max, column.id), -1),
+    partitionKeys: [], primaryKeys: spec.primaryKey, options: {...options, ...spec.options},
+    ...(spec.comment === undefined ? {} : {comment: spec.comment}), timeMillis: nowMs,
+  };
+  checkWritable(schema, directory);
+  return schema;
+}
+
+/** Makes a bucket's directory if it is not there yet, durably. */
+export async function ensureBucketDirectory(table: PaimonTable, bucket: number): Promise<string> {
+  const directory = table.paths.bucketDirectory(bucket);
+  if (!(await table.files.exists(directory))) await makeDirectoryDurably(table.files, directory);
+  return directory;
+}
+
+/** Makes written files and their names durable. */
+export async function syncFiles(files: FileSystem, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    await using handle = await files.open(path, 'r+');
+    await handle.sync();
+  }
+  for (const directory of new Set(paths.map((path) => dirname(path)))) await files.syncDirectory(directory);
+}

@@ -1,0 +1,62 @@
+/**
+ * Which tables we can read and write. Options of the format that change what rows mean are refused by name until they are built:
+ * a table read without its merge engine or its deletion vectors gives rows that nobody wrote.
+ */
+import {keyable} from '../paimon/binary-row.ts';
+import {logicalType, paimonTypeText} from '../paimon/data-type.ts';
+import {unsupported} from '../paimon/failure.ts';
+import {type TableSchema, trimmedKey} from '../paimon/table-schema.ts';
+
+const formats = new Set(['parquet']);
+/** Parquet codecs by Paimon's name, with DuckDB's. */
+export const CODECS: Readonly<Record<string, string>> = {zstd: 'zstd', snappy: 'snappy', gzip: 'gzip', none: 'uncompressed'};
+/** Manifest codecs by Paimon's name, with Avro's. */
+export const MANIFEST_CODECS: Readonly<Record<string, 'null' | 'deflate' | 'zstandard'>> = {zstd: 'zstandard', zstandard: 'zstandard', deflate: 'deflate', none: 'null', null: 'null'};
+
+/** Options whose value must be one of those listed; absent is always fine. */
+const readableValues: Readonly<Record<string, readonly string[]>> = {
+  type: ['table'], 'merge-engine': ['deduplicate'], 'ignore-delete': ['false'], 'row-tracking.enabled': ['false'], 'data-evolution.enabled': ['false'],
+  'deletion-vectors.merge-on-read': ['false'], 'sequence.snapshot-ordering': ['false'], 'pk-clustering-override': ['false'], 'primary-key.nullable': ['false'], 'bucket-function.type': ['default'],
+};
+const refusedOptions = ['sequence.field', 'rowkind.field', 'query-auth.enabled', 'chain-table.enabled'];
+
+/** @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED` naming table and option. */
+export function checkReadable(schema: TableSchema, where: string): void {
+  if (schema.partitionKeys.length > 0) throw unsupported(where, `partitioned table (by ${schema.partitionKeys.join(', ')})`);
+  for (const [option, allowed] of Object.entries(readableValues)) {
+    const value = schema.options[option];
+    if (value !== undefined && !allowed.includes(value.toLowerCase())) throw unsupported(where, `option '${option}' = '${value}'`);
+  }
+  for (const option of refusedOptions) {
+    const value = schema.options[option];
+    if (value !== undefined && value !== 'false') throw unsupported(where, `option '${option}' = '${value}'`);
+  }
+  for (const field of trimmedKey(schema)) {
+    if (!keyable(field.type)) throw unsupported(where, `key column "${field.name}" of type ${paimonTypeText(field.type)}`);
+  }
+}
+
+/** @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED` when we can read the table but must not write it. */
+export function checkWritable(schema: TableSchema, where: string): void {
+  checkReadable(schema, where);
+  const keyed = schema.primaryKeys.length > 0;
+  const bucket = Number(schema.options['bucket'] ?? '-1');
+  if (keyed && !(Number.isInteger(bucket) && bucket > 0)) throw unsupported(where, `writing a keyed table with 'bucket' = '${schema.options['bucket'] ?? '-1'}'`, 'choose a fixed number of buckets');
+  if (!keyed && bucket !== -1) throw unsupported(where, `writing an append table with 'bucket' = '${bucket}'`, `leave the option out`);
+  if (schema.options['deletion-vectors.enabled']?.toLowerCase() === 'true') throw unsupported(where, 'writing a table with deletion vectors');
+  const bucketKey = schema.options['bucket-key'];
+  if (keyed && bucketKey !== undefined && bucketKey.split(',').map((name) => name.trim()).join() !== schema.primaryKeys.join()) {
+    throw unsupported(where, `writing with 'bucket-key' = '${bucketKey}' other than the primary key`);
+  }
+  const format = schema.options['file.format'] ?? 'parquet';
+  if (!formats.has(format)) throw unsupported(where, `writing 'file.format' = '${format}'`);
+  const codec = schema.options['file.compression'] ?? 'zstd';
+  if (CODECS[codec] === undefined) throw unsupported(where, `'file.compression' = '${codec}'`, `use one of ${Object.keys(CODECS).join(', ')}`);
+  const manifestCodec = schema.options['manifest.compression'] ?? 'zstd';
+  if (MANIFEST_CODECS[manifestCodec] === undefined) throw unsupported(where, `'manifest.compression' = '${manifestCodec}'`, `use one of ${Object.keys(MANIFEST_CODECS).join(', ')}`);
+  const producer = schema.options['changelog-producer'] ?? 'none';
+  if (producer !== 'input' && producer !== 'none') throw unsupported(where, `writing with 'changelog-producer' = '${producer}'`);
+  for (const field of schema.fields) {
+    if (logicalType(field.type) === undefined) throw unsupported(where, `writing column "${field.name}" of type ${paimonTypeText(field.type)}`);
+  }
+}

@@ -1,0 +1,73 @@
+/** The schema file `schema/schema-N`: columns with never reused ids, keys and options. */
+import {damaged, unsupported} from './failure.ts';
+import {type DataField, fieldJson, parseField, paimonTypeText} from './data-type.ts';
+import {parseExactJson, printExactJson} from './exact-json.ts';
+import {JsonReader} from './json-reader.ts';
+
+export interface TableSchema {
+  readonly id: number;
+  readonly fields: readonly DataField[];
+  readonly highestFieldId: number;
+  readonly partitionKeys: readonly string[];
+  readonly primaryKeys: readonly string[];
+  readonly options: Readonly<Record<string, string>>;
+  readonly comment?: string;
+  readonly timeMillis: number;
+}
+
+/** The schema version that we write and the highest that we read. */
+export const SCHEMA_VERSION = 3;
+
+/** @throws {WarehouseError} `MR_PAIMON_DAMAGED`, `MR_PAIMON_UNSUPPORTED` */
+export function parseSchema(text: string, where: string): TableSchema {
+  let json: unknown;
+  try {
+    json = parseExactJson(text);
+  } catch (cause) {
+    throw damaged(where, 'is not JSON', cause);
+  }
+  const reader = new JsonReader(json, where);
+  const version = reader.optionalInteger('version') ?? 1;
+  if (version > SCHEMA_VERSION) throw unsupported(where, `schema version ${version}`, `this release reads up to version ${SCHEMA_VERSION}`);
+  const options = {...reader.stringMap('options')};
+  // Defaults that were others when the file was written are made explicit, so that nobody else needs to know the version.
+  if (version <= 1) options['bucket'] ??= '1';
+  if (version <= 2) options['file.format'] ??= 'orc';
+  const comment = reader.optionalString('comment');
+  const schema: TableSchema = {
+    id: reader.integer('id'),
+    fields: reader.array('fields').map((field) => parseField(field, where)),
+    highestFieldId: reader.integer('highestFieldId'),
+    partitionKeys: reader.strings('partitionKeys'),
+    primaryKeys: reader.strings('primaryKeys'),
+    options,
+    ...(comment === undefined ? {} : {comment}),
+    timeMillis: reader.optionalInteger('timeMillis') ?? 0,
+  };
+  for (const name of [...schema.primaryKeys, ...schema.partitionKeys]) {
+    if (!schema.fields.some((field) => field.name === name)) throw damaged(where, `key column "${name}" is not among the fields`);
+  }
+  return schema;
+}
+
+export function printSchema(schema: TableSchema): string {
+  return printExactJson({
+    version: SCHEMA_VERSION, id: schema.id, fields: schema.fields.map(fieldJson), highestFieldId: schema.highestFieldId,
+    partitionKeys: schema.partitionKeys, primaryKeys: schema.primaryKeys, options: schema.options, comment: schema.comment,
+    timeMillis: schema.timeMillis,
+  });
+}
+
+/** Primary key without partition columns, in key order: the key of files, runs and buckets. */
+export function trimmedKey(schema: TableSchema): readonly DataField[] {
+  return schema.primaryKeys.filter((name) => !schema.partitionKeys.includes(name))
+    .map((name) => schema.fields.find((field) => field.name === name)!);
+}
+
+/** @returns whether files written under one schema can be read under the other as they are: same ids, names and types. */
+export function sameColumns(a: TableSchema, b: TableSchema): boolean {
+  return a.fields.length === b.fields.length && a.fields.every((field, i) => {
+    const other = b.fields[i]!;
+    return field.id === other.id && field.name === other.name && paimonTypeText({...field.type, nullable: true}) === paimonTypeText({...other.type, nullable: true});
+  });
+}
