@@ -60,7 +60,9 @@ export type DdlRecord =
   | {readonly kind: 'create-schema'; readonly name: string}
   | {readonly kind: 'drop-schema'; readonly name: string}
   | {readonly kind: 'create-table'; readonly table: TableSpec}
-  | {readonly kind: 'drop-table'; readonly id: TableId};
+  | {readonly kind: 'drop-table'; readonly id: TableId}
+  /** Says that ids below `next` are taken, by tables that are gone too: how a catalog is handed on as records. */
+  | {readonly kind: 'table-ids'; readonly next: number};
 
 /** The schema of unqualified names; Paimon's database `default`. */
 export const MAIN_SCHEMA = 'main';

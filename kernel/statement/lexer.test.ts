@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {DuckDBInstance} from '@duckdb/node-api';
 import {WarehouseError} from '../../base/error.ts';
 import {tokenize} from './lexer.ts';

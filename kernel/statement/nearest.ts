@@ -2,7 +2,7 @@
 
 const suggestionsMax = 3;
 
-/** @returns up to three of `known` that are spelled like `wanted`, nearest first; none if all are far. */
+/** @returns up to three of `known` whose spelling is nearest to `wanted`; none if all are far. */
 export function nearestNames(wanted: string, known: Iterable<string>): string[] {
   const wantedFolded = wanted.toLowerCase();
   const farthest = Math.max(2, Math.floor(wantedFolded.length / 3));
@@ -11,7 +11,8 @@ export function nearestNames(wanted: string, known: Iterable<string>): string[] 
     const distance = editDistance(wantedFolded, name.toLowerCase(), farthest);
     if (distance <= farthest) scored.push({name, distance});
   }
-  return scored.toSorted((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1)).slice(0, suggestionsMax).map((s) => s.name);
+  const least = Math.min(...scored.map((candidate) => candidate.distance));
+  return scored.filter((candidate) => candidate.distance === least).map((candidate) => candidate.name).sort().slice(0, suggestionsMax);
 }
 
 /** @returns `did you mean "a" or "b"?`, or undefined when nothing is near. */

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {WarehouseError} from '../../base/error.ts';
 import {parseScript, parseStatement} from './parse.ts';
 import {durationMs} from './settings.ts';
