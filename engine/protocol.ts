@@ -14,7 +14,7 @@ export interface EncodedRows {
 
 /**
  * One ordered step of a write. `upsert`: rows of a keyed table, the last of a key wins. `append`: rows of an append table or a bag.
- * `delete`: by key, absent keys are no change. `remove`: rows of a bag by their hidden key.
+ * `delete`: by key, absent keys are no change. `remove`: rows of a bag, by their visible columns.
  * `expected[i]` is the `_pos` that row i's key must still hold (−1: not checked): what makes DML a snapshot write.
  */
 export interface TableWrite {
@@ -22,6 +22,8 @@ export interface TableWrite {
   readonly mode: 'upsert' | 'append' | 'delete' | 'remove';
   readonly rows: EncodedRows;
   readonly expected: Float64Array | null;
+  /** The epoch that a bag's rows were read at: refused if the table changed after it. −1: not checked. */
+  readonly asOf: number;
 }
 
 /** A row that was refused at the door: kept in `t$rejected`. */
@@ -40,12 +42,15 @@ export type Request =
   | {readonly kind: 'set'; readonly name: 'epoch_interval'; readonly value: number}
   | {readonly kind: 'checkpoint'}
   | {readonly kind: 'stats'}
+  /** Frames after `since`, in order, at most `until` and about `bytesMax`; at least one if there is one. */
+  | {readonly kind: 'read-log'; readonly since: number; readonly until: number; readonly bytesMax: number}
   | {readonly kind: 'close'; readonly checkpoint: boolean};
 
 /** @see Request: what each is answered with. `epoch` is the one whose visibility the answer promises. */
 export interface ReplyBody {
   readonly epoch: number;
   readonly rows?: readonly Readonly<Record<string, string | number | boolean | null>>[];
+  readonly frames?: readonly Uint8Array[];
 }
 
 export type ToWorker = {readonly id: number; readonly request: Request} | {readonly acknowledged: number};
@@ -70,7 +75,7 @@ export type ToMain =
   | ({readonly kind: 'epoch'} & EpochMessage)
   | {readonly kind: 'checkpoint'; readonly checkpoint: CheckpointView}
   /** Sent once at open: catalog records of the checkpoint, then the tail follows as epochs, then `ready`. */
-  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly checkpoint: CheckpointView; readonly log: string}
+  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly checkpoint: CheckpointView}
   | {readonly kind: 'ready'; readonly epoch: number; readonly openMs: number; readonly replayedEpochs: number}
   | {readonly kind: 'failed'; readonly error: ErrorReport};
 

@@ -1,5 +1,5 @@
 /** Change batches as single changes: for the library, JSON and tests. Hidden columns never show; changes of hidden columns only are skipped. */
-import {OP_DELETE, OP_INSERT, OP_TEXT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatch, type OpText} from '../base/delta.ts';
+import {OP_TEXT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatch, type OpText} from '../base/delta.ts';
 import type {LogicalType} from '../base/type.ts';
 import type {Row, Value} from '../base/value.ts';
 import type {TableSpec} from '../catalog/spec.ts';
@@ -17,7 +17,6 @@ export interface VisibleShape {
   readonly names: readonly string[];
   readonly types: readonly LogicalType[];
   readonly indexes: readonly number[];
-  readonly bag: boolean;
 }
 
 export function visibleShape(table: TableSpec): VisibleShape {
@@ -27,7 +26,6 @@ export function visibleShape(table: TableSpec): VisibleShape {
     names: visible.map(({column}) => column.name),
     types: visible.map(({column}) => column.type),
     indexes: visible.map(({index}) => index),
-    bag: table.storage === 'bag',
   };
 }
 
@@ -37,11 +35,8 @@ export function rowAt(shape: VisibleShape, batch: Pick<ChangeBatch, 'columns'>, 
   return row;
 }
 
-/** @returns the op of row `index` in one letter pair. A bag has no key for a reader, so its rows only come and go. */
-export function opAt(shape: VisibleShape, batch: ChangeBatch, index: number): OpText {
-  const op = batch.ops[index]!;
-  if (!shape.bag) return OP_TEXT[op as 0 | 1 | 2 | 3];
-  return op === OP_INSERT || op === OP_UPDATE_AFTER ? OP_TEXT[OP_INSERT] : OP_TEXT[OP_DELETE];
+export function opAt(batch: ChangeBatch, index: number): OpText {
+  return OP_TEXT[batch.ops[index]! as 0 | 1 | 2 | 3];
 }
 
 /** @returns whether rows `index` and `index + 1` are an update that changes no visible column. */
@@ -62,6 +57,6 @@ export function* changesOf(table: TableSpec, shape: VisibleShape, batch: ChangeB
       i++;
       continue;
     }
-    yield {table: shape.table, op: opAt(shape, batch, i), row: rowAt(shape, batch, i)};
+    yield {table: shape.table, op: opAt(batch, i), row: rowAt(shape, batch, i)};
   }
 }

@@ -7,6 +7,7 @@ import {gatherColumns} from '../base/columns.ts';
 import {publishSliceRows} from '../base/limit.ts';
 import type {ColumnSpec} from '../catalog/spec.ts';
 import type {RelationSource} from '../kernel/relation.ts';
+import {relationOfPieces} from '../kernel/relation-pieces.ts';
 
 export interface Publishable {
   readonly insertedCount: number;
@@ -59,33 +60,8 @@ export function publishable(columns: readonly ColumnSpec[], batches: readonly Ch
   }
   return {
     insertedCount,
-    inserted: relationOfPieces([{name: '_pos', type: positionType}, ...columns.map(({name, type}) => ({name, type}))], pieces),
+    inserted: relationOfPieces([{name: '_pos', type: positionType}, ...columns.map(({name, type}) => ({name, type}))], pieces, publishSliceRows),
     deadCount,
-    dead: relationOfPieces([{name: 'p', type: positionType}], [{columns: [{kind: 'f64', data: dead, valid: null, bound: first === Infinity ? Number.MAX_SAFE_INTEGER : Math.max(first, 0)}], rowCount: deadCount}]),
-  };
-}
-
-/** A relation over batches, handed out in slices so that one call never holds the thread for long. */
-export function relationOfPieces(columns: RelationSource['columns'], pieces: readonly {readonly columns: Column[]; readonly rowCount: number}[]): RelationSource {
-  return {
-    columns,
-    open: () => {
-      let piece = 0;
-      let start = 0;
-      return {
-        next: (rowsMax: number) => {
-          while (piece < pieces.length && start >= pieces[piece]!.rowCount) {
-            piece++;
-            start = 0;
-          }
-          const current = pieces[piece];
-          if (current === undefined) return null;
-          const rowCount = Math.min(rowsMax, publishSliceRows, current.rowCount - start);
-          const slice = {columns: current.columns, start, rowCount};
-          start += rowCount;
-          return slice;
-        },
-      };
-    },
+    dead: relationOfPieces([{name: 'p', type: positionType}], [{columns: [{kind: 'f64', data: dead, valid: null, bound: first === Infinity ? Number.MAX_SAFE_INTEGER : Math.max(first, 0)}], rowCount: deadCount}], publishSliceRows),
   };
 }

@@ -1,0 +1,29 @@
+/** What the statement runner needs of an open warehouse; keeps `sql-*.ts` free of how the warehouse is put together. */
+import type {Catalog} from '../catalog/catalog.ts';
+import type {DdlRecord, TableSpec} from '../catalog/spec.ts';
+import type {Binder} from '../kernel/plan/binder.ts';
+import type {EpochHistory} from '../query/history.ts';
+import type {LiveRelation, PinnedRead} from '../query/live.ts';
+import type {RejectedRow, ReplyBody, TableWrite} from './protocol.ts';
+import type {TableId} from '../catalog/spec.ts';
+
+export interface Host {
+  readonly catalog: Catalog;
+  readonly live: LiveRelation;
+  readonly history: EpochHistory;
+  readonly binder: Binder;
+  readonly allowDirectories: readonly string[];
+  /** Commits writes as one epoch (or as part of one). Waits for room in flight. */
+  write(writes: readonly TableWrite[], rejected: readonly {readonly table: TableId; readonly rows: readonly RejectedRow[]}[]): Promise<ReplyBody>;
+  /** Runs `work` alone among statements that change the catalog. */
+  alone<T>(work: () => Promise<T>): Promise<T>;
+  define(records: readonly DdlRecord[]): Promise<ReplyBody>;
+  createView(table: TableSpec, executor: 'code' | 'sql'): Promise<ReplyBody>;
+  explain(tree: string): Promise<ReplyBody>;
+  checkpoint(): Promise<ReplyBody>;
+  setEpochInterval(ms: number): Promise<void>;
+  /** Rows of our own system relations, by name in schema `millrace`. */
+  nowMs(): number;
+  /** SQL of a table's content at the pinned epoch from files and log alone, never from the cache. */
+  cold(table: TableSpec, read: PinnedRead): Promise<string>;
+}

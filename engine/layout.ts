@@ -1,0 +1,16 @@
+/** Where things lie in a warehouse's folder; see docs/formats/warehouse.md. */
+import {join} from 'node:path';
+import {tableDirectory} from '../storage/lsm/table-paths.ts';
+import type {TableSpec} from '../catalog/spec.ts';
+
+export const metaDirectory = (directory: string): string => join(directory, '_millrace');
+export const logDirectory = (directory: string): string => join(directory, '_millrace', 'log');
+export const checkpointDirectory = (directory: string): string => join(directory, '_millrace', 'checkpoint');
+export const formatFile = (directory: string): string => join(directory, '_millrace', 'format');
+
+/** `$` belongs to Paimon's system tables: `t$rejected` lies in a folder of its own name. */
+export function directoryOf(directory: string, table: Pick<TableSpec, 'schema' | 'name'>): string {
+  const at = table.name.indexOf('$');
+  const name = at === -1 ? table.name : `_mr_${table.name.slice(at + 1)}_${table.name.slice(0, at)}`;
+  return tableDirectory(directory, table.schema, name);
+}

@@ -1,0 +1,31 @@
+/** What `/metrics` shows, in Prometheus' naming. */
+import type {Catalog} from '../catalog/catalog.ts';
+
+export interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+type StatRow = Readonly<Record<string, string | number | boolean | null>>;
+
+interface MainStats {
+  readonly epoch: number;
+  readonly inFlightBytes: number;
+  readonly waitingWrites: number;
+  readonly pendingRows: number;
+}
+
+/** @param stats rows of the worker: `{metric, help, value, table?}`. */
+export function metricsOf(catalog: Catalog, stats: readonly StatRow[], main: MainStats): Metric[] {
+  const metric = (name: string, help: string, value: number): Metric => ({name: `millrace_${name}`, help, labels: {}, value});
+  return [
+    metric('epoch', 'newest visible epoch', main.epoch),
+    metric('in_flight_bytes', 'bytes of writes accepted and not yet visible', main.inFlightBytes),
+    metric('waiting_writes', 'writes that wait for room in flight', main.waitingWrites),
+    metric('publish_pending_rows', 'changed rows not yet in the read cache', main.pendingRows),
+    metric('tables', 'tables and dynamic tables', catalog.tables().length),
+    ...stats.map((row): Metric => ({name: `millrace_${String(row['metric'])}`, help: String(row['help']), value: Number(row['value']), labels: typeof row['table'] === 'string' ? {table: row['table']} : {}})),
+  ];
+}

@@ -1,0 +1,37 @@
+/**
+ * The serve instance: where user SQL runs. Two walls stand around it. The gate (query/gate.ts) lets one SELECT over known tables
+ * through; the settings here refuse everything that would reach other files or change the engine even if it got past the gate.
+ */
+import {mkdir, rm} from 'node:fs/promises';
+import {join} from 'node:path';
+import {Kernel} from '../kernel/duckdb.ts';
+import {macroStatements} from '../kernel/macros.ts';
+import {quoteLiteral} from '../kernel/quote.ts';
+
+export interface ServeKernelOptions {
+  readonly directory: string;
+  readonly threads: number;
+  readonly memoryBytes: number;
+  readonly allowDirectories: readonly string[];
+}
+
+/** @returns the instance with an empty database `live` attached: the cache is built anew at every open. */
+export async function openServeKernel({directory, threads, memoryBytes, allowDirectories}: ServeKernelOptions): Promise<Kernel> {
+  const liveDirectory = join(directory, '_millrace', 'live');
+  await rm(liveDirectory, {recursive: true, force: true});
+  await mkdir(join(liveDirectory, 'temp'), {recursive: true});
+  const kernel = await Kernel.open({threads, memoryBytes, tempDirectory: join(liveDirectory, 'temp')});
+  const session = await kernel.connect();
+  try {
+    await session.run(`ATTACH ${quoteLiteral(join(liveDirectory, 'live.duckdb'))} AS live (RECOVERY_MODE NO_WAL_WRITES)`);
+    for (const statement of macroStatements) await session.run(statement);
+    await session.run(`SET allowed_directories = [${[directory, ...allowDirectories].map(quoteLiteral).join(', ')}]`);
+    await session.run('SET enable_external_access = false');
+    await session.run('SET autoinstall_known_extensions = false');
+    await session.run('SET autoload_known_extensions = false');
+    await session.run('SET lock_configuration = true');
+  } finally {
+    await session.close();
+  }
+  return kernel;
+}

@@ -1,0 +1,183 @@
+/**
+ * A session: runs statements one after the other, holds `BEGIN … COMMIT` and settings. Inside a transaction all reads see the epoch
+ * pinned at BEGIN; writes are collected and committed as one epoch at COMMIT.
+ */
+import {WarehouseError} from '../base/error.ts';
+import {statementMsMax} from '../base/limit.ts';
+import type {Row, Value} from '../base/value.ts';
+import type {TableSpec} from '../catalog/spec.ts';
+import {quoteIdentifier} from '../kernel/quote.ts';
+import {parseScript, type Statement} from '../kernel/statement/parse.ts';
+import {durationMs} from '../kernel/statement/settings.ts';
+import type {PinnedRead} from '../query/live.ts';
+import {viewName} from '../query/live-tables.ts';
+import type {Result, SqlOptions} from './api.ts';
+import type {Host} from './host.ts';
+import type {TableWrite} from './protocol.ts';
+import {createDynamicTable, createSchema, createTable, dropSchema, dropTable} from './sql-ddl.ts';
+import {prepareDelete, prepareInsert, prepareUpdate, retryConflicts, type PreparedWrite} from './sql-dml.ts';
+import {explainIncremental, runSelect} from './sql-query.ts';
+import {describeTable, show} from './sql-show.ts';
+import {verify} from './sql-verify.ts';
+import {withDeadline} from './deadline.ts';
+
+interface Transaction {
+  readonly read: PinnedRead;
+  readonly readOnly: boolean;
+  readonly writes: TableWrite[];
+  rowCount: number;
+}
+
+export interface StatementContext {
+  readonly host: Host;
+  readonly params: readonly Value[];
+  readonly options: SqlOptions;
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+export class WarehouseSession implements AsyncDisposable {
+  readonly #host: Host;
+  readonly #settings = new Map<string, string>();
+  #transaction: Transaction | null = null;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** Runs SQL; of several statements the last one's result is answered. */
+  async sql(text: string, params: readonly unknown[] = [], options: SqlOptions = {}): Promise<Result> {
+    let last: Result | null = null;
+    for await (const result of this.script(text, params, options)) last = result;
+    if (last === null) throw new WarehouseError('invalid', 'MR_SYNTAX', 'the text has no statement');
+    return last;
+  }
+
+  async *script(text: string, params: readonly unknown[] = [], options: SqlOptions = {}): AsyncGenerator<Result> {
+    const statements = parseScript(text);
+    if (params.length > 0 && statements.length > 1) throw new WarehouseError('invalid', 'MR_PARAMETER', `${params.length} parameters for ${statements.length} statements`, {hint: 'run statements with parameters one at a time'});
+    const values = params.map(parameterValue);
+    for (const statement of statements) {
+      options.signal?.throwIfAborted();
+      yield await this.#run(statement, {host: this.#host, params: values, options, settings: this.#settings});
+    }
+  }
+
+  /** @throws {WarehouseError} `MR_TRANSACTION_OPEN` if a BEGIN has no COMMIT yet. */
+  requireNoTransaction(): void {
+    if (this.#transaction !== null) throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', 'the text begins a transaction and does not end it; nothing of it was done', {hint: 'add COMMIT, or hold the transaction in a session: warehouse.session()'});
+  }
+
+  async lookup(table: TableSpec, key: readonly string[]): Promise<Row | null> {
+    const where = table.key.map((index, at) => `${quoteIdentifier(table.columns[index]!.name)} = $${at + 1}`).join(' AND ');
+    const {rows} = await this.#host.live.read(async ({session}) => session.rows(`SELECT * FROM ${viewName(table)} WHERE ${where}`, key));
+    const first = rows[0];
+    if (first === undefined) return null;
+    const visible = table.columns.filter((column) => !column.hidden);
+    return Object.fromEntries(visible.map((column, index) => [column.name, first[index] ?? null]));
+  }
+
+  /** Rolls an open transaction back. */
+  async close(): Promise<void> {
+    await this.#transaction?.read.release();
+    this.#transaction = null;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #run(statement: Statement, context: StatementContext): Promise<Result> {
+    switch (statement.kind) {
+      case 'select': return this.#read(context, (read) => runSelect(context, read, statement.select, ''));
+      case 'explain': return this.#read(context, (read) => runSelect(context, read, statement.select, statement.analyze ? 'EXPLAIN ANALYZE ' : 'EXPLAIN '));
+      case 'explain-incremental': return explainIncremental(context, statement);
+      case 'insert': return this.#write(context, 'INSERT', (read) => prepareInsert(context, read, statement));
+      case 'update': return this.#write(context, 'UPDATE', (read) => prepareUpdate(context, read, statement));
+      case 'delete': return this.#write(context, 'DELETE', (read) => prepareDelete(context, read, statement));
+      case 'begin': return this.#begin(statement.readOnly);
+      case 'commit': return this.#commit();
+      case 'rollback': {
+        const at = this.#requireTransaction().read.epoch;
+        await this.close();
+        return done('ROLLBACK', at);
+      }
+      case 'set': return this.#set(statement.name, statement.value);
+      case 'show': return show(context, statement);
+      case 'describe': return describeTable(context, statement.table);
+      case 'verify': return verify(context, statement.table);
+      case 'wait-for-epoch':
+        await this.#host.history.reached(statement.epoch as Parameters<Host['history']['reached']>[0], context.options.signal);
+        return done('WAIT', this.#host.history.newest);
+      case 'checkpoint': return done('CHECKPOINT', (await this.#host.checkpoint()).epoch);
+      case 'create-schema': return this.#define(statement, () => createSchema(context, statement));
+      case 'drop-schema': return this.#define(statement, () => dropSchema(context, statement));
+      case 'create-table': return this.#define(statement, () => createTable(context, statement));
+      case 'create-dynamic-table': return this.#define(statement, () => createDynamicTable(context, statement));
+      case 'drop-table': case 'drop-dynamic-table': return this.#define(statement, () => dropTable(context, statement));
+    }
+  }
+
+  /** Runs `work` on the transaction's epoch, or on the newest one; interrupts it at the deadline. */
+  #read<T>(context: StatementContext, work: (read: PinnedRead) => Promise<T>): Promise<T> {
+    const guarded = (read: PinnedRead): Promise<T> => withDeadline(read.session, context.options.deadlineMs ?? statementMsMax, context.options.signal, () => work(read));
+    return this.#transaction === null ? this.#host.live.read(guarded) : guarded(this.#transaction.read);
+  }
+
+  async #write(context: StatementContext, what: string, prepare: (read: PinnedRead) => Promise<PreparedWrite>): Promise<Result> {
+    const transaction = this.#transaction;
+    if (transaction === null) {
+      const {prepared, epoch} = await retryConflicts(this.#host, () => this.#read(context, prepare));
+      return done(`${what} ${prepared.rowCount}`, epoch);
+    }
+    if (transaction.readOnly) throw new WarehouseError('invalid', 'MR_READ_ONLY', `${what} in a read-only transaction`);
+    const prepared = await this.#read(context, prepare);
+    transaction.writes.push(...prepared.writes);
+    transaction.rowCount += prepared.rowCount;
+    return done(`${what} ${prepared.rowCount}`, transaction.read.epoch);
+  }
+
+  async #begin(readOnly: boolean): Promise<Result> {
+    if (this.#transaction !== null) throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', 'a transaction is open already', {hint: 'COMMIT or ROLLBACK it first'});
+    const read = await this.#host.live.pin();
+    this.#transaction = {read, readOnly, writes: [], rowCount: 0};
+    return done('BEGIN', read.epoch);
+  }
+
+  async #commit(): Promise<Result> {
+    const {writes, read} = this.#requireTransaction();
+    const at = read.epoch;
+    await this.close();
+    if (writes.length === 0) return done('COMMIT', at);
+    const {epoch} = await this.#host.write(writes, []);
+    return done('COMMIT', epoch);
+  }
+
+  #requireTransaction(): Transaction {
+    if (this.#transaction === null) throw new WarehouseError('invalid', 'MR_NO_TRANSACTION', 'no transaction is open', {hint: 'BEGIN one first'});
+    return this.#transaction;
+  }
+
+  async #set(name: string, value: string | undefined): Promise<Result> {
+    if (name === 'epoch_interval') await this.#host.setEpochInterval(value === undefined ? 0 : (durationMs(value) ?? 0));
+    if (value === undefined) this.#settings.delete(name);
+    else this.#settings.set(name, value);
+    return done('SET', this.#host.history.newest);
+  }
+
+  async #define(statement: Statement, work: () => Promise<Result>): Promise<Result> {
+    if (this.#transaction !== null) throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', `${statement.kind.replaceAll('-', ' ')} inside a transaction`, {hint: 'definitions are epochs of their own: run them outside BEGIN … COMMIT'});
+    return this.#host.alone(work);
+  }
+}
+
+/** A result without rows. */
+export function done(tag: string, epoch: number): Result {
+  return {columns: [], rows: [], epoch, tag};
+}
+
+function parameterValue(value: unknown): Value {
+  if (value === undefined || value === null) return null;
+  if (value instanceof Date) return value.toISOString().replace('Z', '');
+  if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string' || value instanceof Uint8Array) return value;
+  throw new WarehouseError('invalid', 'MR_PARAMETER', `a parameter is ${typeof value}`, {hint: 'pass null, boolean, number, bigint, string, Date or Uint8Array'});
+}

@@ -1,0 +1,190 @@
+/**
+ * INSERT, UPDATE and DELETE: a pinned read answers which rows there are and what they become, by column; the rows go to the worker
+ * as one write that names the `_pos` each must still have. If another epoch changed one of them since, the statement is evaluated
+ * again on a newer epoch.
+ */
+import type {Column} from '../base/delta.ts';
+import {WarehouseError} from '../base/error.ts';
+import {dmlRetriesMax} from '../base/limit.ts';
+import type {LogicalType} from '../base/type.ts';
+import type {TableSpec} from '../catalog/spec.ts';
+import {quoteIdentifier} from '../kernel/quote.ts';
+import {deleteQuery, insertQuery, updateQuery, type DmlTable} from '../kernel/statement/dml.ts';
+import type {DeleteStatement, Statement, TableName, UpdateStatement} from '../kernel/statement/parse.ts';
+import {gateSelect} from '../query/gate.ts';
+import type {PinnedRead} from '../query/live.ts';
+import {rowsViewName} from '../query/live-tables.ts';
+import {Batcher, type Chunk} from './batcher.ts';
+import {encodeRows} from './encode-rows.ts';
+import type {Host} from './host.ts';
+import type {TableWrite} from './protocol.ts';
+import {gateContext} from './sql-query.ts';
+import type {StatementContext} from './session.ts';
+import {requireTable} from './lookup.ts';
+
+export interface PreparedWrite {
+  readonly writes: readonly TableWrite[];
+  readonly rowCount: number;
+}
+
+/** Rows of one write; a larger result is sent as several, in one epoch. */
+const writeRowsMax = 65_536;
+const positionType: LogicalType = {kind: 'bigint'};
+const targetName = '_mr_target';
+
+/** Prepares and commits, again while other epochs change the same keys, at most `dmlRetriesMax` times. */
+export async function retryConflicts(host: Host, prepare: () => Promise<PreparedWrite>): Promise<{prepared: PreparedWrite; epoch: number}> {
+  for (let attempt = 0; ; attempt++) {
+    const prepared = await prepare();
+    if (prepared.writes.length === 0) return {prepared, epoch: host.history.newest};
+    try {
+      const {epoch} = await host.write(prepared.writes, []);
+      return {prepared, epoch};
+    } catch (cause) {
+      if (!(cause instanceof WarehouseError) || cause.code !== 'MR_CONFLICT' || attempt >= dmlRetriesMax) throw cause;
+    }
+  }
+}
+
+export async function prepareInsert(context: StatementContext, read: PinnedRead, statement: Extract<Statement, {kind: 'insert'}>): Promise<PreparedWrite> {
+  const table = writable(context, statement.table);
+  const shape = dmlTable(table);
+  const source = await gateSelect(read.session, statement.source.text, gateContext(context));
+  const names = await columnNames(read, source.sql, context);
+  const query = insertQuery({...statement, source: {...statement.source, text: source.sql}}, shape, names);
+  if (query.sourceColumnCount !== undefined && names.length !== query.sourceColumnCount) {
+    throw new WarehouseError('invalid', 'MR_COLUMN_COUNT', `${table.schema}.${table.name} takes ${query.sourceColumnCount} columns here, the source has ${names.length}`, {hint: `name the columns: INSERT INTO ${table.schema}.${table.name} (a, b, …) …`});
+  }
+  const visible = visibleColumns(table);
+  const batches = await collect(read, query.sql, context, visible.map((column) => column.type));
+  const writes: TableWrite[] = [];
+  let rowCount = 0;
+  for (const batch of batches) {
+    requireNotNull(table, batch.columns, batch.rowCount, rowCount);
+    rowCount += batch.rowCount;
+    writes.push({table: table.id, mode: table.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(visible.map((column) => column.type), batch.columns, batch.rowCount), expected: null, asOf: -1});
+  }
+  return {writes, rowCount};
+}
+
+export async function prepareUpdate(context: StatementContext, read: PinnedRead, statement: UpdateStatement): Promise<PreparedWrite> {
+  const table = writable(context, statement.table);
+  const bag = table.storage === 'bag';
+  const visible = visibleColumns(table);
+  // A bag's row is known by all its columns: the old row stands with the position before the new one.
+  const oldRow = bag ? visible.map((column) => quoteIdentifier(column.name)) : [];
+  const query = updateQuery(statement, bag ? {...dmlTable(table), key: ['']} : dmlTable(table), {positionExpression: (alias) => ['_pos', ...oldRow].map((name) => `${alias}.${name}`).join(', '), relation: targetName});
+  const moves = query.changesKey || bag;
+  const keyTypes = bag ? visible.map((column) => column.type) : query.changesKey ? table.key.map((index) => table.columns[index]!.type) : [];
+  const gated = await gateSelect(read.session, query.sql, gateContext(context, {name: targetName, relation: rowsViewName(table)}));
+  const batches = await collect(read, gated.sql, context, [positionType, ...keyTypes, ...visible.map((column) => column.type)]);
+  const writes: TableWrite[] = [];
+  let rowCount = 0;
+  const seen = new PositionSet(query.mayRepeat);
+  for (const batch of batches) {
+    const expected = positionsOf(batch.columns[0]!, batch.rowCount);
+    seen.add(expected, table);
+    const oldKeys = batch.columns.slice(1, 1 + keyTypes.length);
+    const rows = batch.columns.slice(1 + keyTypes.length);
+    requireNotNull(table, rows, batch.rowCount, rowCount);
+    rowCount += batch.rowCount;
+    const encoded = encodeRows(visible.map((column) => column.type), rows, batch.rowCount);
+    if (moves) {
+      const old = encodeRows(keyTypes, oldKeys, batch.rowCount);
+      writes.push(bag ? {table: table.id, mode: 'remove', rows: old, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows: old, expected, asOf: -1});
+      writes.push({table: table.id, mode: bag ? 'append' : 'upsert', rows: encoded, expected: null, asOf: -1});
+    } else writes.push({table: table.id, mode: 'upsert', rows: encoded, expected, asOf: -1});
+  }
+  // A key may move onto a key that another row of the same statement leaves: all leave before any arrives.
+  if (moves) writes.sort((a, b) => Number(arrives(a)) - Number(arrives(b)));
+  return {writes, rowCount};
+}
+
+function arrives({mode}: TableWrite): boolean {
+  return mode === 'upsert' || mode === 'append';
+}
+
+export async function prepareDelete(context: StatementContext, read: PinnedRead, statement: DeleteStatement): Promise<PreparedWrite> {
+  const table = writable(context, statement.table);
+  const query = deleteQuery(statement, dmlTable(table), {positionExpression: (alias) => `${alias}._pos`, relation: targetName});
+  const bag = table.storage === 'bag';
+  const keyTypes = bag ? visibleColumns(table).map((column) => column.type) : table.key.map((index) => table.columns[index]!.type);
+  const gated = await gateSelect(read.session, query.sql, gateContext(context, {name: targetName, relation: rowsViewName(table)}));
+  const batches = await collect(read, gated.sql, context, [positionType, ...keyTypes]);
+  let rowCount = 0;
+  const writes = batches.map((batch): TableWrite => {
+    rowCount += batch.rowCount;
+    if (bag) return {table: table.id, mode: 'remove', rows: encodeRows(keyTypes, batch.columns.slice(1), batch.rowCount), expected: null, asOf: read.epoch};
+    const expected = positionsOf(batch.columns[0]!, batch.rowCount);
+    return {table: table.id, mode: 'delete', rows: encodeRows(keyTypes, batch.columns.slice(1), batch.rowCount), expected, asOf: -1};
+  });
+  return {writes, rowCount};
+}
+
+/** Runs a query and gathers its chunks into batches that are worth a message each. */
+async function collect(read: PinnedRead, sql: string, context: StatementContext, types: readonly LogicalType[]): Promise<Chunk[]> {
+  const stream = await read.session.stream(sql, context.params, {types});
+  const batcher = new Batcher(types, writeRowsMax);
+  const batches: Chunk[] = [];
+  try {
+    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) batches.push(...batcher.push(chunk));
+  } finally {
+    await stream.close();
+  }
+  batches.push(...batcher.end());
+  return batches;
+}
+
+async function columnNames(read: PinnedRead, sql: string, context: StatementContext): Promise<string[]> {
+  const {columns} = await read.session.rows(`SELECT * FROM (${sql}) LIMIT 0`, context.params);
+  return columns.map(({name}) => name);
+}
+
+function writable(context: StatementContext, name: TableName): TableSpec {
+  const table = requireTable(context.host.catalog, name);
+  if (table.definition !== undefined) throw new WarehouseError('invalid', 'MR_DYNAMIC_TABLE', `${table.schema}.${table.name} is a dynamic table: its rows follow from its definition`, {hint: 'write to the tables it reads'});
+  return table;
+}
+
+function visibleColumns(table: TableSpec): TableSpec['columns'] {
+  return table.columns.filter((column) => !column.hidden);
+}
+
+function dmlTable(table: TableSpec): DmlTable {
+  const key = table.storage === 'bag' ? visibleColumns(table) : table.key.map((index) => table.columns[index]!);
+  return {schema: table.schema, name: table.name, columns: visibleColumns(table), key: key.map(({name}) => name)};
+}
+
+function positionsOf(column: Column, rowCount: number): Float64Array {
+  if (column.kind !== 'f64') throw new WarehouseError('internal', 'MR_INTERNAL', `positions came as ${column.kind}`);
+  return column.data.slice(0, rowCount);
+}
+
+/** @throws {WarehouseError} `MR_NULL_KEY`, `MR_NOT_NULL` naming column and row. */
+function requireNotNull(table: TableSpec, columns: readonly Column[], rowCount: number, rowsBefore: number): void {
+  for (const [index, spec] of visibleColumns(table).entries()) {
+    const valid = columns[index]!.valid;
+    if (spec.nullable || valid === null) continue;
+    const row = valid.subarray(0, rowCount).indexOf(0);
+    if (row === -1) continue;
+    const key = table.key.includes(index);
+    throw new WarehouseError('invalid', key ? 'MR_NULL_KEY' : 'MR_NOT_NULL', `${key ? 'key column' : 'column'} "${spec.name}" of ${table.schema}.${table.name} is NULL in row ${rowsBefore + row + 1}`, {hint: 'nothing of the statement was done'});
+  }
+}
+
+/** Refuses a row that is given two outcomes (UPDATE … FROM with several partners). */
+class PositionSet {
+  readonly #seen: Set<number> | null;
+
+  constructor(mayRepeat: boolean) {
+    this.#seen = mayRepeat ? new Set() : null;
+  }
+
+  add(positions: Float64Array, table: TableSpec): void {
+    if (this.#seen === null) return;
+    for (const position of positions) {
+      if (this.#seen.has(position)) throw new WarehouseError('invalid', 'MR_AMBIGUOUS_UPDATE', `a row of ${table.schema}.${table.name} meets several partners that give it different values`, {hint: 'make FROM give at most one partner a row'});
+      this.#seen.add(position);
+    }
+  }
+}

@@ -1,0 +1,399 @@
+/**
+ * A warehouse, open in this process: the library's entry. This thread holds sessions, reads and subscribers; epochs, log, compute
+ * and files live in a worker (protocol.ts). An epoch reaches readers here the moment its message arrives; whoever wrote is
+ * answered after that, so an acknowledged write is visible to the next read.
+ */
+import {cpus} from 'node:os';
+import {resolve} from 'node:path';
+import {systemClock} from '../base/clock.ts';
+import {WarehouseError} from '../base/error.ts';
+import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
+import {invariant} from '../base/invariant.ts';
+import {checkpointBytes, checkpointMs, inFlightBytesMax, publishRowsMax} from '../base/limit.ts';
+import {ByteBudget} from '../base/semaphore.ts';
+import type {Row} from '../base/value.ts';
+import {Catalog} from '../catalog/catalog.ts';
+import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
+import type {Kernel} from '../kernel/duckdb.ts';
+import {Binder} from '../kernel/plan/binder.ts';
+import {EpochHistory, expired} from '../query/history.ts';
+import {LiveRelation} from '../query/live.ts';
+import type {SealedEpoch} from '../query/sealed-epoch.ts';
+import {subscribe, type SubscriptionItem, type SubscriptionStart} from '../query/subscription.ts';
+import type {InsertOptions, InsertResult, OpenOptions, Result, SqlOptions} from './api.ts';
+import {ColdReader} from './cold.ts';
+import {encodeRows} from './encode-rows.ts';
+import type {Host} from './host.ts';
+import {IngestSession} from './ingest-session.ts';
+import {defaultMemoryBytes, sharesOf} from './memory.ts';
+import {metricsOf, type Metric} from './metrics.ts';
+import {openServeKernel} from './open-serve.ts';
+import {prepareDirectory} from './prepare-directory.ts';
+import type {CheckpointView, ReplyBody, TableWrite} from './protocol.ts';
+import {sealedFromFrame, sealedFromMessage} from './sealed.ts';
+import {decodeFrame} from '../storage/log/frame.ts';
+import {WarehouseSession} from './session.ts';
+import {WorkerClient, type EngineEvent} from './worker-client.ts';
+import {Lock} from '../storage/lock.ts';
+import {requireTable} from './lookup.ts';
+
+export {holderOf} from '../storage/lock.ts';
+
+/** Bytes of log read back in one go for a reader of old epochs. */
+const logReadBytes = 8 * 1024 * 1024;
+
+export class Warehouse implements AsyncDisposable {
+  readonly directory: string;
+  readonly #lock: Lock;
+  readonly #serve: Kernel;
+  readonly #binder: Binder;
+  readonly #client: WorkerClient;
+  readonly #budget = new ByteBudget(inFlightBytesMax);
+  readonly #cold: ColdReader;
+  readonly #host: Host;
+  #catalog = new Catalog();
+  /** Every table that ever was, so that epochs read back from the log can be decoded after a drop. */
+  readonly #everKnown = new Map<TableId, TableSpec>();
+  #live: LiveRelation | null = null;
+  #history: EpochHistory | null = null;
+  #oldest: Epoch = toEpoch(0);
+  #checkpoint: CheckpointView | null = null;
+  #opened: {resolve: () => void; reject: (cause: unknown) => void} | null = null;
+  #recovering: Promise<void> = Promise.resolve();
+  #ddlQueue: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+  #failure: WarehouseError | null = null;
+  /** ms from open to ready, and epochs replayed from the log: for reports. */
+  openStats = {openMs: 0, replayedEpochs: 0};
+
+  /**
+   * Opens the warehouse at `path`, making an empty one if there is none; recovers it if it was killed.
+   *
+   * @throws {WarehouseError} `MR_LOCKED` if another process or another opening in this one holds it; `MR_FORMAT_NEWER`;
+   *   `MR_LOG_DAMAGED`, `MR_CHECKPOINT_DAMAGED` naming file and place.
+   */
+  static async open(options: OpenOptions): Promise<Warehouse> {
+    const directory = resolve(options.path);
+    const warehouseId = await prepareDirectory(directory);
+    const lock = await Lock.acquire(directory, options.url);
+    const undo: (() => Promise<void>)[] = [() => lock.release()];
+    try {
+      const memoryBytes = options.memoryBytes ?? defaultMemoryBytes();
+      const shares = sharesOf(memoryBytes);
+      const allowDirectories = (options.allowDirectories ?? []).map((path) => resolve(path));
+      const serve = await openServeKernel({directory, threads: Math.max(1, cpus().length - 1), memoryBytes: shares.serve, allowDirectories});
+      undo.push(() => serve.close());
+      const binder = await Binder.open();
+      undo.push(() => binder.close());
+      const warehouse = new Warehouse(directory, lock, serve, binder, allowDirectories, (onEvent) => new WorkerClient({
+        directory, warehouseId, memoryBytes: shares.state, maintainThreads: 1, maintainMemoryBytes: shares.maintain,
+        checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? checkpointMs,
+        epochIntervalMs: options.epochIntervalMs ?? 0,
+      }, onEvent));
+      undo.push(() => warehouse.#client.stop());
+      await warehouse.#ready();
+      return warehouse;
+    } catch (cause) {
+      for (const step of undo.reverse()) await step().catch(() => undefined);
+      throw cause;
+    }
+  }
+
+  private constructor(directory: string, lock: Lock, serve: Kernel, binder: Binder, allowDirectories: readonly string[], start: (onEvent: (event: EngineEvent) => void) => WorkerClient) {
+    this.directory = directory;
+    this.#lock = lock;
+    this.#serve = serve;
+    this.#binder = binder;
+    this.#cold = new ColdReader(() => this.#checkpoint, () => this.#requireHistory());
+    this.#host = this.#makeHost(allowDirectories);
+    this.#client = start((event) => this.#onEvent(event));
+  }
+
+  /** The newest visible epoch. */
+  get epoch(): number {
+    return this.#requireHistory().newest;
+  }
+
+  get catalog(): Catalog {
+    return this.#catalog;
+  }
+
+  /** The oldest epoch that changes can be read after. */
+  get oldestEpoch(): number {
+    return this.#oldest;
+  }
+
+  /** Runs SQL. Of several statements the last one's result is answered; `BEGIN` needs its `COMMIT` in the same text. */
+  async sql(text: string, params: readonly unknown[] = [], options: SqlOptions = {}): Promise<Result> {
+    let last: Result | null = null;
+    for await (const result of this.script(text, params, options)) last = result;
+    if (last === null) throw new WarehouseError('invalid', 'MR_SYNTAX', 'the text has no statement');
+    return last;
+  }
+
+  /** Runs SQL, giving every statement's result in turn. */
+  async *script(text: string, params: readonly unknown[] = [], options: SqlOptions = {}): AsyncGenerator<Result> {
+    const session = this.#newSession();
+    try {
+      yield* session.script(text, params, options);
+      session.requireNoTransaction();
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** A session that holds `BEGIN … COMMIT` and settings across calls. */
+  session(): Promise<WarehouseSession> {
+    return Promise.resolve(this.#newSession());
+  }
+
+  /** Inserts rows (upserts them where the table has a primary key). */
+  async insert(table: string, rows: Iterable<Readonly<Record<string, unknown>>>, options: InsertOptions = {}): Promise<InsertResult> {
+    const ingest = this.ingest(table, options);
+    let number = 0;
+    for (const row of rows) {
+      ingest.object(row, ++number);
+      if (options.onError === 'reject' && ingest.full) await ingest.flush();
+    }
+    return ingest.finish();
+  }
+
+  /** A stream of rows into one table. */
+  ingest(table: string, options: InsertOptions = {}): IngestSession {
+    this.#requireOpen();
+    const spec = requireTable(this.#catalog, table);
+    if (spec.definition !== undefined) throw new WarehouseError('invalid', 'MR_DYNAMIC_TABLE', `${spec.schema}.${spec.name} is a dynamic table: its rows follow from its definition`, {hint: 'write to the tables it reads'});
+    return new IngestSession(spec, options.onError ?? 'fail', this.epoch, async (target, batch) => {
+      const writes: TableWrite[] = batch.rowCount === 0 ? [] : [{table: target.id, mode: target.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(target.columns.filter((column) => !column.hidden).map((column) => column.type), batch.columns, batch.rowCount), expected: null, asOf: -1}];
+      const {epoch} = await this.#host.write(writes, batch.rejected.length === 0 ? [] : [{table: target.id, rows: batch.rejected}]);
+      return epoch;
+    });
+  }
+
+  /**
+   * The changes of one or several tables, epoch by epoch.
+   *
+   * @param options.from `snapshot`: the content now, then what follows; `latest`: what follows; n: what came after epoch n.
+   */
+  subscribe(tables: string | readonly string[], options: {from: SubscriptionStart; until?: number | null; emptyEpochs?: boolean; signal?: AbortSignal}): AsyncGenerator<SubscriptionItem> {
+    this.#requireOpen();
+    const specs = (typeof tables === 'string' ? [tables] : tables).map((name) => requireTable(this.#catalog, name));
+    const until = options.until === undefined || options.until === null ? null : toEpoch(options.until);
+    return subscribe(this.#requireLive(), this.#requireHistory(), specs, {from: options.from, until, emptyEpochs: options.emptyEpochs ?? false, signal: options.signal});
+  }
+
+  /** @param key the key's values in key order. @returns the row, or null. */
+  async lookup(table: string, key: readonly string[]): Promise<Row | null> {
+    const spec = requireTable(this.#catalog, table);
+    if (spec.storage !== 'keyed') throw new WarehouseError('invalid', 'MR_NO_KEY', `${table} has no primary key to look up by`);
+    if (key.length !== spec.key.length) throw new WarehouseError('invalid', 'MR_PARAMETER', `${table} has ${spec.key.length} key columns, ${key.length} values are given`);
+    const session = this.#newSession();
+    try {
+      return await session.lookup(spec, key);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Writes a checkpoint of the newest epoch now. */
+  async checkpoint(): Promise<number> {
+    return (await this.#host.checkpoint()).epoch;
+  }
+
+  /** Tells other processes where this warehouse is served. */
+  announce(url: string): Promise<void> {
+    return this.#lock.announce(url);
+  }
+
+  async metrics(): Promise<readonly Metric[]> {
+    const stats = await this.#client.request({kind: 'stats'});
+    return metricsOf(this.#catalog, stats.rows ?? [], {epoch: this.epoch, inFlightBytes: this.#budget.used, waitingWrites: this.#budget.waiting, pendingRows: this.#requireLive().pendingRows});
+  }
+
+  /** Writes a checkpoint and lets go of everything. May be called twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close(true);
+    return this.#closing;
+  }
+
+  /** Lets go without a checkpoint; the log keeps all. For tests of recovery. */
+  closeWithoutCheckpoint(): Promise<void> {
+    this.#closing ??= this.#close(false);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(checkpoint: boolean): Promise<void> {
+    try {
+      if (this.#failure === null) await this.#client.request({kind: 'close', checkpoint});
+    } finally {
+      await this.#client.stop();
+      this.#history?.close(closedError());
+      await this.#live?.close().catch(() => undefined);
+      await this.#binder.close();
+      await this.#serve.close();
+      await this.#lock.release();
+    }
+  }
+
+  #newSession(): WarehouseSession {
+    this.#requireOpen();
+    return new WarehouseSession(this.#host);
+  }
+
+  #ready(): Promise<void> {
+    return new Promise((resolvePromise, reject) => {
+      this.#opened = {resolve: resolvePromise, reject};
+    });
+  }
+
+  #onEvent(event: EngineEvent): void {
+    switch (event.kind) {
+      case 'recovered':
+        this.#recovering = this.#recover(event.catalog, event.checkpoint);
+        this.#recovering.catch((cause: unknown) => this.#opened?.reject(cause));
+        return;
+      case 'epoch': {
+        for (const record of event.ddl) this.#fold(record);
+        const sealed = sealedFromMessage(event, (id) => this.#everKnown.get(id));
+        // Before `recover` has made them, epochs wait for it; afterwards they are taken at once, before the reply that follows.
+        if (this.#live !== null && this.#history !== null) this.#take(sealed);
+        else void this.#recovering.then(() => this.#take(sealed), () => undefined);
+        return;
+      }
+      case 'checkpoint':
+        this.#checkpoint = event.checkpoint;
+        return;
+      case 'ready':
+        this.openStats = {openMs: event.openMs, replayedEpochs: event.replayedEpochs};
+        this.#recovering.then(() => this.#opened?.resolve(), () => undefined);
+        return;
+      case 'failed':
+        this.#failure = WarehouseError.from(event.error);
+        this.#opened?.reject(this.#failure);
+        this.#history?.close(this.#failure);
+        return;
+    }
+  }
+
+  async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView): Promise<void> {
+    this.#checkpoint = checkpoint;
+    const at = toEpoch(checkpoint.epoch);
+    this.#oldest = at;
+    for (const record of records) this.#fold(record);
+    const live = await LiveRelation.open(this.#serve, at);
+    await live.define(records);
+    for (const {table} of checkpoint.tables) {
+      const sql = await this.#cold.checkpointSql(this.#everKnown.get(table)!);
+      if (sql !== null) await live.load(table, sql);
+    }
+    this.#history = new EpochHistory({at, oldest: () => this.#oldest, readLog: (since, until) => this.#readLog(since, until)});
+    this.#live = live;
+  }
+
+  /** Epochs (since, until] back from the log, some MiB at a time. */
+  async *#readLog(since: Epoch, until: Epoch): AsyncGenerator<SealedEpoch> {
+    for (let at = since; at < until;) {
+      const {frames} = await this.#client.request({kind: 'read-log', since: at, until, bytesMax: logReadBytes});
+      if (frames === undefined || frames.length === 0) throw expired(at, this.#oldest);
+      for (const bytes of frames) {
+        const sealed = sealedFromFrame(decodeFrame(bytes), (id) => this.#everKnown.get(id));
+        yield sealed;
+        at = sealed.epoch;
+      }
+    }
+  }
+
+  #take(sealed: SealedEpoch): void {
+    this.#requireLive().enqueue(sealed);
+    this.#requireHistory().append(sealed);
+  }
+
+  #fold(record: DdlRecord): void {
+    this.#catalog.apply(record);
+    if (record.kind === 'create-table') this.#everKnown.set(record.table.id, record.table);
+    this.#ddlMirror = this.#ddlMirror.then(() => mirror(this.#binder, this.#everKnown, record));
+    this.#ddlMirror.catch(() => undefined);
+  }
+  #ddlMirror: Promise<void> = Promise.resolve();
+
+  #makeHost(allowDirectories: readonly string[]): Host {
+    const self = this;
+    return {
+      get catalog() { return self.#catalog; },
+      get live() { return self.#requireLive(); },
+      get history() { return self.#requireHistory(); },
+      binder: this.#binder,
+      allowDirectories,
+      nowMs: () => systemClock.nowMs(),
+      write: async (writes, rejected) => {
+        this.#requireOpen();
+        const bytes = writes.reduce((sum, {rows}) => sum + rows.bytes.byteLength, 256);
+        await this.#budget.take(bytes);
+        try {
+          // The cache takes rows slower than the log: beyond this, writers wait for it instead of memory.
+          if (this.#requireLive().pendingRows > 4 * publishRowsMax) await this.#requireLive().settle(2 * publishRowsMax);
+          return await this.#client.request({kind: 'write', writes, rejected});
+        } finally {
+          this.#budget.give(bytes);
+        }
+      },
+      alone: (work) => {
+        const next = this.#ddlQueue.catch(() => undefined).then(work);
+        this.#ddlQueue = next.catch(() => undefined);
+        return next;
+      },
+      define: (records) => this.#request({kind: 'ddl', records}),
+      createView: (table, executor) => this.#request({kind: 'create-view', table, executor}),
+      explain: (tree) => this.#request({kind: 'explain', tree}),
+      checkpoint: () => this.#request({kind: 'checkpoint'}),
+      setEpochInterval: async (ms) => {
+        await this.#request({kind: 'set', name: 'epoch_interval', value: ms});
+      },
+      cold: (table, read) => this.#cold.sqlAt(table, read),
+    };
+  }
+
+  async #request(request: Parameters<WorkerClient['request']>[0]): Promise<ReplyBody> {
+    this.#requireOpen();
+    const body = await this.#client.request(request);
+    await this.#ddlMirror;
+    return body;
+  }
+
+  #requireOpen(): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#closing !== null) throw closedError();
+  }
+
+  #requireLive(): LiveRelation {
+    invariant(this.#live !== null, 'the live relation is made before `open` returns');
+    return this.#live;
+  }
+
+  #requireHistory(): EpochHistory {
+    invariant(this.#history !== null, 'the history is made before `open` returns');
+    return this.#history;
+  }
+}
+
+/** The binder's scratch catalog mirrors ours: visible columns, stored types. */
+async function mirror(binder: Binder, known: ReadonlyMap<TableId, TableSpec>, record: DdlRecord): Promise<void> {
+  switch (record.kind) {
+    case 'create-schema': return binder.createSchema(record.name);
+    case 'drop-schema': return binder.dropSchema(record.name);
+    case 'create-table': return binder.createTable(record.table.schema, record.table.name, record.table.columns.filter((column) => !column.hidden));
+    case 'drop-table': {
+      const table = known.get(record.id)!;
+      return binder.dropTable(table.schema, table.name);
+    }
+  }
+}
+
+function closedError(): WarehouseError {
+  return new WarehouseError('closed', 'MR_CLOSED', 'the warehouse is closed', {hint: 'open it again'});
+}
+

@@ -1,0 +1,117 @@
+/**
+ * Rows that came in become changes of base tables: all writes of an epoch on one table are one ordered batch, in which the last
+ * row of a key wins, looked up against the row before.
+ */
+import {concatBatches, concatColumn, nullColumn, type Piece} from '../base/columns.ts';
+import type {ChangeBatch, Column} from '../base/delta.ts';
+import {WarehouseError} from '../base/error.ts';
+import {invariant} from '../base/invariant.ts';
+import type {LogicalType} from '../base/type.ts';
+import type {Catalog} from '../catalog/catalog.ts';
+import type {ColumnSpec, TableId, TableSpec} from '../catalog/spec.ts';
+import type {Dataflow} from '../compute/dataflow.ts';
+import type {TableState} from '../compute/state/table-state.ts';
+import {columnsFromRows} from '../kernel/column-values.ts';
+import {decodeColumns} from '../storage/log/columns.ts';
+import type {RejectedRow, TableWrite} from './protocol.ts';
+
+interface DecodedWrite {
+  readonly mode: TableWrite['mode'];
+  readonly rowCount: number;
+  readonly columns: readonly Column[];
+}
+
+/**
+ * @param changedAt the newest epoch that changed each table.
+ * @returns the net changes per table. Throws with state half changed: the caller takes it back.
+ */
+export function applyWrites(catalog: Catalog, dataflow: Dataflow, writes: readonly TableWrite[], changedAt: ReadonlyMap<TableId, number>): Map<TableId, ChangeBatch> {
+  const byTable = new Map<TableId, DecodedWrite[]>();
+  for (const write of writes) {
+    const spec = catalog.byId(write.table);
+    if (spec === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${write.table} was dropped meanwhile`);
+    const state = dataflow.table(write.table);
+    const types = write.mode === 'delete' ? spec.key.map((index) => spec.columns[index]!.type) : givenTypes(spec);
+    const {columns, rowCount} = decodeColumns(write.rows.bytes, types);
+    invariant(rowCount === write.rows.rowCount, () => `${write.rows.rowCount} rows sent, ${rowCount} decoded`);
+    if (write.asOf >= 0 && (changedAt.get(write.table) ?? 0) > write.asOf) throw changedSince(spec);
+    if (write.expected !== null) checkExpected(spec, state, write, columns, rowCount);
+    const decoded = byTable.get(write.table);
+    const one = {mode: write.mode, rowCount, columns};
+    if (decoded === undefined) byTable.set(write.table, [one]);
+    else decoded.push(one);
+  }
+  const changes = new Map<TableId, ChangeBatch>();
+  for (const [id, decoded] of byTable) changes.set(id, applyTable(catalog.byId(id)!, dataflow.table(id), decoded));
+  return changes;
+}
+
+function applyTable(spec: TableSpec, state: TableState, writes: readonly DecodedWrite[]): ChangeBatch {
+  if (spec.storage !== 'keyed') {
+    const batches = writes.map(({mode, rowCount, columns}) => state.applyDelta({rowCount, weights: new Int32Array(rowCount).fill(mode === 'remove' ? -1 : 1), columns: [...columns]}));
+    return concatBatches(spec.columns.map((column) => column.type), batches);
+  }
+  const only = writes.length === 1 ? writes[0] : undefined;
+  if (only !== undefined) return only.mode === 'delete' ? state.deleteByKey(only.columns, only.rowCount) : state.upsert(only.columns, only.rowCount);
+  const rowCount = writes.reduce((sum, write) => sum + write.rowCount, 0);
+  const deletes = new Uint8Array(rowCount);
+  let at = 0;
+  for (const write of writes) {
+    if (write.mode === 'delete') deletes.fill(1, at, at + write.rowCount);
+    at += write.rowCount;
+  }
+  const columns = spec.columns.map((column, index) => concatColumn(column.type, writes.map((write): Piece => {
+    if (write.mode !== 'delete') return {column: write.columns[index]!, rowCount: write.rowCount};
+    const key = spec.key.indexOf(index);
+    return {column: key === -1 ? nullColumn(column.type, write.rowCount) : write.columns[key]!, rowCount: write.rowCount};
+  })));
+  return state.mixed(columns, rowCount, deletes);
+}
+
+/** Columns that rows come with: hidden ones are ours to fill. */
+function givenTypes(spec: TableSpec): LogicalType[] {
+  return spec.columns.filter((column) => !column.hidden).map((column) => column.type);
+}
+
+/** @throws {WarehouseError} `MR_CONFLICT` when a row has changed since the statement read it. */
+function checkExpected(spec: TableSpec, state: TableState, write: TableWrite, columns: readonly Column[], rowCount: number): void {
+  const keys = write.mode === 'delete' ? columns : spec.key.map((index) => columns[index]!);
+  const rows = new Int32Array(rowCount);
+  state.find(keys, null, rowCount, rows);
+  const found = rows.filter((row) => row >= 0);
+  const positions = new Float64Array(found.length);
+  state.store.getPositions(found, found.length, positions);
+  let at = 0;
+  for (let i = 0; i < rowCount; i++) {
+    const expected = write.expected![i]!;
+    const position = rows[i]! < 0 ? -1 : positions[at++]!;
+    if (expected >= 0 && position !== expected) {
+      throw changedSince(spec);
+    }
+  }
+}
+
+function changedSince(spec: TableSpec): WarehouseError {
+  return new WarehouseError('conflict', 'MR_CONFLICT', `a row of ${spec.schema}.${spec.name} was changed by another epoch since the statement read it`, {hint: 'run the statement again'});
+}
+
+const rejectedColumns: readonly (readonly [string, LogicalType])[] = [
+  ['rejected_at', {kind: 'timestamp'}], ['line', {kind: 'integer'}], ['code', {kind: 'varchar'}], ['reason', {kind: 'varchar'}], ['raw', {kind: 'varchar'}],
+];
+
+/** @returns the append table that keeps what was refused at the door of `of`. */
+export function rejectedTable(catalog: Catalog, of: TableId, nowMs: number): TableSpec {
+  const table = catalog.byId(of);
+  invariant(table !== undefined, () => `table ${of} is unknown`);
+  const columns = rejectedColumns.map(([name, type], id): ColumnSpec => ({id, name, type, nullable: false, hidden: false}));
+  return {id: catalog.nextTableId, schema: table.schema, name: `${table.name}$rejected`, storage: 'append', key: [], columns, options: {}, schemaId: 0, createdMs: nowMs, comment: `rows that ${table.schema}.${table.name} refused`};
+}
+
+/** Adds rejected rows to their table. @param before changes of the same table earlier in this epoch. */
+export function rejectedBatch(dataflow: Dataflow, target: TableSpec, rows: readonly RejectedRow[], before: ChangeBatch | undefined, nowMs: number): ChangeBatch {
+  const at = new Date(nowMs).toISOString().replace('Z', '');
+  const types = target.columns.map((column) => column.type);
+  const columns = columnsFromRows(types, rows.map(({line, code, reason, raw}) => [at, line, code, reason, raw]));
+  const batch = dataflow.table(target.id).upsert(columns, rows.length);
+  return before === undefined ? batch : concatBatches(types, [before, batch]);
+}

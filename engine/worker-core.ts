@@ -1,0 +1,318 @@
+/**
+ * The engine: the epoch loop and all that it owns. Requests wait in one queue. When the loop is free it takes all waiting writes
+ * that may share an epoch (adaptive: one when idle, many under load), seals them, appends one frame, and only then publishes and
+ * answers. What is not a write runs alone between epochs.
+ *
+ * An epoch that fails leaves all state as before: tables and operators are taken back. If it carried several requests, each is
+ * tried alone, so that only the wrong one is refused.
+ */
+import {systemClock} from '../base/clock.ts';
+import {asWarehouseError, WarehouseError} from '../base/error.ts';
+import {epoch as toEpoch, nextEpoch, type Epoch} from '../base/epoch.ts';
+import {epochBytesMax, epochRowsMax} from '../base/limit.ts';
+import type {ChangeBatch} from '../base/delta.ts';
+import {Catalog} from '../catalog/catalog.ts';
+import {encodeRecord} from '../catalog/record-json.ts';
+import type {DdlRecord, TableId} from '../catalog/spec.ts';
+import {Dataflow} from '../compute/dataflow.ts';
+import {MemoryBudget} from '../compute/state/memory-budget.ts';
+import {Kernel} from '../kernel/duckdb.ts';
+import {macroStatements} from '../kernel/macros.ts';
+import type {Session} from '../kernel/session.ts';
+import {nodeFileSystem} from '../storage/file/node-file-system.ts';
+import {encodeFrame, type TableChanges} from '../storage/log/frame.ts';
+import type {Log} from '../storage/log/log.ts';
+import {rejectedTableOf} from './lookup.ts';
+import type {EpochMessage, Request, ReplyBody, ToMain, WorkerOptions} from './protocol.ts';
+import {typesOf} from './sealed.ts';
+import {applyWrites, rejectedBatch, rejectedTable} from './worker-apply.ts';
+import {Checkpointer} from './worker-checkpoint.ts';
+import {createView, finishRecords, prepareRecords} from './worker-define.ts';
+import {recover} from './worker-recovery.ts';
+import {explainRows, statsRows} from './worker-stats.ts';
+
+type WriteRequest = Extract<Request, {kind: 'write'}>;
+interface Queued {readonly id: number; readonly request: Request; readonly rows: number; readonly bytes: number}
+
+/** What one epoch changes, before it is numbered. */
+export interface EpochContent {
+  readonly ddl: readonly DdlRecord[];
+  readonly changes: ReadonlyMap<TableId, ChangeBatch>;
+}
+
+export class WorkerCore {
+  readonly options: WorkerOptions;
+  readonly #post: (message: ToMain) => void;
+  readonly #queue: Queued[] = [];
+  #running = false;
+  #intervalMs: number;
+  #lastSealedMs = 0;
+  #closed = false;
+  catalog = new Catalog();
+  epoch: Epoch = toEpoch(0);
+  /** The newest epoch that changed each table, since this opening. */
+  readonly changedAt = new Map<TableId, number>();
+  kernel!: Kernel;
+  session!: Session;
+  dataflow!: Dataflow;
+  log!: Log;
+  checkpointer!: Checkpointer;
+  budget!: MemoryBudget;
+
+  constructor(options: WorkerOptions, post: (message: ToMain) => void) {
+    this.options = options;
+    this.#post = post;
+    this.#intervalMs = options.epochIntervalMs;
+  }
+
+  async open(): Promise<void> {
+    const startMs = systemClock.monotonicMs();
+    const {options} = this;
+    this.kernel = await Kernel.open({threads: options.maintainThreads, memoryBytes: options.maintainMemoryBytes});
+    this.session = await this.kernel.connect();
+    for (const statement of macroStatements) await this.session.run(statement);
+    this.budget = new MemoryBudget(options.memoryBytes);
+    this.dataflow = new Dataflow({session: this.session, budget: this.budget});
+    this.checkpointer = await Checkpointer.open({
+      directory: options.directory, warehouseId: options.warehouseId, files: nodeFileSystem, clock: systemClock, session: await this.kernel.connect(),
+      checkpointBytes: options.checkpointBytes, checkpointMs: options.checkpointMs,
+      onWanted: () => void this.#checkpointSoon(),
+      onWritten: (checkpoint) => this.#post({kind: 'checkpoint', checkpoint}),
+    });
+    const replayedEpochs = await recover(this, this.#post);
+    this.#running = false;
+    this.#post({kind: 'ready', epoch: this.epoch, openMs: systemClock.monotonicMs() - startMs, replayedEpochs});
+    this.#opened = true;
+    this.#kick();
+  }
+  #opened = false;
+
+  receive(id: number, request: Request): void {
+    if (request.kind === 'read-log') {
+      // Reading old frames waits for no epoch.
+      void this.#alone({id, request, rows: 0, bytes: 0});
+      return;
+    }
+    let rows = 0;
+    let bytes = 0;
+    if (request.kind === 'write') {
+      for (const write of request.writes) {
+        rows += write.rows.rowCount;
+        bytes += write.rows.bytes.byteLength;
+      }
+    }
+    this.#queue.push({id, request, rows, bytes});
+    this.#kick();
+  }
+
+  /** @returns an epoch as it goes to the log and to the main thread. */
+  message(sealed: Epoch, changes: ReadonlyMap<TableId, ChangeBatch>, ddl: readonly DdlRecord[]): {readonly kind: 'epoch'} & EpochMessage {
+    const tables: TableChanges[] = [];
+    const positions: {table: TableId; data: Float64Array}[] = [];
+    for (const [id, batch] of changes) {
+      if (batch.rowCount === 0) continue;
+      const spec = this.#specOf(id, ddl);
+      tables.push({tableId: id, schemaId: spec.schemaId, types: typesOf(spec), rowCount: batch.rowCount, ops: batch.ops, columns: batch.columns});
+      positions.push({table: id, data: sharedCopy(batch.positions, batch.rowCount)});
+    }
+    const header = {timeMs: systemClock.nowMs(), positions: {}, watermarks: {}, ddl: ddl.map(encodeRecord), counts: [], notes: {}};
+    return {kind: 'epoch', epoch: sealed, frame: encodeFrame({epoch: sealed, header, tables}), positions, ddl};
+  }
+
+  /** Numbers, logs and publishes an epoch. State must already hold it; when this rejects, nothing of it is durable or visible. */
+  async commit({ddl, changes}: EpochContent): Promise<Epoch> {
+    const sealed = nextEpoch(this.epoch);
+    const message = this.message(sealed, changes, ddl);
+    await this.log.append([message.frame]);
+    this.epoch = sealed;
+    for (const record of ddl) this.catalog.apply(record);
+    finishRecords(this.dataflow, ddl);
+    this.dataflow.endEpoch();
+    for (const {table} of message.positions) this.changedAt.set(table, sealed);
+    this.checkpointer.note(sealed, message.frame, message.positions.map(({table, data}) => ({table, rowCount: data.length})));
+    this.#post(message);
+    return sealed;
+  }
+
+  #specOf(id: TableId, ddl: readonly DdlRecord[]): {schemaId: number; columns: Parameters<typeof typesOf>[0]['columns']} {
+    for (const record of ddl) if (record.kind === 'create-table' && record.table.id === id) return record.table;
+    return this.catalog.byId(id)!;
+  }
+
+  #kick(): void {
+    if (this.#running || !this.#opened || this.#queue.length === 0) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        const group = this.#takeGroup();
+        if (group.length === 0) await this.#alone(this.#queue.shift()!);
+        else {
+          await this.#waitInterval();
+          await this.checkpointer.room();
+          await this.#writeGroup(group);
+        }
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Waiting writes that may share an epoch: within the limits, and no statement that checks rows beside another on its table. */
+  #takeGroup(): Queued[] {
+    const group: Queued[] = [];
+    const touched = new Set<TableId>();
+    const checked = new Set<TableId>();
+    let rows = 0;
+    let bytes = 0;
+    for (let next = this.#queue[0]; next?.request.kind === 'write'; next = this.#queue[0]) {
+      const {writes, rejected} = next.request;
+      if (group.length > 0 && (rows + next.rows > epochRowsMax || bytes + next.bytes > epochBytesMax)) break;
+      const checks = writes.filter(({expected, asOf}) => expected !== null || asOf >= 0).map(({table}) => table);
+      const tables = [...writes.map(({table}) => table), ...rejected.map(({table}) => table)];
+      if (group.length > 0 && (checks.some((table) => touched.has(table)) || tables.some((table) => checked.has(table)))) break;
+      for (const table of tables) touched.add(table);
+      for (const table of checks) checked.add(table);
+      group.push(this.#queue.shift()!);
+      rows += next.rows;
+      bytes += next.bytes;
+    }
+    return group;
+  }
+
+  async #waitInterval(): Promise<void> {
+    if (this.#intervalMs === 0) return;
+    const left = this.#lastSealedMs + this.#intervalMs - systemClock.monotonicMs();
+    if (left > 0) await new Promise<void>((resolve) => systemClock.after(left, resolve));
+  }
+
+  async #writeGroup(group: readonly Queued[]): Promise<void> {
+    try {
+      const epoch = await this.#seal(group.map(({request}) => request as WriteRequest));
+      this.#lastSealedMs = systemClock.monotonicMs();
+      for (const {id} of group) this.#reply(id, {epoch});
+    } catch (cause) {
+      if (group.length === 1) this.#refuse(group[0]!.id, cause);
+      else for (const one of group) await this.#writeGroup([one]);
+    }
+  }
+
+  async #seal(requests: readonly WriteRequest[]): Promise<Epoch> {
+    await this.#makeRejectedTables(requests);
+    try {
+      const base = applyWrites(this.catalog, this.dataflow, requests.flatMap(({writes}) => writes), this.changedAt);
+      for (const {rejected} of requests) {
+        for (const {table, rows} of rejected) {
+          const target = rejectedTableOf(this.catalog, this.catalog.byId(table)!)!;
+          base.set(target.id, rejectedBatch(this.dataflow, target, rows, base.get(target.id), systemClock.nowMs()));
+        }
+      }
+      const changes = await this.dataflow.step(base);
+      let rowCount = 0;
+      for (const batch of changes.values()) rowCount += batch.rowCount;
+      if (rowCount === 0) {
+        this.dataflow.endEpoch();
+        return this.epoch;
+      }
+      return await this.commit({ddl: [], changes: changes as ReadonlyMap<TableId, ChangeBatch>});
+    } catch (cause) {
+      this.dataflow.undo();
+      throw cause;
+    }
+  }
+
+  /** `t$rejected` is made when t first has a rejected row. */
+  async #makeRejectedTables(requests: readonly WriteRequest[]): Promise<void> {
+    for (const {rejected} of requests) {
+      for (const {table} of rejected) {
+        const of = this.catalog.byId(table);
+        if (of === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${table} was dropped meanwhile`);
+        if (rejectedTableOf(this.catalog, of) !== undefined) continue;
+        await this.#define([{kind: 'create-table', table: rejectedTable(this.catalog, table, systemClock.nowMs())}]);
+      }
+    }
+  }
+
+  async #define(records: readonly DdlRecord[]): Promise<Epoch> {
+    const undo = prepareRecords(this.catalog, this.dataflow, records);
+    try {
+      return await this.commit({ddl: records, changes: new Map()});
+    } catch (cause) {
+      undo();
+      throw cause;
+    }
+  }
+
+  async #alone({id, request}: Queued): Promise<void> {
+    try {
+      this.#reply(id, await this.#handle(request));
+    } catch (cause) {
+      this.#refuse(id, cause);
+    }
+  }
+
+  async #handle(request: Request): Promise<ReplyBody> {
+    if (this.#closed) throw new WarehouseError('closed', 'MR_CLOSED', 'the engine is closed');
+    switch (request.kind) {
+      case 'write': return {epoch: await this.#seal([request])};
+      case 'ddl': return {epoch: await this.#define(request.records)};
+      case 'create-view': return {epoch: await createView(this, request.table, request.executor)};
+      case 'explain': return {epoch: this.epoch, rows: explainRows(this, request.tree)};
+      case 'set':
+        this.#intervalMs = request.value;
+        return {epoch: this.epoch};
+      case 'read-log': return {epoch: this.epoch, frames: await this.#readLog(request)};
+      case 'stats': return {epoch: this.epoch, rows: statsRows(this)};
+      case 'checkpoint':
+        await this.checkpointer.write(this.epoch, this.catalog);
+        return {epoch: this.epoch};
+      case 'close':
+        if (request.checkpoint) await this.checkpointer.write(this.epoch, this.catalog);
+        else await this.checkpointer.stop();
+        this.#closed = true;
+        await this.log.close();
+        await this.kernel.close();
+        return {epoch: this.epoch};
+    }
+  }
+
+  async #readLog({since, until, bytesMax}: Extract<Request, {kind: 'read-log'}>): Promise<Uint8Array[]> {
+    const frames: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const frame of this.log.readFrom(toEpoch(since + 1))) {
+      if (frame.epoch > until) break;
+      frames.push(frame.bytes);
+      bytes += frame.bytes.byteLength;
+      if (bytes >= bytesMax) break;
+    }
+    return frames;
+  }
+
+  async #checkpointSoon(): Promise<void> {
+    try {
+      await this.checkpointer.write(this.epoch, this.catalog);
+      await this.log.truncateBefore(this.checkpointer.keepLogFrom());
+    } catch (cause) {
+      // The log has everything: the next checkpoint tries again. Ingest goes on until the tail's bound stops it.
+      this.checkpointer.failed(asWarehouseError(cause));
+    }
+  }
+
+  #reply(id: number, body: ReplyBody): void {
+    this.#post({kind: 'reply', id, body});
+  }
+
+  #refuse(id: number, cause: unknown): void {
+    this.#post({kind: 'error', id, error: asWarehouseError(cause).report()});
+  }
+}
+
+/** Positions cross beside the frame and are never written again. */
+function sharedCopy(data: Float64Array, count: number): Float64Array {
+  const shared = new Float64Array(new SharedArrayBuffer(count * 8));
+  shared.set(data.subarray(0, count));
+  return shared;
+}

@@ -1,0 +1,84 @@
+/**
+ * Opening: the newest complete checkpoint, then the log's tail. Rows in files are read from files; only the tail is replayed. The
+ * frames hold the changes of all tables, so replay computes nothing; operators are rebuilt from the tables at the end.
+ */
+import type {ChangeBatch} from '../base/delta.ts';
+import {OP_DELETE, OP_UPDATE_BEFORE} from '../base/delta.ts';
+import {epoch as toEpoch} from '../base/epoch.ts';
+import {WarehouseError} from '../base/error.ts';
+import {invariant} from '../base/invariant.ts';
+import {Catalog} from '../catalog/catalog.ts';
+import {decodeRecord} from '../catalog/record-json.ts';
+import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
+import {nodeFileSystem} from '../storage/file/node-file-system.ts';
+import {decodeFrame} from '../storage/log/frame.ts';
+import {Log} from '../storage/log/log.ts';
+import {logDirectory} from './layout.ts';
+import type {ToMain} from './protocol.ts';
+import {batchOf, typesOf} from './sealed.ts';
+import type {WorkerCore} from './worker-core.ts';
+import {addTable} from './worker-define.ts';
+
+/** @returns how many epochs were replayed from the log. */
+export async function recover(core: WorkerCore, post: (message: ToMain) => void): Promise<number> {
+  const {checkpointer, dataflow, options} = core;
+  const found = checkpointer.newest();
+  if (found !== null) {
+    core.catalog = Catalog.fromSnapshot(found.catalog);
+    core.epoch = toEpoch(found.epoch);
+  }
+  const records: DdlRecord[] = core.catalog.records();
+  post({kind: 'recovered', catalog: records, checkpoint: checkpointer.view()});
+  for (const table of core.catalog.dependencyOrder()) {
+    addTable(dataflow, table, 'code');
+    const types = typesOf(table);
+    const sql = await checkpointer.scanSql(table);
+    if (sql === null) continue;
+    const stream = await core.session.stream(sql, [], {types});
+    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) dataflow.table(table.id).load(chunk.columns, chunk.rowCount);
+    await stream.close();
+  }
+  dataflow.endEpoch();
+  const {log, recovered} = await Log.open({directory: logDirectory(options.directory), fileSystem: nodeFileSystem, afterEpoch: core.epoch});
+  core.log = log;
+  let replayed = 0;
+  for await (const {bytes} of recovered) {
+    replay(core, bytes, post);
+    replayed++;
+  }
+  for (const table of core.catalog.dependencyOrder()) if (table.definition !== undefined) await dataflow.rebuild(table.id);
+  dataflow.endEpoch();
+  return replayed;
+}
+
+function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMain) => void): void {
+  const frame = decodeFrame(bytes);
+  if (frame.epoch !== core.epoch + 1) throw new WarehouseError('data', 'MR_LOG_DAMAGED', `expected epoch ${core.epoch + 1} in the log, found ${frame.epoch}`, {hint: 'restore the missing segment from a backup'});
+  const ddl = frame.header.ddl.map((text) => decodeRecord(String(text)));
+  for (const record of ddl) {
+    core.catalog.apply(record);
+    if (record.kind === 'create-table') addTable(core.dataflow, record.table, 'code');
+    else if (record.kind === 'drop-table') core.dataflow.drop(record.id);
+  }
+  const changes = new Map<TableId, ChangeBatch>();
+  for (const part of frame.tables) {
+    const id = part.tableId as TableId;
+    const table = core.catalog.byId(id)!;
+    changes.set(id, applyLogged(core, table, batchOf(part, typesOf(table), null)));
+  }
+  core.epoch = frame.epoch;
+  core.dataflow.endEpoch();
+  core.checkpointer.note(frame.epoch, bytes, frame.tables.map(({tableId, rowCount}) => ({table: tableId as TableId, rowCount})));
+  post(core.message(frame.epoch, changes, ddl));
+}
+
+/** Applies one table's logged changes anew. @returns them with the positions of this process. */
+function applyLogged(core: WorkerCore, table: TableSpec, batch: ChangeBatch): ChangeBatch {
+  const weights = new Int32Array(batch.rowCount);
+  for (let i = 0; i < batch.rowCount; i++) weights[i] = batch.ops[i] === OP_DELETE || batch.ops[i] === OP_UPDATE_BEFORE ? -1 : 1;
+  // A bag's hidden columns follow from the rows before it, so they come out as they were logged.
+  const columns = table.storage === 'bag' ? batch.columns.filter((_, index) => !table.columns[index]!.hidden) : batch.columns;
+  const replayed = core.dataflow.table(table.id).applyDelta({rowCount: batch.rowCount, weights, columns});
+  invariant(replayed.rowCount === batch.rowCount, () => `epoch ${core.epoch + 1} changed ${batch.rowCount} rows of table ${table.id}, replay changed ${replayed.rowCount}`);
+  return replayed;
+}
