@@ -38,7 +38,7 @@ export class BatchGroups {
       let group = slots[at]! - 1;
       while (group >= 0) {
         const other = first[group]!;
-        if (hash[other]! === h && columnsEqual(fields, columns, selection === null ? other : selection[other]!, selection === null ? i : selection[i]!)) break;
+        if (hash[other] === h && columnsEqual(fields, columns, selection === null ? other : selection[other]!, selection === null ? i : selection[i]!)) break;
         at = (at + 1) & mask;
         group = slots[at]! - 1;
       }

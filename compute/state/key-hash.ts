@@ -39,14 +39,14 @@ export function finishHashes(hash: Int32Array, count: number): void {
 function hashI32(data: Int32Array, valid: Validity, selection: Int32Array | null, count: number, hash: Int32Array): void {
   for (let i = 0; i < count; i++) {
     const row = selection === null ? i : selection[i]!;
-    hash[i] = mix(hash[i]!, valid === null || valid[row]! !== 0 ? data[row]! : NULL_WORD);
+    hash[i] = mix(hash[i]!, valid === null || valid[row] !== 0 ? data[row]! : NULL_WORD);
   }
 }
 
 function hashNarrow(data: Float64Array, valid: Validity, selection: Int32Array | null, count: number, hash: Int32Array): void {
   for (let i = 0; i < count; i++) {
     const row = selection === null ? i : selection[i]!;
-    if (valid === null || valid[row]! !== 0) {
+    if (valid === null || valid[row] !== 0) {
       const value = data[row]!;
       hash[i] = mix(mix(hash[i]!, value | 0), Math.floor(value / TWO_32) | 0);
     } else hash[i] = mix(hash[i]!, NULL_WORD);
@@ -57,7 +57,7 @@ function hashNarrow(data: Float64Array, valid: Validity, selection: Int32Array |
 function hashWide(data: Int32Array, per: 2 | 4, valid: Validity, selection: Int32Array | null, count: number, hash: Int32Array): void {
   for (let i = 0; i < count; i++) {
     const row = selection === null ? i : selection[i]!;
-    if (valid === null || valid[row]! !== 0) {
+    if (valid === null || valid[row] !== 0) {
       const high = data[per * row + 1]!;
       let h = mix(mix(hash[i]!, data[per * row]!), high);
       if (per === 4) {
@@ -73,7 +73,7 @@ function hashWide(data: Int32Array, per: 2 | 4, valid: Validity, selection: Int3
 function hashDouble(data: Float64Array, words: Int32Array, valid: Validity, selection: Int32Array | null, count: number, hash: Int32Array): void {
   for (let i = 0; i < count; i++) {
     const row = selection === null ? i : selection[i]!;
-    if (valid === null || valid[row]! !== 0) {
+    if (valid === null || valid[row] !== 0) {
       const value = data[row]!;
       if (value !== value) hash[i] = mix(mix(hash[i]!, 0), NAN_HIGH);
       else if (value === 0) hash[i] = mix(mix(hash[i]!, 0), 0);
@@ -86,7 +86,7 @@ function hashBytes(column: BytesColumn, segments: readonly Int32Array[], selecti
   const {valid, address, length} = column;
   for (let i = 0; i < count; i++) {
     const row = selection === null ? i : selection[i]!;
-    if (valid === null || valid[row]! !== 0) {
+    if (valid === null || valid[row] !== 0) {
       const bytes = length[row]!;
       let h = hash[i]!;
       if (bytes !== 0) {

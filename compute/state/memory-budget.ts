@@ -59,7 +59,7 @@ export class MemoryBudget {
   }
 
   /** Bytes held by all shares. */
-  get bytes(): number { return this.#held; }
+  get heldBytes(): number { return this.#held; }
 
   /** @returns a share of the budget; `name` is what errors and metrics say, e.g. `ods.orders`. */
   register(name: string): MemoryShare {

@@ -15,7 +15,7 @@ import {halves} from './row-store.ts';
 const TWO_32 = 4_294_967_296;
 
 function equalWords(a: Int32Array, aAt: number, b: Int32Array, bAt: number, count: number): boolean {
-  for (let k = 0; k < count; k++) if (a[aAt + k]! !== b[bAt + k]!) return false;
+  for (let k = 0; k < count; k++) if (a[aAt + k] !== b[bAt + k]!) return false;
   return true;
 }
 
@@ -34,8 +34,8 @@ function compareI32(words: readonly Int32Array[], stride: number, field: RecordF
     const from = selection === null ? i : selection[i]!;
     const segment = words[row >> SEGMENT_BITS]!;
     const at = (row & SEGMENT_MASK) * stride;
-    const there = valid === null || valid[from]! !== 0;
-    if (((segment[at + validOffset]! & validMask) !== 0) !== there || (there && segment[at + offset]! !== data[from]!)) flags[i] = 0;
+    const there = valid === null || valid[from] !== 0;
+    if (((segment[at + validOffset]! & validMask) !== 0) !== there || (there && segment[at + offset] !== data[from]!)) flags[i] = 0;
   }
 }
 
@@ -49,7 +49,7 @@ function compareNarrow(words: readonly Int32Array[], stride: number, field: Reco
     const from = selection === null ? i : selection[i]!;
     const segment = words[row >> SEGMENT_BITS]!;
     const at = (row & SEGMENT_MASK) * stride;
-    const there = valid === null || valid[from]! !== 0;
+    const there = valid === null || valid[from] !== 0;
     if (((segment[at + validOffset]! & validMask) !== 0) !== there) {
       flags[i] = 0;
       continue;
@@ -57,7 +57,7 @@ function compareNarrow(words: readonly Int32Array[], stride: number, field: Reco
     if (!there) continue;
     const high = segment[at + offset + 1]!;
     // above 2^53 the left side is rounded, but then it is no narrow value either
-    if (high * TWO_32 + (segment[at + offset]! >>> 0) !== data[from]! || (long && (segment[at + offset + 2]! !== high >> 31 || segment[at + offset + 3]! !== high >> 31))) flags[i] = 0;
+    if (high * TWO_32 + (segment[at + offset]! >>> 0) !== data[from]! || (long && (segment[at + offset + 2] !== high >> 31 || segment[at + offset + 3] !== high >> 31))) flags[i] = 0;
   }
 }
 
@@ -70,18 +70,18 @@ function compareWide(words: readonly Int32Array[], stride: number, field: Record
     const from = selection === null ? i : selection[i]!;
     const segment = words[row >> SEGMENT_BITS]!;
     const at = (row & SEGMENT_MASK) * stride;
-    const there = valid === null || valid[from]! !== 0;
+    const there = valid === null || valid[from] !== 0;
     if (((segment[at + validOffset]! & validMask) !== 0) !== there) {
       flags[i] = 0;
       continue;
     }
     if (!there) continue;
     const high = data[per * from + 1]!;
-    let equal = segment[at + offset]! === data[per * from]! && segment[at + offset + 1]! === high;
+    let equal = segment[at + offset] === data[per * from]! && segment[at + offset + 1] === high;
     if (long) {
       const third = per === 4 ? data[per * from + 2]! : high >> 31;
       const fourth = per === 4 ? data[per * from + 3]! : high >> 31;
-      equal = equal && segment[at + offset + 2]! === third && segment[at + offset + 3]! === fourth;
+      equal = equal && segment[at + offset + 2] === third && segment[at + offset + 3] === fourth;
     }
     if (!equal) flags[i] = 0;
   }
@@ -94,7 +94,7 @@ function compareDouble(words: readonly Int32Array[], doubles: readonly Float64Ar
     if (row < 0 || flags[i] === 0) continue;
     const from = selection === null ? i : selection[i]!;
     const at = (row & SEGMENT_MASK) * stride;
-    const there = valid === null || valid[from]! !== 0;
+    const there = valid === null || valid[from] !== 0;
     if (((words[row >> SEGMENT_BITS]![at + validOffset]! & validMask) !== 0) !== there || (there && !doublesEqual(doubles[row >> SEGMENT_BITS]![(at + offset) >> 1]!, data[from]!, exact))) flags[i] = 0;
   }
 }
@@ -108,9 +108,9 @@ function compareBytes(words: readonly Int32Array[], doubles: readonly Float64Arr
     const from = selection === null ? i : selection[i]!;
     const segment = words[row >> SEGMENT_BITS]!;
     const at = (row & SEGMENT_MASK) * stride;
-    const there = valid === null || valid[from]! !== 0;
+    const there = valid === null || valid[from] !== 0;
     const bytes = there ? length[from]! : 0;
-    if (((segment[at + validOffset]! & validMask) !== 0) !== there || segment[at + lengthOffset]! !== bytes) {
+    if (((segment[at + validOffset]! & validMask) !== 0) !== there || segment[at + lengthOffset] !== bytes) {
       flags[i] = 0;
       continue;
     }
@@ -182,17 +182,17 @@ export function columnsEqual(fields: readonly RecordField[], columns: readonly C
     const column = columns[k]!;
     const {valid} = column;
     if (valid !== null) {
-      const there = valid[a]! !== 0;
-      if (there !== (valid[b]! !== 0)) return false;
+      const there = valid[a] !== 0;
+      if (there !== (valid[b] !== 0)) return false;
       if (!there) continue;
     }
     switch (column.kind) {
-      case 'i32': if (column.data[a]! !== column.data[b]!) return false; break;
+      case 'i32': if (column.data[a] !== column.data[b]!) return false; break;
       case 'f64':
-        if (fields[k]!.kind === 'f64' ? !doublesEqual(column.data[a]!, column.data[b]!, false) : column.data[a]! !== column.data[b]!) return false;
+        if (fields[k]!.kind === 'f64' ? !doublesEqual(column.data[a]!, column.data[b]!, false) : column.data[a] !== column.data[b]!) return false;
         break;
-      case 'i64': if (column.data[a]! !== column.data[b]!) return false; break;
-      case 'i128': if (column.data[2 * a]! !== column.data[2 * b]! || column.data[2 * a + 1]! !== column.data[2 * b + 1]!) return false; break;
+      case 'i64': if (column.data[a] !== column.data[b]!) return false; break;
+      case 'i128': if (column.data[2 * a] !== column.data[2 * b]! || column.data[2 * a + 1] !== column.data[2 * b + 1]!) return false; break;
       case 'bytes': {
         const bytes = column.length[a]!;
         if (bytes !== column.length[b]!) return false;

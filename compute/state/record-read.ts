@@ -72,7 +72,7 @@ export function readNarrow128(words: readonly Int32Array[], stride: number, offs
       const high = segment[at + 1]!;
       const sign = high >> 31;
       value = high * TWO_32 + (segment[at]! >>> 0);
-      if (segment[at + 2]! !== sign || segment[at + 3]! !== sign) bound = Infinity;
+      if (segment[at + 2] !== sign || segment[at + 3] !== sign) bound = Infinity;
     }
     to[i] = value;
     const size = value < 0 ? -value : value;

@@ -22,7 +22,7 @@ export function writeHeader(words: readonly Int32Array[], stride: number, offset
 export function writeNulls(words: readonly Int32Array[], stride: number, offset: number, mask: number, rows: Int32Array, valid: Uint8Array, selection: Int32Array | null, count: number): number {
   let nulls = 0;
   for (let i = 0; i < count; i++) {
-    if (valid[selection === null ? i : selection[i]!]! !== 0) continue;
+    if (valid[selection === null ? i : selection[i]!] !== 0) continue;
     const row = rows[i]!;
     words[row >> SEGMENT_BITS]![(row & SEGMENT_MASK) * stride + offset]! &= ~mask;
     nulls++;
@@ -34,7 +34,7 @@ export function writeI32(words: readonly Int32Array[], stride: number, offset: n
   for (let i = 0; i < count; i++) {
     const from = selection === null ? i : selection[i]!;
     const row = rows[i]!;
-    words[row >> SEGMENT_BITS]![(row & SEGMENT_MASK) * stride + offset] = valid === null || valid[from]! !== 0 ? data[from]! : 0;
+    words[row >> SEGMENT_BITS]![(row & SEGMENT_MASK) * stride + offset] = valid === null || valid[from] !== 0 ? data[from]! : 0;
   }
 }
 
@@ -45,7 +45,7 @@ export function writeF64(doubles: readonly Float64Array[], stride: number, offse
   for (let i = 0; i < count; i++) {
     const from = selection === null ? i : selection[i]!;
     const row = rows[i]!;
-    let value = valid === null || valid[from]! !== 0 ? data[from]! : 0;
+    let value = valid === null || valid[from] !== 0 ? data[from]! : 0;
     if (value !== value) value = Number.NaN;
     else if (normalise && value === 0) value = 0;
     doubles[row >> SEGMENT_BITS]![(row & SEGMENT_MASK) * half + at] = value;
@@ -57,7 +57,7 @@ export function writeNarrow64(words: readonly Int32Array[], stride: number, offs
   for (let i = 0; i < count; i++) {
     const from = selection === null ? i : selection[i]!;
     const row = rows[i]!;
-    const value = valid === null || valid[from]! !== 0 ? data[from]! : 0;
+    const value = valid === null || valid[from] !== 0 ? data[from]! : 0;
     const segment = words[row >> SEGMENT_BITS]!;
     const at = (row & SEGMENT_MASK) * stride + offset;
     segment[at] = value | 0;
@@ -70,7 +70,7 @@ export function writeNarrow128(words: readonly Int32Array[], stride: number, off
   for (let i = 0; i < count; i++) {
     const from = selection === null ? i : selection[i]!;
     const row = rows[i]!;
-    const value = valid === null || valid[from]! !== 0 ? data[from]! : 0;
+    const value = valid === null || valid[from] !== 0 ? data[from]! : 0;
     const segment = words[row >> SEGMENT_BITS]!;
     const at = (row & SEGMENT_MASK) * stride + offset;
     segment[at] = value | 0;
@@ -84,7 +84,7 @@ export function writeWide(words: readonly Int32Array[], stride: number, offset: 
   for (let i = 0; i < count; i++) {
     const from = selection === null ? i : selection[i]!;
     const row = rows[i]!;
-    const there = valid === null || valid[from]! !== 0 ? -1 : 0;
+    const there = valid === null || valid[from] !== 0 ? -1 : 0;
     const segment = words[row >> SEGMENT_BITS]!;
     const at = (row & SEGMENT_MASK) * stride + offset;
     segment[at] = data[per * from]! & there;
@@ -106,7 +106,7 @@ export function writeBytes(words: readonly Int32Array[], doubles: readonly Float
   for (let i = 0; i < count; i++) {
     const from = selection === null ? i : selection[i]!;
     const row = rows[i]!;
-    const length = valid === null || valid[from]! !== 0 ? lengths[from]! : 0;
+    const length = valid === null || valid[from] !== 0 ? lengths[from]! : 0;
     let address = 0;
     if (length !== 0) {
       const source = addresses[from]!;

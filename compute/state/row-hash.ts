@@ -37,7 +37,7 @@ function stepB(a: number, b: number, w: number): number {
 function addI32(data: Int32Array, tag: number, valid: Validity, selection: Int32Array | null, count: number, low: Int32Array, high: Int32Array): void {
   for (let i = 0; i < count; i++) {
     const row = selection === null ? i : selection[i]!;
-    if (valid !== null && valid[row]! === 0) continue;
+    if (valid !== null && valid[row] === 0) continue;
     let a = low[i]!;
     let b = high[i]!;
     const value = data[row]!;
@@ -55,7 +55,7 @@ function addI32(data: Int32Array, tag: number, valid: Validity, selection: Int32
 function addNarrow(data: Float64Array, tag: number, valid: Validity, selection: Int32Array | null, count: number, low: Int32Array, high: Int32Array): void {
   for (let i = 0; i < count; i++) {
     const row = selection === null ? i : selection[i]!;
-    if (valid !== null && valid[row]! === 0) continue;
+    if (valid !== null && valid[row] === 0) continue;
     let a = low[i]!;
     let b = high[i]!;
     const value = data[row]!;
@@ -75,7 +75,7 @@ function addNarrow(data: Float64Array, tag: number, valid: Validity, selection: 
 function addWide(data: Int32Array, per: 2 | 4, tag: number, valid: Validity, selection: Int32Array | null, count: number, low: Int32Array, high: Int32Array): void {
   for (let i = 0; i < count; i++) {
     const row = selection === null ? i : selection[i]!;
-    if (valid !== null && valid[row]! === 0) continue;
+    if (valid !== null && valid[row] === 0) continue;
     let a = low[i]!;
     let b = high[i]!;
     const first = data[per * row]!;
@@ -104,7 +104,7 @@ function addWide(data: Int32Array, per: 2 | 4, tag: number, valid: Validity, sel
 function addDouble(data: Float64Array, words: Int32Array, tag: number, valid: Validity, selection: Int32Array | null, count: number, low: Int32Array, high: Int32Array): void {
   for (let i = 0; i < count; i++) {
     const row = selection === null ? i : selection[i]!;
-    if (valid !== null && valid[row]! === 0) continue;
+    if (valid !== null && valid[row] === 0) continue;
     let a = low[i]!;
     let b = high[i]!;
     const value = data[row]!;
@@ -130,7 +130,7 @@ function addBytes(column: BytesColumn, segments: readonly Int32Array[], tag: num
   const {valid, address, length} = column;
   for (let i = 0; i < count; i++) {
     const row = selection === null ? i : selection[i]!;
-    if (valid !== null && valid[row]! === 0) continue;
+    if (valid !== null && valid[row] === 0) continue;
     let a = low[i]!;
     let b = high[i]!;
     a = stepA(a, b, tag);

@@ -67,14 +67,17 @@ export class RowStore {
     return this.#capacity * this.layout.stride * 4 + this.arena.bytes() + this.#free.bytes() + this.#pending.bytes();
   }
 
-  /** @returns an estimate from above of what inserting these rows adds to `bytes()`. */
-  growthBytes(columns: readonly Column[], count: number): number {
+  /**
+   * @param rowCount rows of `columns`, whose text is counted.
+   * @returns an estimate from above of what inserting `count` rows adds to `bytes()`.
+   */
+  growthBytes(columns: readonly Column[], rowCount: number, count: number): number {
     const fresh = Math.max(0, count - this.#free.length - (this.#capacity - this.#used));
-    const unit = this.#capacity < segmentRowsMax ? this.#capacity : segmentRowsMax;
+    const unit = Math.max(segmentRowsMin, Math.min(this.#capacity, segmentRowsMax));
     let bytes = fresh === 0 ? 0 : (fresh + unit) * this.layout.stride * 4;
-    for (const column of columns) {
-      if (column.kind !== 'bytes') continue;
-      for (let i = 0; i < count; i++) bytes += blockBytes(column.length[i]!);
+    for (const field of this.layout.fields.keys()) {
+      const column = columns[field];
+      if (column?.kind === 'bytes') bytes += textBytes(column.length, rowCount) * Math.max(1, count / rowCount);
     }
     return bytes;
   }
@@ -308,6 +311,12 @@ export class RowStore {
     const start = address - segment * ARENA_SEGMENT_SPAN;
     return this.arena.segments[segment]!.subarray(start, start + length);
   }
+}
+
+function textBytes(lengths: Int32Array, count: number): number {
+  let bytes = 0;
+  for (let i = 0; i < count; i++) bytes += blockBytes(lengths[i]!);
+  return bytes;
 }
 
 function liveRows(words: readonly Int32Array[], stride: number, start: number, end: number, to: Int32Array): number {

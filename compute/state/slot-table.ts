@@ -37,7 +37,7 @@ export function firstRows(parts: readonly Int32Array[], shift: number, partition
     const wrap = slots.length - 2;
     let at = (h << 1) & wrap;
     let row = slots[at + 1]!;
-    while (row !== 0 && slots[at]! !== h) {
+    while (row !== 0 && slots[at] !== h) {
       at = (at + 2) & wrap;
       row = slots[at + 1]!;
     }
@@ -48,7 +48,7 @@ export function firstRows(parts: readonly Int32Array[], shift: number, partition
 function place(slots: Int32Array, hash: number, rowWord: number): void {
   const wrap = slots.length - 2;
   let at = (hash << 1) & wrap;
-  while (slots[at + 1]! !== 0) at = (at + 2) & wrap;
+  while (slots[at + 1] !== 0) at = (at + 2) & wrap;
   slots[at] = hash;
   slots[at + 1] = rowWord;
 }
@@ -106,7 +106,7 @@ export class SlotTable {
     let at = (hash << 1) & wrap;
     let passed = row < 0;
     for (let word = slots[at + 1]!; word !== 0; word = slots[at + 1]!) {
-      if (slots[at]! === hash) {
+      if (slots[at] === hash) {
         if (passed) return word - 1;
         if (word === row + 1) passed = true;
       }
@@ -144,7 +144,7 @@ export class SlotTable {
     let at = hole;
     for (;;) {
       at = (at + 2) & wrap;
-      if (slots[at + 1]! === 0) break;
+      if (slots[at + 1] === 0) break;
       const home = (slots[at]! << 1) & wrap;
       // an entry may move into the hole unless its home lies after the hole (cyclically)
       if (((at - home) & wrap) < ((at - hole) & wrap)) continue;
@@ -166,7 +166,7 @@ export class SlotTable {
   #resize(p: number, length: number): void {
     const from = this.parts[p]!;
     const to = new Int32Array(length);
-    for (let at = 0; at < from.length; at += 2) if (from[at + 1]! !== 0) place(to, from[at]!, from[at + 1]!);
+    for (let at = 0; at < from.length; at += 2) if (from[at + 1] !== 0) place(to, from[at]!, from[at + 1]!);
     this.parts[p] = to;
     this.#limits[p] = this.#limit(p, length >> 1);
     this.#slots += (length - from.length) >> 1;
