@@ -32,7 +32,11 @@ export type Expression = {readonly type: PlanType} & (
 
 export interface FunctionDetail {
   readonly structNames?: readonly string[];
-  readonly lambda?: {readonly body: Expression; readonly parameterCount: number};
+  /**
+   * Columns of `body` below `parameterCount` are the parameters in their order, the others are captured: `args` after the list
+   * (and after the initial value, if there is one), in their order.
+   */
+  readonly lambda?: {readonly body: Expression; readonly parameterCount: number; readonly hasInitial?: boolean};
 }
 
 export interface SortKey {readonly expression: Expression; readonly descending: boolean; readonly nullsFirst: boolean}

@@ -1,0 +1,112 @@
+/** Types of a bound plan: DuckDB's type JSON → `PlanType` → SQL text. */
+import type {LogicalType} from '../../base/type.ts';
+import {typeText} from '../../base/type.ts';
+import {PlanFields, planList, unsupported} from './plan-json.ts';
+import type {PlanType} from './tree.ts';
+import {printName} from './print-name.ts';
+import {quoteLiteral} from '../quote.ts';
+
+type SimpleKind = Exclude<PlanType['kind'], 'decimal' | 'other'>;
+
+const simpleKinds: Readonly<Record<string, SimpleKind>> = {
+  BOOLEAN: 'boolean', TINYINT: 'tinyint', SMALLINT: 'smallint', INTEGER: 'integer', BIGINT: 'bigint', HUGEINT: 'hugeint',
+  UTINYINT: 'utinyint', USMALLINT: 'usmallint', UINTEGER: 'uinteger', UBIGINT: 'ubigint', UHUGEINT: 'uhugeint',
+  FLOAT: 'float', DOUBLE: 'double', VARCHAR: 'varchar', BLOB: 'blob', DATE: 'date', TIME: 'time', INTERVAL: 'interval', NULL: 'null',
+  TIMESTAMP: 'timestamp', 'TIMESTAMP WITH TIME ZONE': 'timestamptz', TIMESTAMP_S: 'timestamp_s', TIMESTAMP_MS: 'timestamp_ms', TIMESTAMP_NS: 'timestamp_ns',
+};
+/** Types that have no kind of their own: carried by their text. */
+const opaqueTypes: ReadonlySet<string> = new Set(['UUID', 'BIT', 'BIGNUM', 'TIME WITH TIME ZONE', 'TIME_NS']);
+
+/**
+ * @param json DuckDB's serialised LogicalType: `{id, type_info}`.
+ * @throws {WarehouseError} `MR_PLAN_UNSUPPORTED` for collations, user types and ids that are not known.
+ */
+export function lowerType(json: unknown): PlanType {
+  const type = new PlanFields(json, 'type');
+  const id = type.text('id');
+  const info = type.optionalObject('type_info', `type ${id}`);
+  type.end();
+  if (info === undefined) {
+    const kind = simpleKinds[id];
+    if (kind !== undefined) return {kind};
+    if (opaqueTypes.has(id)) return {kind: 'other', text: id};
+    throw unsupported(`type ${id}`);
+  }
+  info.expect('extension_info', null);
+  if (info.has('modifiers')) info.expect('modifiers', 'empty list');
+  const infoType = info.text('type');
+  const alias = info.text('alias');
+  if (alias !== '') {
+    if (alias === 'JSON' && id === 'VARCHAR' && infoType === 'GENERIC_TYPE_INFO') return {kind: 'other', text: 'JSON'};
+    throw unsupported(`type ${alias}`);
+  }
+  const lowered = lowerTypeInfo(id, infoType, info);
+  info.end();
+  return lowered;
+}
+
+function lowerTypeInfo(id: string, infoType: string, info: PlanFields): PlanType {
+  switch (`${id} ${infoType}`) {
+    case 'DECIMAL DECIMAL_TYPE_INFO': return {kind: 'decimal', precision: info.index('width'), scale: info.index('scale')};
+    case 'LIST LIST_TYPE_INFO': return {kind: 'other', text: `${printType(lowerType(info.take('child_type')))}[]`};
+    case 'ARRAY ARRAY_TYPE_INFO': return {kind: 'other', text: `${printType(lowerType(info.take('child_type')))}[${info.index('size')}]`};
+    case 'STRUCT STRUCT_TYPE_INFO': return {kind: 'other', text: `STRUCT(${memberTexts(info).join(', ')})`};
+    // The first member of a UNION is its tag.
+    case 'UNION STRUCT_TYPE_INFO': return {kind: 'other', text: `UNION(${memberTexts(info).slice(1).join(', ')})`};
+    case 'MAP LIST_TYPE_INFO': {
+      const entry = new PlanFields(new PlanFields(info.take('child_type'), 'MAP entry').take('type_info'), 'MAP entry');
+      const [key, value] = structMembers(entry.take('child_types'));
+      return {kind: 'other', text: `MAP(${printType(key!.type)}, ${printType(value!.type)})`};
+    }
+    case 'ENUM ENUM_TYPE_INFO': {
+      info.ignore('values_count');
+      return {kind: 'other', text: `ENUM(${info.list('values').map(value => quoteLiteral(String(value))).join(', ')})`};
+    }
+    case 'VARCHAR STRING_TYPE_INFO': throw unsupported(`collation ${info.text('collation')}`);
+    default: throw unsupported(`type ${id} with ${infoType}`);
+  }
+}
+
+/** @returns names and types of a STRUCT's fields (a `row(…)` has empty names), a UNION's tag and members, or undefined for other types. */
+export function structFields(json: unknown): readonly {readonly name: string; readonly type: PlanType}[] | undefined {
+  const type = new PlanFields(json, 'type');
+  const id = type.text('id');
+  if (id !== 'STRUCT' && id !== 'UNION') return undefined;
+  return structMembers(type.object('type_info').take('child_types'));
+}
+
+function structMembers(json: unknown): {name: string; type: PlanType}[] {
+  return planList(json, 'child_types').map(entry => {
+    const member = new PlanFields(entry, 'struct member');
+    const lowered = {name: member.text('first'), type: lowerType(member.take('second'))};
+    member.end();
+    return lowered;
+  });
+}
+
+function memberTexts(info: PlanFields): string[] {
+  return structMembers(info.take('child_types')).map(member => `${printName(member.name)} ${printType(member.type)}`);
+}
+
+/** @returns the type as DuckDB reads it in a CAST, e.g. `DECIMAL(12,2)`, `STRUCT(a INTEGER)`, `"NULL"`. */
+export function printType(type: PlanType): string {
+  switch (type.kind) {
+    case 'other': return type.text;
+    case 'null': return '"NULL"';
+    case 'hugeint': case 'interval': case 'time': case 'uhugeint': case 'utinyint': case 'usmallint': case 'uinteger': case 'ubigint':
+    case 'timestamp_s': case 'timestamp_ms': case 'timestamp_ns': return type.kind.toUpperCase();
+    default: return typeText(type);
+  }
+}
+
+export function samePlanType(a: PlanType, b: PlanType): boolean {
+  return a.kind === b.kind && (a.kind === 'decimal' || a.kind === 'other' ? printType(a) === printType(b) : true);
+}
+
+/** Kinds that a column of a table can have, in the sense of base/type.ts. */
+const storedKinds: ReadonlySet<string> = new Set(['boolean', 'tinyint', 'smallint', 'integer', 'bigint', 'float', 'double', 'varchar', 'blob', 'date', 'timestamp', 'timestamptz', 'decimal'] satisfies LogicalType['kind'][]);
+
+/** Whether a column can be stored with this type as it is. */
+export function storable(type: PlanType): type is LogicalType {
+  return storedKinds.has(type.kind);
+}

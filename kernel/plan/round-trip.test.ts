@@ -1,0 +1,83 @@
+/** Plan → tree → SQL: the printed text must give the same rows, types and names as the text that was bound. */
+import assert from 'node:assert/strict';
+import {readFileSync} from 'node:fs';
+import test, {after, before} from 'node:test';
+import {Random, testSeed} from '../../test/support/random.ts';
+import {Kernel} from '../duckdb.ts';
+import {macroStatements} from '../macros.ts';
+import type {Session} from '../session.ts';
+import {lowerPlan} from './lower.ts';
+import {printTree} from './print.ts';
+import {serializePlan} from './serialize.ts';
+
+const tables = [
+  'CREATE SCHEMA ods', 'CREATE SCHEMA "we ird"',
+  'CREATE TABLE t (id INTEGER, a INTEGER, b INTEGER, c VARCHAR)',
+  'CREATE TABLE u (id INTEGER, a INTEGER, c VARCHAR)',
+  'CREATE TABLE ods.flights (id BIGINT, delay INTEGER, origin VARCHAR, dest VARCHAR, ts TIMESTAMP, tz TIMESTAMPTZ, d DATE, price DECIMAL(12,2), x DOUBLE, ok BOOLEAN, small TINYINT, f FLOAT, big DECIMAL(38,4), raw BLOB)',
+  'CREATE TABLE ods.airports (id INTEGER, iata VARCHAR, city VARCHAR, opened DATE)',
+  'CREATE TABLE "we ird"."T$ 1 😀" (id INTEGER, "select" INTEGER, "a ""q"" b" VARCHAR, "Ünï" DOUBLE, x1 INTEGER, s1 INTEGER, "order" DATE)',
+  'CREATE TABLE nested (id INTEGER, l INTEGER[], s STRUCT(a INTEGER, "b c" VARCHAR), m MAP(VARCHAR, INTEGER))',
+];
+
+let kernel: Kernel;
+let session: Session;
+
+before(async () => {
+  kernel = await Kernel.open({threads: 1, memoryBytes: 256 << 20});
+  session = await kernel.connect();
+  for (const statement of [...macroStatements, ...tables]) await session.run(statement);
+  for (const statement of insertStatements(new Random(testSeed()))) await session.run(statement);
+});
+after(() => kernel.close());
+
+/** Rows with NULLs in every column but id, few distinct values so that joins and groups meet, and extremes. */
+function insertStatements(random: Random): string[] {
+  const orNull = (text: string): string => random.chance(0.15) ? 'NULL' : text;
+  const text = (items: readonly string[]): string => orNull(`'${random.pick(items)}'`);
+  const int = (min: number, max: number): string => orNull(String(random.integer(min, max)));
+  const cs = ['x', 'y', 'xy', '', 'xX', 'é😀', 'a_', '12', ' x '];
+  const airports = ['LAS', 'PHX', 'SFO', 'JFK', ''];
+  const rows = (count: number, row: (id: number) => readonly string[]): string => Array.from({length: count}, (_, i) => `(${row(i + 1).join(', ')})`).join(', ');
+  const moment = (): string => orNull(`TIMESTAMP '2024-01-01' + INTERVAL ${random.integer(0, 40_000)} MINUTE`);
+  return [
+    `INSERT INTO t VALUES ${rows(60, id => [`${id}`, id === 7 ? '2147483647' : int(0, 8), int(-1, 4), text(cs)])}`,
+    `INSERT INTO u VALUES ${rows(25, id => [`${id}`, int(0, 9), text(cs)])}`,
+    `INSERT INTO ods.flights VALUES ${rows(80, id => [id === 3 ? '9007199254740993' : `${id}`, int(-20, 90), text(airports), text(airports), moment(), `(${moment()})::TIMESTAMPTZ`,
+      orNull(`DATE '2024-01-01' + ${random.integer(0, 30)}`), orNull(`${random.integer(-99_999, 99_999)} / 100`), orNull(`${random.integer(-40, 40) / 4}`), random.pick(['true', 'false', 'NULL']),
+      int(-128, 127), orNull(`${random.integer(-8, 8) / 2}`), id === 5 ? "'9999999999999999999999999999999999.9999'::DECIMAL(38,4) / 4" : orNull(`${random.integer(-1000, 1000)}.25`), orNull("'\\xAB\\x00'::BLOB")])}`,
+    `INSERT INTO ods.airports VALUES ${airports.map((iata, i) => `(${i + 1}, '${iata}', ${text(['Las Vegas', 'Phoenix', 'San Francisco', 'New York'])}, DATE '1950-01-01' + ${random.integer(0, 9999)})`).join(', ')}`,
+    `INSERT INTO "we ird"."T$ 1 😀" VALUES ${rows(30, id => [`${id}`, int(0, 20), text(cs), orNull(`${random.integer(-9, 9)}.5`), int(0, 9), int(1, 30), orNull(`DATE '2024-02-01' + ${random.integer(0, 20)}`)])}`,
+    `INSERT INTO nested VALUES ${rows(12, id => [`${id}`, orNull(`[${Array.from({length: random.integer(0, 4)}, () => int(0, 4)).join(', ')}]::INTEGER[]`), orNull(`{'a': ${int(0, 3)}, 'b c': ${text(cs)}}`), orNull(`MAP {'k1': ${int(0, 3)}, 'k2': ${id}}`)])}`,
+  ];
+}
+
+/** @returns the printed text. */
+async function checkRoundTrip(sql: string): Promise<string> {
+  const described = (await session.rows(`DESCRIBE ${sql}`)).rows.map(([name, type]) => [name, type]);
+  const tree = lowerPlan(await serializePlan(session, sql));
+  const printed = printTree(tree, {names: described.map(([name]) => String(name))});
+  try {
+    assert.deepEqual((await session.rows(`DESCRIBE ${printed}`)).rows.map(([name, type]) => [name, type]), described, 'names or types differ');
+    const {rows: [row]} = await session.rows(`SELECT
+      (SELECT count(*) FROM (SELECT * FROM (${sql}) EXCEPT ALL SELECT * FROM (${printed}))),
+      (SELECT count(*) FROM (SELECT * FROM (${printed}) EXCEPT ALL SELECT * FROM (${sql})))`);
+    assert.deepEqual(row, [0n, 0n], `${row![0]} rows missing, ${row![1]} too many`);
+  } catch (cause) {
+    throw new Error(`${cause instanceof Error ? cause.message : String(cause)}\n${sql}\nprinted:\n${printed}`, {cause});
+  }
+  return printed;
+}
+
+function queriesOf(file: URL): string[] {
+  return readFileSync(file, 'utf8').split(/;\n/).map(query => query.replaceAll(/^(?:--.*|\s*)\n/gm, '').trim()).filter(query => query !== '');
+}
+
+test('round trip: rows, types and names stay, for every query of round-trip.sql', async context => {
+  const queries = queriesOf(new URL('../../test/sql/round-trip.sql', import.meta.url));
+  assert.ok(queries.length >= 150, `${queries.length} queries`);
+  const failures: string[] = [];
+  for (const query of queries) await checkRoundTrip(query).catch((cause: unknown) => { failures.push(cause instanceof Error ? cause.message : String(cause)); });
+  assert.equal(failures.length, 0, `${failures.length} of ${queries.length} failed:\n\n${failures.join('\n\n')}`);
+  context.diagnostic(`${queries.length} queries`);
+});
