@@ -1,5 +1,4 @@
 /** DuckDB's serialised aggregate and window calls → `AggregateCall`, `WindowCall`. */
-import {invariant} from '../../base/invariant.ts';
 import {lowerExpression, lowerFunctionHeader, lowerSortKeys, type ExpressionScope} from './lower-expression.ts';
 import {lowerValue} from './lower-constant.ts';
 import {PlanFields, unsupported} from './plan-json.ts';
@@ -88,7 +87,6 @@ export function lowerWindow(json: unknown, scope: ExpressionScope): WindowCall {
   fields.expect('arg_orders', 'empty list');
   const orderBy = lowerSortKeys(fields.list('orders'), scope);
   const [offset, fallback] = [optional('offset_expr'), optional('default_expr')];
-  invariant(fallback.length <= offset.length || name === 'lag' || name === 'lead', () => `${name} with a default but no offset`);
   const frame = lowerFrame(fields, scope, orderBy);
   const call: WindowCall = {
     name, args: [...children, ...movedArguments(name, type, data), ...(offset.length < fallback.length ? [one] : offset), ...fallback],

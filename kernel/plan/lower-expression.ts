@@ -1,6 +1,5 @@
 /** DuckDB's serialised bound expressions → `Expression`. */
-import {invariant} from '../../base/invariant.ts';
-import {ABSENT_INDEX, PlanFields, unsupported} from './plan-json.ts';
+import {PlanFields, unsupported} from './plan-json.ts';
 import {foldCall, foldCast} from './fold-constant.ts';
 import {lowerValue} from './lower-constant.ts';
 import {lowerType, printType, samePlanType, structFields} from './plan-type.ts';
@@ -92,8 +91,7 @@ function lowerReference(fields: PlanFields, scope: ExpressionScope): Expression 
   const duckIndex = fields.index('index');
   const index = scope.position === undefined ? duckIndex : scope.position(duckIndex);
   const expected = scope.typeOf(index);
-  invariant(expected === undefined || samePlanType(expected, type), () =>
-    `column ${index} is ${printType(expected!)}, but the plan refers to it as ${printType(type)}`);
+  if (expected !== undefined && !samePlanType(expected, type)) throw unsupported(`column ${index} of type ${printType(expected)} read as ${printType(type)}`);
   return {kind: 'column', type, index};
 }
 
@@ -110,7 +108,7 @@ function lowerColumnReference(fields: PlanFields, scope: ExpressionScope): Expre
 
 function lowerOperator(operator: string, type: PlanType, children: readonly Expression[]): Expression {
   const [child, ...list] = children;
-  invariant(child !== undefined, () => `operator ${operator} has no operand`);
+  if (child === undefined) throw unsupported(`operator ${operator} without operands`);
   switch (operator) {
     case 'OPERATOR_NOT': return {kind: 'not', type, child};
     case 'OPERATOR_IS_NULL': return {kind: 'is-null', type, child};
@@ -182,9 +180,4 @@ function lowerLambda(name: string, data: PlanFields, outer: ExpressionScope): Fu
   });
   data.end();
   return {lambda: {body, parameterCount, ...(hasInitial ? {hasInitial} : {})}};
-}
-
-/** Positions that DuckDB leaves out of a plan are this number. */
-export function absent(value: bigint): boolean {
-  return value === ABSENT_INDEX;
 }

@@ -14,9 +14,9 @@
 import {WarehouseError} from '../../base/error.ts';
 import {lowerAggregate, lowerWindow} from './lower-call.ts';
 import {lowerValue} from './lower-constant.ts';
-import {absent, expressionAlias, lowerExpression, lowerSortKeys, type ExpressionScope} from './lower-expression.ts';
+import {expressionAlias, lowerExpression, lowerSortKeys, type ExpressionScope} from './lower-expression.ts';
 import {lowerJoin} from './lower-join.ts';
-import {PlanFields, parsePlanJson, planIndex, planInteger, planList, unsupported} from './plan-json.ts';
+import {ABSENT_INDEX, PlanFields, parsePlanJson, planIndex, planInteger, planList, unsupported} from './plan-json.ts';
 import {lowerType, printType, samePlanType} from './plan-type.ts';
 import type {Expression, PlanColumn, PlanNode, PlanType} from './tree.ts';
 import {inlineSingleReferences} from './inline-cte.ts';
@@ -42,7 +42,7 @@ class Lowering {
   /** The delim join whose right side is being lowered: what a DELIM_GET there reads. */
   #delim: DelimScope | null = null;
   readonly #ctes = new Map<bigint, CteScope>();
-  /** Columns that stand in for `rowid`. They flow through nodes as the same object, so that a reference to one is found. */
+  /** Columns that stand in for `rowid` or nothing. They flow through nodes as the same object, so that a reference to one is found. */
   readonly #phantoms = new Set<PlanColumn>();
 
   readonly #scopeOf = (columns: readonly PlanColumn[]): ExpressionScope => ({
@@ -75,7 +75,7 @@ class Lowering {
       case 'EXPRESSION_GET': return this.#values(fields);
       case 'DUMMY_SCAN':
         fields.ignore('table_index');
-        return ended(fields, {kind: 'dummy', columns: []});
+        return ended(fields, this.#dummy());
       case 'EMPTY_RESULT': {
         fields.ignore('bindings');
         return ended(fields, {kind: 'empty', columns: unnamed(fields.list('return_types'))});
@@ -126,7 +126,7 @@ class Lowering {
 
   #get(fields: PlanFields, inputs: readonly unknown[]): PlanNode {
     const name = fields.text('name');
-    fields.expect('ordinality_idx', 18_446_744_073_709_551_615n);
+    fields.expect('ordinality_idx', ABSENT_INDEX);
     fields.expect('row_group_order_options', null);
     expectNoScanOptions(fields);
     const types = fields.list('returned_types').map(lowerType);
@@ -144,13 +144,13 @@ class Lowering {
     scan.expect('result_ids', 'empty list');
     scan.end();
     fields.expect('projected_input', 'empty list');
-    const columnIndexes = chosen.map(index => absent(index) ? 0 : Number(index));
+    const columnIndexes = chosen.map(index => index === ABSENT_INDEX ? 0 : Number(index));
     const columns = columnIndexes.map((index): PlanColumn => {
       const type = types[index];
       if (type === undefined) throw unsupported(`column ${index} of ${schema}.${table}`);
       return {name: names[index]!, type};
     });
-    for (const [i, index] of chosen.entries()) if (absent(index)) this.#phantoms.add(columns[i]!);
+    for (const [i, index] of chosen.entries()) if (index === ABSENT_INDEX) this.#phantoms.add(columns[i]!);
     return ended(fields, {kind: 'get', schema, table, columnIndexes, columns});
   }
 
@@ -164,13 +164,20 @@ class Lowering {
     const parameters = fields.list('parameters').map(lowerValue);
     const column: PlanColumn = {name: names[0]!, type: types[0]!};
     const listType: PlanType = {kind: 'other', text: `${printType(column.type)}[]`};
-    const child: PlanNode = inputs.length === 0 ? {kind: 'dummy', columns: []} : this.node(inputs[0]);
+    const child: PlanNode = inputs.length === 0 ? this.#dummy() : this.node(inputs[0]);
     if (inputs.length > 0 && name !== 'unnest') throw unsupported(`table function ${name} over columns`, `write unnest(${name}(…)) instead`);
     const list: Expression = inputs.length > 0 ? reference(child, 0)
       : name === 'unnest' ? parameters[0]! : {kind: 'function', type: listType, name, args: parameters, infix: false};
     const unnest: PlanNode = {kind: 'unnest', child, expressions: [list], columns: [...child.columns, column]};
     const output = [...chosen.map(() => child.columns.length), ...passed];
     return ended(fields, projected(unnest, output));
+  }
+
+  /** DuckDB counts one column here, which nothing refers to. */
+  #dummy(): PlanNode {
+    const columns: PlanColumn[] = [{name: 'dummy', type: {kind: 'integer'}}];
+    this.#phantoms.add(columns[0]!);
+    return {kind: 'dummy', columns};
   }
 
   #project(fields: PlanFields, child: PlanNode, input: unknown): PlanNode {

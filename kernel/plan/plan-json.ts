@@ -2,7 +2,6 @@
  * DuckDB's plan JSON as unknown data that is read strictly: `PlanFields` remembers which fields of an object were read, and
  * `end()` refuses the object if any was not. A new field of another DuckDB version can then never be ignored in silence.
  */
-import {invariant} from '../../base/invariant.ts';
 import {WarehouseError} from '../../base/error.ts';
 
 /** DuckDB's "absent" of optional indexes, and the column index that means `rowid`. */
@@ -31,7 +30,7 @@ export class PlanFields {
   readonly #unread: Set<string>;
 
   constructor(value: unknown, where: string) {
-    invariant(typeof value === 'object' && value !== null && !Array.isArray(value), () => `${where} must be an object, got ${JSON.stringify(value)}`);
+    expectShape(typeof value === 'object' && value !== null && !Array.isArray(value), () => `${where} must be an object, got ${JSON.stringify(value)}`);
     this.where = where;
     this.#fields = value as Readonly<Record<string, unknown>>;
     this.#unread = new Set(Object.keys(value));
@@ -43,20 +42,20 @@ export class PlanFields {
 
   /** @returns the raw value; the field counts as read. */
   take(name: string): unknown {
-    invariant(name in this.#fields, () => `${this.where} has no field "${name}"; found ${Object.keys(this.#fields).join(', ')}`);
+    expectShape(name in this.#fields, () => `${this.where} has no field "${name}"; found ${Object.keys(this.#fields).join(', ')}`);
     this.#unread.delete(name);
     return this.#fields[name];
   }
 
   text(name: string): string {
     const value = this.take(name);
-    invariant(typeof value === 'string', () => `${this.where}.${name} must be text, got ${JSON.stringify(value)}`);
+    expectShape(typeof value === 'string', () => `${this.where}.${name} must be text, got ${JSON.stringify(value)}`);
     return value;
   }
 
   flag(name: string): boolean {
     const value = this.take(name);
-    invariant(typeof value === 'boolean', () => `${this.where}.${name} must be true or false, got ${JSON.stringify(value)}`);
+    expectShape(typeof value === 'boolean', () => `${this.where}.${name} must be true or false, got ${JSON.stringify(value)}`);
     return value;
   }
 
@@ -105,19 +104,24 @@ export class PlanFields {
   }
 }
 
+/** The plan is another program's output: a shape that is not known is refused like any other unknown. */
+function expectShape(condition: boolean, message: () => string): asserts condition {
+  if (!condition) throw unsupported(`a plan where ${message()}`);
+}
+
 export function planInteger(value: unknown, where: string): bigint {
   const exact = typeof value === 'string' ? /^-?\d+$/.test(value) : Number.isSafeInteger(value);
-  invariant(exact, () => `${where} must be an integer, got ${JSON.stringify(value)}`);
+  expectShape(exact, () => `${where} must be an integer, got ${JSON.stringify(value)}`);
   return BigInt(value as string | number);
 }
 
 export function planIndex(value: unknown, where: string): number {
   const integer = planInteger(value, where);
-  invariant(integer >= 0n && integer <= BigInt(Number.MAX_SAFE_INTEGER), () => `${where} must be an index, got ${integer}`);
+  expectShape(integer >= 0n && integer <= BigInt(Number.MAX_SAFE_INTEGER), () => `${where} must be an index, got ${integer}`);
   return Number(integer);
 }
 
 export function planList(value: unknown, where: string): readonly unknown[] {
-  invariant(Array.isArray(value), () => `${where} must be a list, got ${JSON.stringify(value)}`);
+  expectShape(Array.isArray(value), () => `${where} must be a list, got ${JSON.stringify(value)}`);
   return value as readonly unknown[];
 }

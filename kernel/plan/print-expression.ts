@@ -1,5 +1,6 @@
 /** Expressions, aggregate and window calls → SQL. */
 import {unreachable} from '../../base/invariant.ts';
+import {decimalResult} from './decimal-arithmetic.ts';
 import {unsupported} from './plan-json.ts';
 import {printConstant} from './print-constant.ts';
 import {printName} from './print-name.ts';
@@ -144,7 +145,10 @@ class ExpressionPrinter {
       return `${printName(name)}(${args.map((arg, i) => i < unnamedCount ? this.print(arg) : `${printName(names[i - unnamedCount]!)} := ${this.print(arg)}`).join(', ')})`;
     }
     const word = infixWords[name];
-    if (word !== undefined && first !== undefined && second !== undefined && args.length === 2) return `${this.operand(first)} ${word} ${this.operand(second)}`;
+    if (word !== undefined && first !== undefined && second !== undefined && args.length === 2) {
+      const text = `${this.operand(first)} ${word} ${this.operand(second)}`;
+      return widensAgain(expression) ? `CAST(${text} AS ${printType(expression.type)})` : text;
+    }
     if (prefixWords.has(name) && first !== undefined && args.length === 1) return `${name}${this.operand(first)}`;
     return `${printName(name)}(${this.#list(args)})`;
   }
@@ -160,10 +164,17 @@ class ExpressionPrinter {
   }
 }
 
+/** Whether decimal arithmetic on operands as wide as these would be wider than it is. */
+function widensAgain({name, args: [a, b], type}: Extract<Expression, {kind: 'function'}>): boolean {
+  if (type.kind !== 'decimal' || a?.type.kind !== 'decimal' || b?.type.kind !== 'decimal') return false;
+  const result = decimalResult(name, a.type, b.type);
+  return result !== undefined && !samePlanType(result, type);
+}
+
 function holdsTogether(expression: Expression): boolean {
   switch (expression.kind) {
     case 'column': case 'constant': case 'cast': case 'coalesce': case 'try': case 'case': return true;
-    case 'function': return expression.detail !== undefined || !(expression.name in infixWords || prefixWords.has(expression.name));
+    case 'function': return expression.detail !== undefined || widensAgain(expression) || !(expression.name in infixWords || prefixWords.has(expression.name));
     default: return false;
   }
 }

@@ -86,7 +86,6 @@ class TreePrinter {
         return `SELECT ${more(from, node.calls.map(call => printWindow(call, from.ref)))} FROM ${from.text}`;
       }
       case 'unnest': {
-        if (node.child.kind === 'dummy') return `SELECT ${as(node.expressions.map(expression => `unnest(${printExpression(expression, noColumn)})`))}`;
         const from = this.source(node.child);
         return `SELECT ${more(from, node.expressions.map(expression => `unnest(${printExpression(expression, from.ref)})`))} FROM ${from.text}`;
       }
@@ -120,7 +119,7 @@ class TreePrinter {
         return names === null ? `SELECT * FROM ${from}` : `SELECT ${as(node.columns.map((_, i) => `v.x${i + 1}`))} FROM ${from}`;
       }
       case 'empty': return `SELECT ${as(node.columns.map(column => `CAST(NULL AS ${printType(column.type)})`))} WHERE false`;
-      case 'dummy': return `SELECT ${as([])}`;
+      case 'dummy': return `SELECT ${as(['CAST(NULL AS INTEGER)'])}`;
       default: return unreachable(node);
     }
   }

@@ -88,6 +88,7 @@ export type PlanNode = {readonly columns: readonly PlanColumn[]} & (
   | {readonly kind: 'cte'; readonly id: number; readonly definition: PlanNode; readonly body: PlanNode}
   | {readonly kind: 'cte-ref'; readonly id: number}
   | {readonly kind: 'values'; readonly rows: readonly (readonly Expression[])[]}
+  /** one row; its one INTEGER column is NULL and is never referred to */
   | {readonly kind: 'dummy'}
   | {readonly kind: 'empty'}
 );
