@@ -7,7 +7,7 @@
  * call, one copy), and each run becomes one more segment.
  *
  * A run may take in a gap of less than a page between two strings. That reads bytes that are nobody's, but never an unmapped
- * page: fewer than 4096 bytes between two mapped bytes always lie in the pages of these two.
+ * page: fewer than 4096 bytes between two mapped bytes always lie in the pages of these two (pages are 4096 bytes or more).
  */
 import {Arena, ARENA_SEGMENT_SPAN} from '../base/arena.ts';
 import {WarehouseError} from '../base/error.ts';
@@ -27,7 +27,9 @@ function tooLong(bytes: number): WarehouseError {
 
 const pointer = new ArrayBuffer(8);
 const pointerWords = new Uint32Array(pointer);
-/** Runs of the vector being read: where they start in DuckDB's memory, and their bytes. Scratch. */
+/** Whether the vector being read has strings that stand in their entries. Scratch, as the following. */
+let someInline = false;
+/** Runs of the vector being read: where they start in DuckDB's memory, and their bytes. */
 const runStart = new Float64Array(VECTOR_ROWS);
 const runBytes = new Float64Array(VECTOR_ROWS);
 
@@ -39,8 +41,10 @@ export function readBytes(vector: Vector, valid: Validity, rowCount: number): By
   const length = new Int32Array(rowCount);
   if (valid !== null) zeroNullEntries(words, valid, rowCount);
   const runCount = locate(words, address, length, rowCount);
-  return {kind: 'bytes', arena: arenaOf(entries, runCount), address, length, valid};
+  return {kind: 'bytes', arena: arenaOf(someInline ? plain(entries) : noBytes, runCount), address, length, valid};
 }
+
+const noBytes = new Uint8Array(0);
 
 function zeroNullEntries(words: Uint32Array, valid: Uint8Array, rowCount: number): void {
   for (let i = 0; i < rowCount; i++) if (valid[i] === 0) words[4 * i] = 0;
@@ -51,6 +55,7 @@ function locate(words: Uint32Array, address: Float64Array, length: Int32Array, r
   let runCount = 0;
   let start = 0; // of the current run, in DuckDB's memory
   let end = 0;
+  someInline = false;
   let segmentStart = 0; // address of the current run's first byte
   for (let i = 0; i < rowCount; i++) {
     const bytes = words[4 * i]!;
@@ -59,6 +64,7 @@ function locate(words: Uint32Array, address: Float64Array, length: Int32Array, r
     if (bytes === 0) continue;
     if (bytes <= INLINE_BYTES_MAX) {
       address[i] = 16 * i + 4;
+      someInline = true;
       continue;
     }
     const from = words[4 * i + 2]! + words[4 * i + 3]! * 4294967296;
@@ -77,12 +83,12 @@ function locate(words: Uint32Array, address: Float64Array, length: Int32Array, r
   return runCount;
 }
 
-/** @returns an arena of the entries and, after them, the runs. */
+/** @returns an arena of the entries (empty if no address points there) and, after them, the runs. */
 function arenaOf(entries: Uint8Array, runCount: number): Arena {
   // The last segment is the one that an arena counts as filled: it is wrapped, the others go before it.
-  const arena = Arena.wrap(runCount === 0 ? plain(entries) : readRun(runCount - 1));
+  const arena = Arena.wrap(runCount === 0 ? entries : readRun(runCount - 1));
   if (runCount > 0) {
-    const before = [plain(entries)];
+    const before = [entries];
     for (let i = 0; i < runCount - 1; i++) before.push(readRun(i));
     arena.segments.unshift(...before);
   }

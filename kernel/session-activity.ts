@@ -12,8 +12,8 @@ export class Activity {
   readonly #connection: Connection;
   #pending = 0; // calls of the binding that have not returned
   #stopped: WarehouseError | null = null;
-  /** Called when the activity is stopped while no call runs: an open stream closes itself. */
-  onStopIdle: (() => void) | null = null;
+  /** Called after a stop, once no call runs: an open stream closes itself, whether or not its reader comes back. */
+  onStopped: (() => void) | null = null;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -39,8 +39,7 @@ export class Activity {
   stop(reason: WarehouseError): void {
     if (this.#stopped !== null) return;
     this.#stopped = reason;
-    if (this.#pending > 0) void this.#insist();
-    else this.onStopIdle?.();
+    void this.#insist();
   }
 
   async #insist(): Promise<void> {
@@ -48,5 +47,6 @@ export class Activity {
       binding.interrupt(this.#connection);
       await scheduler.wait(insistEveryMs);
     }
+    this.onStopped?.();
   }
 }

@@ -60,6 +60,6 @@ function widening(found: string, wanted: LogicalType): ColumnReading | undefined
 
 function storedFor(found: string): string {
   if (found === 'HUGEINT' || found === 'UHUGEINT' || found === 'UBIGINT') return 'DECIMAL(38,0)';
-  if (/^U?(TINY|SMALL)?INT/.test(found)) return 'BIGINT';
+  if (/^U?(TINY|SMALL)?INT(EGER)?$/.test(found)) return 'BIGINT';
   return found.startsWith('TIMESTAMP_') ? 'TIMESTAMP' : 'VARCHAR';
 }

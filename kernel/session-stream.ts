@@ -40,7 +40,7 @@ export class ResultStream implements AsyncDisposable {
 
   constructor(parts: StreamParts) {
     this.#parts = parts;
-    parts.activity.onStopIdle = () => { void this.close(); };
+    parts.activity.onStopped = () => { void this.close(); };
   }
 
   get columns(): readonly ResultColumn[] {
@@ -116,7 +116,7 @@ export class ResultStream implements AsyncDisposable {
 
   async #release(complete: boolean): Promise<void> {
     const {connection, statement, activity, leave} = this.#parts;
-    activity.onStopIdle = null;
+    activity.onStopped = null;
     await this.#ahead?.catch(() => undefined);
     this.#ahead = null;
     if (!complete) await binding.query(connection, 'SELECT 1').catch(() => undefined);

@@ -29,7 +29,8 @@ export class Session implements AsyncDisposable {
   readonly #host: SessionHost;
   readonly #connection: Connection;
   readonly #turnstile = new Turnstile();
-  #current: Activity | null = null;
+  /** Statements that have not ended, in order: the first runs, the others wait. */
+  readonly #activities: Activity[] = [];
   #closing: Promise<void> | null = null;
 
   /** Sessions are made by `Kernel.connect`. */
@@ -39,7 +40,7 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Runs `sql` for its effect; several statements only without `params`.
+   * Runs `sql` for its effect; of several statements the last one takes the `params`.
    *
    * @returns rows that the last statement inserted, updated or deleted.
    * @throws {WarehouseError} MR_SQL (invalid) with DuckDB's text; MR_DUCKDB_MEMORY, MR_DISK_FULL, MR_INTERRUPTED, MR_DEADLINE
@@ -56,11 +57,11 @@ export class Session implements AsyncDisposable {
       const columns = resultColumns(result);
       const types = columns.map(column => parseTypeText(column.typeText) ?? null);
       const rows: ResultValue[][] = [];
-      for (;;) {
-        const chunk = await activity.call(() => binding.fetch_chunk(result));
-        const rowCount = chunk === null ? 0 : binding.data_chunk_get_size(chunk);
-        if (chunk === null || rowCount === 0) break;
-        appendRows(rows, chunk, types, rowCount);
+      const chunkCount = binding.result_chunk_count(result); // the result is complete: its chunks are there at once
+      for (let i = 0; i < chunkCount; i++) {
+        const chunk = binding.result_get_chunk(result, i);
+        appendRows(rows, chunk, types, binding.data_chunk_get_size(chunk));
+        binding.data_chunk_reset(chunk);
       }
       return {columns, rows: rows as V[][]};
     });
@@ -73,10 +74,6 @@ export class Session implements AsyncDisposable {
    */
   async stream(sql: string, params: readonly Value[] = [], options: StreamOptions = {}): Promise<ResultStream> {
     const {activity, leave} = await this.#enter();
-    const done = (): void => {
-      this.#current = null;
-      leave();
-    };
     let statement: PreparedStatement | undefined;
     let running = false;
     try {
@@ -87,11 +84,11 @@ export class Session implements AsyncDisposable {
       running = true;
       const columns = resultColumns(result);
       const readings = readingsOf(columns, options.types);
-      return new ResultStream({connection: this.#connection, statement, result, columns, readings, activity, relay: this.#host.relay, leave: done});
+      return new ResultStream({connection: this.#connection, statement, result, columns, readings, activity, relay: this.#host.relay, leave});
     } catch (cause) {
       if (running) await binding.query(this.#connection, 'SELECT 1').catch(() => undefined);
       if (statement !== undefined) binding.destroy_prepare_sync(statement);
-      done();
+      leave();
       throw duckdbError(cause, this.#host.relay, activity.stopped);
     }
   }
@@ -106,9 +103,9 @@ export class Session implements AsyncDisposable {
     this.#host.relations.delete(name);
   }
 
-  /** Stops the statement or stream that runs now, if any; those that wait are not touched. */
+  /** Stops the first statement or stream that has not ended, if any; those that wait behind it are not touched. */
   interrupt(code: InterruptCode = 'MR_INTERRUPTED'): void {
-    this.#current?.stop(interruptedError(code));
+    this.#activities[0]?.stop(interruptedError(code));
   }
 
   /** Stops what runs, refuses what waits (MR_CLOSED), frees the connection; twice is fine. An open transaction is rolled back. */
@@ -122,7 +119,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#current?.stop(closedError('session'));
+    for (const activity of this.#activities) activity.stop(closedError('session'));
     const leave = await this.#turnstile.enter();
     binding.disconnect_sync(this.#connection);
     leave();
@@ -131,14 +128,13 @@ export class Session implements AsyncDisposable {
 
   async #enter(): Promise<{activity: Activity; leave: () => void}> {
     if (this.#closing !== null) throw closedError('session');
-    const leave = await this.#turnstile.enter();
-    if (this.#closing !== null) {
-      leave();
-      throw closedError('session');
-    }
     const activity = new Activity(this.#connection);
-    this.#current = activity;
-    return {activity, leave};
+    this.#activities.push(activity);
+    const next = await this.#turnstile.enter();
+    return {activity, leave: () => {
+      this.#activities.shift();
+      next();
+    }};
   }
 
   async #exclusive<T>(work: (activity: Activity) => Promise<T>): Promise<T> {
@@ -148,14 +144,27 @@ export class Session implements AsyncDisposable {
     } catch (cause) {
       throw duckdbError(cause, this.#host.relay, activity.stopped);
     } finally {
-      this.#current = null;
       leave();
     }
   }
 
   async #execute(activity: Activity, sql: string, params: readonly Value[]): Promise<Result> {
+    if (severalPattern.test(sql)) return this.#executeEach(activity, sql, params);
     if (params.length === 0) return activity.call(() => binding.query(this.#connection, sql));
-    const statement = await activity.call(() => binding.prepare(this.#connection, sql));
+    return this.#executeOnce(activity, () => binding.prepare(this.#connection, sql), params);
+  }
+
+  async #executeEach(activity: Activity, sql: string, params: readonly Value[]): Promise<Result> {
+    const {extracted_statements: statements, statement_count: count} = await activity.call(() => binding.extract_statements(this.#connection, sql));
+    if (count === 0) return activity.call(() => binding.query(this.#connection, sql)); // fails with the parser's text, or there is nothing to do
+    for (let i = 0; i < count - 1; i++) {
+      await this.#executeOnce(activity, () => binding.prepare_extracted_statement(this.#connection, statements, i), []);
+    }
+    return this.#executeOnce(activity, () => binding.prepare_extracted_statement(this.#connection, statements, count - 1), params);
+  }
+
+  async #executeOnce(activity: Activity, prepare: () => Promise<PreparedStatement>, params: readonly Value[]): Promise<Result> {
+    const statement = await activity.call(prepare);
     try {
       bindParams(statement, params);
       return await activity.call(() => binding.execute_prepared(statement));
@@ -164,4 +173,7 @@ export class Session implements AsyncDisposable {
     }
   }
 }
+
+/** Text that may hold several statements; a `;` inside a literal only takes the longer way. */
+const severalPattern = /;\s*\S/;
 
