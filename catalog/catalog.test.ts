@@ -4,13 +4,12 @@ import * as fc from 'fast-check';
 import {InvariantError} from '../base/invariant.ts';
 import {WarehouseError} from '../base/error.ts';
 import {Catalog} from './catalog.ts';
-import {createDynamicTableSpec, createSchemaRecord, createTableSpec, placeForTable, type BoundColumn} from './create.ts';
+import {createDynamicTableSpec, createSchemaRecord, createTableSpec} from './create.ts';
 import {dropSchemaRecord, dropTableRecord} from './drop.ts';
 import {decodeRecord, encodeRecord} from './record-json.ts';
 import type {DdlRecord, Definition, TableId, TableSpec} from './spec.ts';
 
 const seed = Number(process.env['MR_SEED'] ?? 20_260_101);
-const bigint: BoundColumn = {name: 'id', typeText: 'BIGINT', type: {kind: 'bigint'}, nullable: true};
 
 function definition(inputs: readonly TableId[]): Definition {
   const tree: Definition['tree'] = {
@@ -22,13 +21,12 @@ function definition(inputs: readonly TableId[]): Definition {
 }
 
 function base(catalog: Catalog, schema: string, name: string): TableSpec {
-  const place = placeForTable(catalog, {schema, name}, false)!;
-  return createTableSpec({...place, options: {}, createdMs: 5}, {columns: [bigint], primaryKey: ['id'], constraints: []});
+  return createTableSpec(catalog, {table: {schema, name}, options: {}}, {columns: [{name: 'id', type: 'BIGINT', nullable: true, default: null}], primaryKey: ['id']}, 5);
 }
 
 function dynamic(catalog: Catalog, schema: string, name: string, inputs: readonly TableId[]): TableSpec {
-  const place = placeForTable(catalog, {schema, name}, false)!;
-  return createDynamicTableSpec({...place, options: {}, createdMs: 5, columns: [bigint], provableKey: ['id'], appendOnly: false, extraHidden: [], definition: definition(inputs)});
+  const storage = {storage: 'keyed' as const, key: [0], nullable: [false]};
+  return createDynamicTableSpec(catalog, {table: {schema, name}, options: {}, primaryKey: undefined}, {columns: [{name: 'id', type: {kind: 'bigint'}}], storage, definition: definition(inputs)}, 5);
 }
 
 type Step = {kind: 'schema' | 'drop-schema' | 'base' | 'dynamic' | 'drop'; a: number; b: number};
@@ -42,8 +40,8 @@ function take(catalog: Catalog, step: Step): DdlRecord | string {
   try {
     const record = ((): DdlRecord | undefined => {
       switch (step.kind) {
-        case 'schema': return createSchemaRecord(catalog, schema, step.b % 2 === 0);
-        case 'drop-schema': return dropSchemaRecord(catalog, schema, step.b % 2 === 0);
+        case 'schema': return createSchemaRecord(catalog, schema);
+        case 'drop-schema': return dropSchemaRecord(catalog, schema);
         case 'base': return {kind: 'create-table', table: base(catalog, schema, `t${step.b % 6}`)};
         case 'dynamic': {
           const inputs = [...new Set([pick(step.a), pick(step.b)].flatMap((table) => table === undefined ? [] : [table.id]))];
@@ -51,7 +49,7 @@ function take(catalog: Catalog, step: Step): DdlRecord | string {
         }
         default: {
           const table = pick(step.b);
-          return table === undefined ? undefined : dropTableRecord(catalog, table, table.definition === undefined ? 'table' : 'dynamic table', false);
+          return table === undefined ? undefined : dropTableRecord(catalog, table.id);
         }
       }
     })();
@@ -121,16 +119,14 @@ test('catalog: damaged JSON is refused as data', () => {
   for (const json of [null, {}, {version: 2, records: []}, {version: 1, records: [1]}]) assert.throws(() => Catalog.fromSnapshot(json), {code: 'MR_CATALOG_DAMAGED'});
 });
 
-test('drop: what is read stays, and the statement names the right kind', () => {
+test('drop: what is read stays', () => {
   const catalog = new Catalog();
   catalog.apply({kind: 'create-schema', name: 'ods'});
   const a = base(catalog, 'ods', 'a');
   catalog.apply({kind: 'create-table', table: a});
   catalog.apply({kind: 'create-table', table: dynamic(catalog, 'ods', 'd1', [a.id])});
   catalog.apply({kind: 'create-table', table: dynamic(catalog, 'main', 'd2', [a.id])});
-  assert.throws(() => dropTableRecord(catalog, a, 'table', false), {code: 'MR_DEPENDENTS', message: 'expected a table that nothing reads, found "ods.a", read by "ods.d1", "main.d2"', hint: 'drop them first'});
-  assert.throws(() => dropTableRecord(catalog, {schema: undefined, name: 'd2'}, 'table', true), {code: 'MR_WRONG_KIND', hint: 'write DROP DYNAMIC TABLE main.d2'});
-  assert.throws(() => dropTableRecord(catalog, {schema: 'ods', name: 'b'}, 'table', false), {code: 'MR_UNKNOWN_TABLE', hint: 'did you mean "ods.a"?'});
-  assert.equal(dropTableRecord(catalog, {schema: 'ods', name: 'b'}, 'table', true), undefined);
-  assert.throws(() => dropSchemaRecord(catalog, 'ODS', false), {code: 'MR_DEPENDENTS', message: 'expected an empty schema, found "ods" with "ods.a", "ods.d1"'});
+  assert.throws(() => dropTableRecord(catalog, a.id), {code: 'MR_DEPENDENTS', message: 'expected a table that nothing reads, found "ods.a", read by "ods.d1", "main.d2"', hint: 'drop them first'});
+  assert.throws(() => dropSchemaRecord(catalog, 'ODS'), {code: 'MR_DEPENDENTS', message: 'expected an empty schema, found "ods" with "ods.a", "ods.d1"'});
+  assert.throws(() => dropTableRecord(catalog, 99 as TableId), InvariantError);
 });

@@ -1,29 +1,32 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import {WarehouseError} from '../base/error.ts';
-import {parseTypeText} from '../base/type.ts';
+import type {PlanType} from '../kernel/plan/tree.ts';
 import {Catalog} from './catalog.ts';
-import {createDynamicTableSpec, createSchemaRecord, createTableSpec, nearTables, placeForTable, requireTable, type BoundColumn, type DeclaredTable, type NewDynamicTable, type NewTable} from './create.ts';
-import type {Definition, TableId} from './spec.ts';
-
-const place: NewTable = {id: 7 as TableId, schema: 'ods', name: 't', options: {}, createdMs: 5};
-
-/** `a BIGINT!` is NOT NULL. */
-function columns(...texts: string[]): BoundColumn[] {
-  return texts.map((text) => {
-    const [, name, typeText, not] = /^(\S+) (.*?)(!?)$/.exec(text)!;
-    return {name: name!, typeText: typeText!, type: parseTypeText(typeText!), nullable: not === ''};
-  });
-}
-
-function declared(primaryKey: string[], ...texts: string[]): DeclaredTable {
-  return {columns: columns(...texts), primaryKey, constraints: []};
-}
+import {createDynamicTableSpec, createSchemaRecord, createTableSpec, nearTables, requireTable, type DeclaredTable} from './create.ts';
+import type {Definition, TableId, TableSpec} from './spec.ts';
 
 const definition = {sql: 'SELECT 1', inputs: [1 as TableId]} as unknown as Definition;
 
-function dynamic(more: Partial<NewDynamicTable>): NewDynamicTable {
-  return {...place, columns: columns('a BIGINT', 'b VARCHAR', 'd DOUBLE'), provableKey: null, appendOnly: false, extraHidden: [], definition, ...more};
+/** `a BIGINT!` is NOT NULL. */
+function declared(primaryKey: string[], ...texts: string[]): DeclaredTable {
+  const columns = texts.map((text) => {
+    const [, name, type, not] = /^(\S+) (.*?)(!?)$/.exec(text)!;
+    return {name: name!, type: type!, nullable: not === '', default: null};
+  });
+  return {columns, primaryKey};
+}
+
+function table(what: DeclaredTable, options: Record<string, string> = {}, name = 't'): TableSpec {
+  return createTableSpec(new Catalog(), {table: {schema: undefined, name}, options}, what, 5);
+}
+
+const columns: [string, PlanType][] = [['a', {kind: 'bigint'}], ['b', {kind: 'varchar'}], ['d', {kind: 'double'}], ['h', {kind: 'hugeint'}]];
+
+function dynamic(key: number[] | null, more: {appendOnly?: boolean; primaryKey?: string[]; hidden?: string[]; columns?: [string, PlanType][]} = {}): TableSpec {
+  const storage = {storage: key !== null ? 'keyed' as const : more.appendOnly === true ? 'append' as const : 'bag' as const, key: key ?? [], nullable: [false, false, false, true]};
+  const extraHidden = (more.hidden ?? []).map((name) => ({name, type: {kind: 'bigint' as const}, nullable: true}));
+  return createDynamicTableSpec(new Catalog(), {table: {schema: 'main', name: 't'}, options: {}, primaryKey: more.primaryKey}, {columns: (more.columns ?? columns).map(([name, type]) => ({name, type})), storage, extraHidden, definition}, 5);
 }
 
 function refused(make: () => unknown, code: string, ...parts: string[]): void {
@@ -36,9 +39,8 @@ function refused(make: () => unknown, code: string, ...parts: string[]): void {
 }
 
 test('create: a table with PRIMARY KEY is keyed, its key columns NOT NULL, in key order', () => {
-  const spec = createTableSpec({...place, options: {bucket: '4', 'file.compression': 'zstd'}, comment: 'c'}, declared(['B', 'a'], 'a BIGINT', 'b VARCHAR', 'c DECIMAL(12,2)!'));
-  assert.deepEqual(spec, {
-    id: 7, schema: 'ods', name: 't', storage: 'keyed', key: [1, 0], options: {bucket: '4', 'file.compression': 'zstd'}, schemaId: 0, createdMs: 5, comment: 'c',
+  assert.deepEqual(table(declared(['B', 'a'], 'a BIGINT', 'b VARCHAR', 'c DECIMAL(12,2)!'), {bucket: '4', 'file.compression': 'zstd'}), {
+    id: 1, schema: 'main', name: 't', storage: 'keyed', key: [1, 0], options: {bucket: '4', 'file.compression': 'zstd'}, schemaId: 0, createdMs: 5,
     columns: [
       {id: 0, name: 'a', type: {kind: 'bigint'}, nullable: false, hidden: false}, {id: 1, name: 'b', type: {kind: 'varchar'}, nullable: false, hidden: false},
       {id: 2, name: 'c', type: {kind: 'decimal', precision: 12, scale: 2}, nullable: false, hidden: false},
@@ -47,45 +49,46 @@ test('create: a table with PRIMARY KEY is keyed, its key columns NOT NULL, in ke
 });
 
 test('create: without PRIMARY KEY a table is append, or a bag with two hidden key columns', () => {
-  assert.deepEqual([createTableSpec(place, declared([], 'a DOUBLE')).storage, createTableSpec(place, declared([], 'a DOUBLE')).key], ['append', []]);
-  const bag = createTableSpec({...place, options: {'append-only': 'false', bucket: '2'}}, declared([], 'a DOUBLE'));
+  const append = table(declared([], 'a DOUBLE'));
+  assert.deepEqual([append.storage, append.key], ['append', []]);
+  const bag = table(declared([], 'a DOUBLE'), {'append-only': 'false', bucket: '2'});
   assert.deepEqual([bag.storage, bag.key, bag.columns.slice(1)], ['bag', [1, 2], [
     {id: 1, name: '_mr_row', type: {kind: 'bigint'}, nullable: false, hidden: true}, {id: 2, name: '_mr_copy', type: {kind: 'integer'}, nullable: false, hidden: true},
   ]]);
 });
 
-test('create: a dynamic table is keyed by its provable key, else append, else a bag', () => {
-  assert.deepEqual(createDynamicTableSpec(dynamic({provableKey: ['b', 'a']})).key, [1, 0]);
-  assert.equal(createDynamicTableSpec(dynamic({provableKey: ['b', 'a']})).definition, definition);
-  assert.equal(createDynamicTableSpec(dynamic({appendOnly: true})).storage, 'append');
-  assert.equal(createDynamicTableSpec(dynamic({})).storage, 'bag');
-  assert.equal(createDynamicTableSpec(dynamic({provableKey: ['d']})).storage, 'bag');
-  const spec = createDynamicTableSpec(dynamic({provableKey: ['a'], declaredKey: ['B', 'A'], extraHidden: [{name: '_mr_sum', type: {kind: 'bigint'}, nullable: true}]}));
-  assert.deepEqual([spec.storage, spec.key, spec.columns[3]], ['keyed', [1, 0], {id: 3, name: '_mr_sum', type: {kind: 'bigint'}, nullable: true, hidden: true}]);
-  const bag = createDynamicTableSpec(dynamic({extraHidden: [{name: '_mr_n', type: {kind: 'bigint'}, nullable: true}]}));
-  assert.deepEqual([bag.columns.map((column) => column.name), bag.key], [['a', 'b', 'd', '_mr_n', '_mr_row', '_mr_copy'], [4, 5]]);
-  refused(() => createDynamicTableSpec(dynamic({declaredKey: ['a']})), 'MR_KEY_NOT_PROVABLE', '(none)');
-  refused(() => createDynamicTableSpec(dynamic({provableKey: ['a', 'b'], declaredKey: ['a']})), 'MR_KEY_NOT_PROVABLE', '(a, b)');
-  refused(() => createDynamicTableSpec(dynamic({declaredKey: ['x']})), 'MR_UNKNOWN_COLUMN', '"x"');
-  refused(() => createDynamicTableSpec(dynamic({provableKey: ['d'], declaredKey: ['d']})), 'MR_KEY_TYPE', '"d" DOUBLE');
+test('create: a dynamic table is keyed by its proven key, else append, else a bag', () => {
+  assert.deepEqual([dynamic([1, 0]).storage, dynamic([1, 0]).key, dynamic([1, 0]).definition], ['keyed', [1, 0], definition]);
+  assert.deepEqual(dynamic([0]).columns[3]!.type, {kind: 'decimal', precision: 38, scale: 0});
+  assert.equal(dynamic(null, {appendOnly: true}).storage, 'append');
+  assert.deepEqual([dynamic(null).storage, dynamic([2]).storage], ['bag', 'bag']);
+  const spec = dynamic([0], {primaryKey: ['B', 'A'], hidden: ['_mr_sum']});
+  assert.deepEqual([spec.storage, spec.key, spec.columns[4]], ['keyed', [1, 0], {id: 4, name: '_mr_sum', type: {kind: 'bigint'}, nullable: true, hidden: true}]);
+  const bag = dynamic(null, {hidden: ['_mr_n']});
+  assert.deepEqual([bag.columns.map((column) => column.name), bag.key], [['a', 'b', 'd', 'h', '_mr_n', '_mr_row', '_mr_copy'], [5, 6]]);
+  refused(() => dynamic(null, {primaryKey: ['a']}), 'MR_KEY_NOT_PROVABLE', '(none)');
+  refused(() => dynamic([0, 1], {primaryKey: ['a']}), 'MR_KEY_NOT_PROVABLE', '(a, b)');
+  refused(() => dynamic([0], {primaryKey: ['a', 'h']}), 'MR_KEY_NOT_PROVABLE', '"h" may be NULL');
+  refused(() => dynamic([0], {primaryKey: ['x']}), 'MR_UNKNOWN_COLUMN', '"x"');
+  refused(() => dynamic([2], {primaryKey: ['d']}), 'MR_KEY_TYPE', '"d" DOUBLE');
+  refused(() => dynamic(null, {columns: [['l', {kind: 'other', text: 'INTEGER[]'}]]}), 'MR_TYPE_UNSTORABLE', '"l"', 'CAST');
 });
 
 test('create: what cannot be stored or kept is refused with what to do', () => {
-  for (const [type, hint] of [['HUGEINT', 'DECIMAL(38,0)'], ['TIME', 'VARCHAR'], ['INTEGER[]', 'nested'], ["ENUM('a')", 'VARCHAR'], ['UUID', 'VARCHAR'], ['TIMESTAMP_NS', 'TIMESTAMP'], ['UINTEGER', 'BIGINT'], ['STRUCT(a INTEGER)', 'nested']] as const) {
-    refused(() => createTableSpec(place, declared([], 'ok INTEGER', `bad ${type}`)), 'MR_TYPE_UNSTORABLE', '"bad"', type, hint);
+  for (const [type, hint] of [['HUGEINT', 'DECIMAL(38,0)'], ['TIME', 'VARCHAR'], ['INTEGER[]', 'nested'], ["ENUM('a')", 'VARCHAR'], ['UUID', 'VARCHAR'], ['TIMESTAMP_NS', 'TIMESTAMP'], ['UINTEGER', 'BIGINT'], ['STRUCT(a INTEGER)', 'nested'], ["ENUM('a')[]", 'nested']] as const) {
+    refused(() => table(declared([], 'ok INTEGER', `bad ${type}`)), 'MR_TYPE_UNSTORABLE', '"bad"', type, hint);
   }
-  for (const type of ['FLOAT', 'DOUBLE', 'BLOB']) refused(() => createTableSpec(place, declared(['a'], `a ${type}`)), 'MR_KEY_TYPE', type);
-  for (const type of ['BOOLEAN', 'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'VARCHAR', 'DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'DECIMAL(38,5)']) assert.equal(createTableSpec(place, declared(['a'], `a ${type}`)).storage, 'keyed');
-  for (const kind of ['CHECK', 'UNIQUE', 'FOREIGN KEY']) refused(() => createTableSpec(place, {...declared([], 'a INTEGER'), constraints: [{kind, text: kind}]}), 'MR_UNSUPPORTED', kind);
-  refused(() => createTableSpec(place, {...declared([]), columns: [{...columns('a INTEGER')[0]!, defaultText: '1'}]}), 'MR_UNSUPPORTED', 'DEFAULT of column "a"');
-  refused(() => createTableSpec(place, declared([], 'a INTEGER', 'A INTEGER')), 'MR_DUPLICATE_COLUMN', 'only by case');
-  refused(() => createDynamicTableSpec(dynamic({columns: columns('a INTEGER', 'a INTEGER')})), 'MR_DUPLICATE_COLUMN', 'twice', 'AS');
-  for (const name of ['_mr_x', '_MR_x', '_KEY_a', '_key_a', '_SEQUENCE_NUMBER', '_value_kind', '_ROW_ID', '_LEVEL', 'rowkind', '_op', '_epoch', '_pos']) refused(() => createTableSpec(place, declared([], `${name} INTEGER`)), 'MR_BAD_NAME', `"${name}"`);
+  for (const type of ['FLOAT', 'DOUBLE', 'BLOB']) refused(() => table(declared(['a'], `a ${type}`)), 'MR_KEY_TYPE', type);
+  for (const type of ['BOOLEAN', 'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'VARCHAR', 'DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'DECIMAL(38,5)']) assert.equal(table(declared(['a'], `a ${type}`)).storage, 'keyed');
+  refused(() => table({columns: [{name: 'a', type: 'INTEGER', nullable: true, default: '1'}], primaryKey: []}), 'MR_UNSUPPORTED', 'DEFAULT of column "a"');
+  refused(() => table(declared([], 'a INTEGER', 'A INTEGER')), 'MR_DUPLICATE_COLUMN', 'only by case');
+  refused(() => dynamic(null, {columns: [['a', {kind: 'date'}], ['a', {kind: 'date'}]]}), 'MR_DUPLICATE_COLUMN', 'twice', 'AS');
+  for (const name of ['_mr_x', '_MR_x', '_KEY_a', '_key_a', '_SEQUENCE_NUMBER', '_value_kind', '_ROW_ID', '_LEVEL', 'rowkind', '_op', '_epoch', '_pos']) refused(() => table(declared([], `${name} INTEGER`)), 'MR_BAD_NAME', `"${name}"`);
 });
 
 test('create: options are known, valid and mean something, or are refused', () => {
-  const keyed = (options: Record<string, string>) => createTableSpec({...place, options}, declared(['a'], 'a INTEGER'));
-  const append = (options: Record<string, string>) => createTableSpec({...place, options}, declared([], 'a INTEGER'));
+  const keyed = (options: Record<string, string>): TableSpec => table(declared(['a'], 'a INTEGER'), options);
+  const append = (options: Record<string, string>): TableSpec => table(declared([], 'a INTEGER'), options);
   keyed({bucket: '1024', 'merge-engine': 'deduplicate', 'changelog-producer': 'input', changelog: 'full', 'file.format': 'parquet', 'file.compression': 'snappy'});
   append({'append-only': 'true', 'file.compression': 'none'});
   refused(() => keyed({buckets: '4'}), 'MR_UNKNOWN_OPTION', 'did you mean "bucket"?', 'file.compression');
@@ -98,26 +101,24 @@ test('create: options are known, valid and mean something, or are refused', () =
 });
 
 test('create: names of schemas and tables can stand in directories and in SQL', () => {
-  const catalog = new Catalog();
   for (const name of ['', '_mr_x', 'a$b', 'a.b', 'a/b', 'a\\b', 'a\nb', ' a', 'x'.repeat(201), 'é'.repeat(101), '*', 'a:b']) {
-    refused(() => createSchemaRecord(catalog, name, false), 'MR_BAD_NAME');
-    refused(() => placeForTable(catalog, {schema: undefined, name}, false), 'MR_BAD_NAME');
+    refused(() => createSchemaRecord(new Catalog(), name), 'MR_BAD_NAME');
+    refused(() => table(declared([], 'a INTEGER'), {}, name), 'MR_BAD_NAME');
   }
-  for (const name of ['default', 'LIVE', 'system', 'temp', 'information_schema', 'pg_catalog']) refused(() => createSchemaRecord(catalog, name, true), 'MR_BAD_NAME', 'is reserved');
-  for (const name of ['a', 'größe', 'a b', 'select', 'a-b', '1']) assert.equal(placeForTable(catalog, {schema: undefined, name}, false)?.name, name);
+  for (const name of ['default', 'LIVE', 'mr_internal', 'system', 'temp', 'information_schema', 'pg_catalog']) refused(() => createSchemaRecord(new Catalog(), name), 'MR_BAD_NAME', 'is reserved');
+  for (const name of ['a', 'größe', 'a b', 'select', 'a-b', '1']) assert.equal(table(declared([], 'a INTEGER'), {}, name).name, name);
 });
 
 test('create: what exists is found in any case, what does not is refused with the nearest names', () => {
   const catalog = new Catalog();
-  catalog.apply(createSchemaRecord(catalog, 'Ods', false)!);
-  catalog.apply({kind: 'create-table', table: {...createTableSpec({...place, ...placeForTable(catalog, {schema: 'ODS', name: 'Flights'}, false)!}, declared([], 'a INTEGER'))}});
+  const make = (schema: string | undefined, name: string): TableSpec => createTableSpec(catalog, {table: {schema, name}, options: {}}, declared([], 'a INTEGER'), 5);
+  catalog.apply(createSchemaRecord(catalog, 'Ods'));
+  catalog.apply({kind: 'create-table', table: make('ODS', 'Flights')});
   assert.equal(catalog.find('ods', 'flights')?.schema, 'Ods');
-  assert.equal(createSchemaRecord(catalog, 'ODS', true), undefined);
-  refused(() => createSchemaRecord(catalog, 'ODS', false), 'MR_SCHEMA_EXISTS', 'differs from "Ods" only by case');
-  refused(() => createSchemaRecord(catalog, 'main', false), 'MR_SCHEMA_EXISTS');
-  assert.equal(placeForTable(catalog, {schema: 'ods', name: 'FLIGHTS'}, true), undefined);
-  refused(() => placeForTable(catalog, {schema: 'ods', name: 'FLIGHTS'}, false), 'MR_TABLE_EXISTS', 'only by case');
-  refused(() => placeForTable(catalog, {schema: 'odt', name: 'x'}, false), 'MR_UNKNOWN_SCHEMA', 'did you mean "Ods"?');
+  refused(() => createSchemaRecord(catalog, 'ODS'), 'MR_SCHEMA_EXISTS', 'differs from "Ods" only by case');
+  refused(() => createSchemaRecord(catalog, 'main'), 'MR_SCHEMA_EXISTS');
+  refused(() => make('ods', 'FLIGHTS'), 'MR_TABLE_EXISTS', 'only by case');
+  refused(() => make('odt', 'x'), 'MR_UNKNOWN_SCHEMA', 'did you mean "Ods"?');
   refused(() => requireTable(catalog, {schema: undefined, name: 'flights'}), 'MR_UNKNOWN_TABLE', 'did you mean "Ods.Flights"?');
   refused(() => requireTable(catalog, {schema: undefined, name: 'zzz'}), 'MR_UNKNOWN_TABLE', 'SHOW TABLES');
   assert.deepEqual(nearTables(catalog, {schema: 'ods', name: 'fligts'}), ['Ods.Flights']);

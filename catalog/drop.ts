@@ -1,36 +1,29 @@
 /** DROP as values: what may go, checked against the catalog. What others read stays. */
+import {invariant} from '../base/invariant.ts';
 import {WarehouseError} from '../base/error.ts';
 import type {Catalog} from './catalog.ts';
-import {requireSchema, requireTable} from './create.ts';
-import {MAIN_SCHEMA, type DdlRecord} from './spec.ts';
+import {requireSchema} from './create.ts';
+import {MAIN_SCHEMA, type DdlRecord, type TableId} from './spec.ts';
 
 /**
- * @param what which of the two kinds of table the statement named.
- * @returns the record, or undefined when there is no such table and `ifExists`.
- * @throws {WarehouseError} `MR_UNKNOWN_TABLE`; `MR_WRONG_KIND` for DROP TABLE of a dynamic table or the reverse;
- *   `MR_DEPENDENTS` naming the dynamic tables that read it.
+ * @returns the record that drops the table, which exists.
+ * @throws {WarehouseError} `MR_DEPENDENTS` naming the dynamic tables that read it.
  */
-export function dropTableRecord(catalog: Catalog, name: {readonly schema: string | undefined; readonly name: string}, what: 'table' | 'dynamic table', ifExists: boolean): DdlRecord | undefined {
-  if (ifExists && catalog.find(name.schema, name.name) === undefined) return undefined;
-  const table = requireTable(catalog, name);
-  const full = `${table.schema}.${table.name}`;
-  const kind = table.definition === undefined ? 'table' : 'dynamic table';
-  if (kind !== what) {
-    throw new WarehouseError('invalid', 'MR_WRONG_KIND', `expected a ${what}, found the ${kind} "${full}"`, {hint: `write DROP ${kind.toUpperCase()} ${full}`});
-  }
-  const dependents = catalog.dependents(table.id).map((dependent) => `"${dependent.schema}.${dependent.name}"`);
+export function dropTableRecord(catalog: Catalog, id: TableId): DdlRecord {
+  const table = catalog.byId(id);
+  invariant(table !== undefined, () => `table ${id} does not exist`);
+  const dependents = catalog.dependents(id).map((dependent) => `"${dependent.schema}.${dependent.name}"`);
   if (dependents.length > 0) {
-    throw new WarehouseError('invalid', 'MR_DEPENDENTS', `expected a table that nothing reads, found "${full}", read by ${dependents.join(', ')}`, {hint: `drop ${dependents.length === 1 ? 'it' : 'them'} first`});
+    throw new WarehouseError('invalid', 'MR_DEPENDENTS', `expected a table that nothing reads, found "${table.schema}.${table.name}", read by ${dependents.join(', ')}`, {hint: `drop ${dependents.length === 1 ? 'it' : 'them'} first`});
   }
-  return {kind: 'drop-table', id: table.id};
+  return {kind: 'drop-table', id};
 }
 
 /**
- * @returns the record, or undefined when there is no such schema and `ifExists`.
+ * @returns the record that drops the schema.
  * @throws {WarehouseError} `MR_UNKNOWN_SCHEMA`; `MR_DEPENDENTS` naming tables in it; `MR_NOT_ALLOWED` for `main`.
  */
-export function dropSchemaRecord(catalog: Catalog, name: string, ifExists: boolean): DdlRecord | undefined {
-  if (ifExists && catalog.findSchema(name) === undefined) return undefined;
+export function dropSchemaRecord(catalog: Catalog, name: string): DdlRecord {
   const schema = requireSchema(catalog, name);
   if (schema === MAIN_SCHEMA) throw new WarehouseError('invalid', 'MR_NOT_ALLOWED', `schema "${MAIN_SCHEMA}" is not dropped: it is where names without schema are`);
   const tables = catalog.tables(schema).map((table) => `"${schema}.${table.name}"`);

@@ -64,7 +64,7 @@ test('dml: DELETE gives positions and keys; another relation can stand for the t
 
 test('dml: INSERT gives whole rows in table order, cast to the stored types', async () => {
   const query = insert(`INSERT INTO ods.flights VALUES (1, '2', 3, 1.005), (2, NULL, 'x', '7')`);
-  assert.equal(query.sourceColumnCount, 4);
+  assert.deepEqual([query.sourceColumnCount, insert('INSERT INTO ods.flights (id, origin) SELECT 1, 2').sourceColumnCount], [undefined, 2]);
   assert.deepEqual(await rows(query.sql), [['1', 2, '3', '1.01'], ['2', null, 'x', '7.00']]);
   assert.deepEqual(await rows(insert('INSERT INTO ods.flights (origin, ID) SELECT \'A\', 5').sql), [['5', null, 'A', null]]);
   assert.deepEqual(await rows(insert('INSERT INTO ods.flights BY NAME SELECT 3 AS fare, 8 AS id', ['fare', 'id']).sql), [['8', null, null, '3.00']]);

@@ -79,7 +79,7 @@ export function deleteQuery(statement: DeleteStatement, table: DmlTable, hooks: 
 export interface InsertQuery {
   /** Result columns: all visible columns in table order, cast to their types. */
   readonly sql: string;
-  /** The source alone, to ask DuckDB how many columns it has: it must be `sourceColumnCount`; not asked when undefined (BY NAME). */
+  /** The source alone, to ask DuckDB how many columns it has: `sourceColumnCount`, where that is not checked already (literal rows, BY NAME). */
   readonly sourceSql: string;
   readonly sourceColumnCount: number | undefined;
 }
@@ -103,7 +103,7 @@ export function insertQuery(statement: InsertStatement, table: DmlTable, sourceN
   });
   const aliases = given.map((_, i) => sourceColumn(i)).join(', ');
   const cast = statement.literalRows ? castRows(source, given, table) : source;
-  return {sql: `SELECT ${list.join(', ')} FROM (${cast}) AS _mr_source(${aliases})`, sourceSql: source, sourceColumnCount: statement.byName ? undefined : given.length};
+  return {sql: `SELECT ${list.join(', ')} FROM (${cast}) AS _mr_source(${aliases})`, sourceSql: source, sourceColumnCount: statement.byName || statement.literalRows ? undefined : given.length};
 }
 
 /**

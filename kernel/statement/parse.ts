@@ -12,6 +12,8 @@ import {didYouMean} from './nearest.ts';
 import {splitScript, type ScriptPart} from './split.ts';
 import type {Statement} from './statement.ts';
 
+export type {CreateDynamicTableStatement, CreateTableStatement, DeleteStatement, InsertStatement, SqlText, Statement, TableName, UpdateStatement} from './statement.ts';
+
 const selectWords = ['SELECT', 'VALUES', 'FROM', 'TABLE', 'SUMMARIZE'];
 
 /**
