@@ -1,6 +1,7 @@
 /** What the statement runner needs of an open warehouse; keeps `sql-*.ts` free of how the warehouse is put together. */
 import type {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableSpec} from '../catalog/spec.ts';
+import type {PlanNode} from '../kernel/plan/tree.ts';
 import type {Binder} from '../kernel/plan/binder.ts';
 import type {EpochHistory} from '../query/history.ts';
 import type {LiveRelation, PinnedRead} from '../query/live.ts';
@@ -19,7 +20,7 @@ export interface Host {
   alone<T>(work: () => Promise<T>): Promise<T>;
   define(records: readonly DdlRecord[]): Promise<ReplyBody>;
   createView(table: TableSpec, executor: 'code' | 'sql'): Promise<ReplyBody>;
-  explain(tree: string): Promise<ReplyBody>;
+  explain(tree: PlanNode): Promise<ReplyBody>;
   checkpoint(): Promise<ReplyBody>;
   setEpochInterval(ms: number): Promise<void>;
   /** Rows of our own system relations, by name in schema `millrace`. */

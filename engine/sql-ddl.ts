@@ -3,18 +3,21 @@
  * commits as an epoch. Runs alone among definitions, so the catalog it was checked against is the one it is applied to.
  */
 import {WarehouseError} from '../base/error.ts';
-import {createDynamicTableSpec, createSchemaRecord, createTableSpec, dropSchemaRecord, dropTableRecord} from '../catalog/create.ts';
+import {createDynamicTableSpec, createSchemaRecord, createTableSpec} from '../catalog/create.ts';
+import {dropSchemaRecord, dropTableRecord} from '../catalog/drop.ts';
 import type {Definition} from '../catalog/spec.ts';
 import type {Statement} from '../kernel/statement/parse.ts';
 import {gateSelect} from '../query/gate.ts';
 import {planView} from '../compute/plan-view.ts';
 import {viewStorage} from '../compute/keys.ts';
 import type {Result} from './api.ts';
-import {requireTable} from './lookup.ts';
 import {done, type StatementContext} from './session.ts';
 import {definitionContext} from './sql-query.ts';
 import {shapeOf, shapesOf} from './table-shape.ts';
 import {requireTable} from './lookup.ts';
+
+/** The kernel is pinned to it (package.json); under another a definition is bound again. */
+const duckdbVersion = '1.5.5';
 
 type Of<K extends Statement['kind']> = Extract<Statement, {kind: K}>;
 
@@ -50,8 +53,7 @@ export async function createDynamicTable(context: StatementContext, statement: O
   const plan = planView(bound.tree, shapesOf(host.catalog), {executor});
   const shapes = new Map(host.catalog.tables().map((table) => [Number(table.id), shapeOf(table)]));
   const storage = viewStorage(plan, (id) => shapes.get(id)!);
-  const inputs = plan.tables.map((id) => host.catalog.byId(id as Definition['inputs'][number])!.id);
-  const definition: Definition = {sql: statement.select.text, tree: bound.tree, context: {searchPath: ['main'], nullOrder: 'NULLS LAST', duckdb: host.binder.version}, inputs};
+  const definition: Definition = {sql: statement.select.text, tree: bound.tree, context: {searchPath: ['main'], nullOrder: 'NULLS LAST', duckdb: duckdbVersion}, inputs: plan.tables as Definition['inputs']};
   const table = createDynamicTableSpec(host.catalog, statement, {columns: bound.columns, storage, definition}, host.nowMs());
   const {epoch} = await host.createView(table, executor);
   return done('CREATE DYNAMIC TABLE', epoch);

@@ -30,7 +30,7 @@ export function applyWrites(catalog: Catalog, dataflow: Dataflow, writes: readon
   for (const write of writes) {
     const spec = catalog.byId(write.table);
     if (spec === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${write.table} was dropped meanwhile`);
-    const state = dataflow.table(write.table);
+    const state = dataflow.state(write.table);
     const types = write.mode === 'delete' ? spec.key.map((index) => spec.columns[index]!.type) : givenTypes(spec);
     const {columns, rowCount} = decodeColumns(write.rows.bytes, types);
     invariant(rowCount === write.rows.rowCount, () => `${write.rows.rowCount} rows sent, ${rowCount} decoded`);
@@ -42,7 +42,7 @@ export function applyWrites(catalog: Catalog, dataflow: Dataflow, writes: readon
     else decoded.push(one);
   }
   const changes = new Map<TableId, ChangeBatch>();
-  for (const [id, decoded] of byTable) changes.set(id, applyTable(catalog.byId(id)!, dataflow.table(id), decoded));
+  for (const [id, decoded] of byTable) changes.set(id, applyTable(catalog.byId(id)!, dataflow.state(id), decoded));
   return changes;
 }
 
@@ -112,6 +112,6 @@ export function rejectedBatch(dataflow: Dataflow, target: TableSpec, rows: reado
   const at = new Date(nowMs).toISOString().replace('Z', '');
   const types = target.columns.map((column) => column.type);
   const columns = columnsFromRows(types, rows.map(({line, code, reason, raw}) => [at, line, code, reason, raw]));
-  const batch = dataflow.table(target.id).upsert(columns, rows.length);
+  const batch = dataflow.state(target.id).upsert(columns, rows.length);
   return before === undefined ? batch : concatBatches(types, [before, batch]);
 }

@@ -15,7 +15,7 @@ import {Catalog} from '../catalog/catalog.ts';
 import {encodeRecord} from '../catalog/record-json.ts';
 import type {DdlRecord, TableId} from '../catalog/spec.ts';
 import {Dataflow} from '../compute/dataflow.ts';
-import {MemoryBudget} from '../compute/state/memory-budget.ts';
+import {MemoryBudget, type MemoryShare} from '../compute/state/memory-budget.ts';
 import {Kernel} from '../kernel/duckdb.ts';
 import {macroStatements} from '../kernel/macros.ts';
 import type {Session} from '../kernel/session.ts';
@@ -58,6 +58,7 @@ export class WorkerCore {
   log!: Log;
   checkpointer!: Checkpointer;
   budget!: MemoryBudget;
+  readonly shares = new Map<TableId, MemoryShare>();
 
   constructor(options: WorkerOptions, post: (message: ToMain) => void) {
     this.options = options;
@@ -72,7 +73,7 @@ export class WorkerCore {
     this.session = await this.kernel.connect();
     for (const statement of macroStatements) await this.session.run(statement);
     this.budget = new MemoryBudget(options.memoryBytes);
-    this.dataflow = new Dataflow({session: this.session, budget: this.budget});
+    this.dataflow = new Dataflow();
     this.checkpointer = await Checkpointer.open({
       directory: options.directory, warehouseId: options.warehouseId, files: nodeFileSystem, clock: systemClock, session: await this.kernel.connect(),
       checkpointBytes: options.checkpointBytes, checkpointMs: options.checkpointMs,
@@ -126,7 +127,7 @@ export class WorkerCore {
     await this.log.append([message.frame]);
     this.epoch = sealed;
     for (const record of ddl) this.catalog.apply(record);
-    finishRecords(this.dataflow, ddl);
+    finishRecords(this, ddl);
     this.dataflow.endEpoch();
     for (const {table} of message.positions) this.changedAt.set(table, sealed);
     this.checkpointer.note(sealed, message.frame, message.positions.map(({table, data}) => ({table, rowCount: data.length})));
@@ -210,14 +211,16 @@ export class WorkerCore {
           base.set(target.id, rejectedBatch(this.dataflow, target, rows, base.get(target.id), systemClock.nowMs()));
         }
       }
-      const changes = await this.dataflow.step(base);
+      const derived = this.dataflow.step(base);
+      // Without an operator that runs in DuckDB the step is synchronous, and no tick is spent on it.
+      const changes = new Map([...base, ...(derived instanceof Promise ? await derived : derived)] as [TableId, ChangeBatch][]);
       let rowCount = 0;
       for (const batch of changes.values()) rowCount += batch.rowCount;
       if (rowCount === 0) {
         this.dataflow.endEpoch();
         return this.epoch;
       }
-      return await this.commit({ddl: [], changes: changes as ReadonlyMap<TableId, ChangeBatch>});
+      return await this.commit({ddl: [], changes});
     } catch (cause) {
       this.dataflow.undo();
       throw cause;
@@ -237,7 +240,7 @@ export class WorkerCore {
   }
 
   async #define(records: readonly DdlRecord[]): Promise<Epoch> {
-    const undo = prepareRecords(this.catalog, this.dataflow, records);
+    const undo = prepareRecords(this, records);
     try {
       return await this.commit({ddl: records, changes: new Map()});
     } catch (cause) {

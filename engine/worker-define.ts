@@ -6,30 +6,49 @@ import {WarehouseError} from '../base/error.ts';
 import type {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Dataflow} from '../compute/dataflow.ts';
+import type {MemoryBudget, MemoryShare} from '../compute/state/memory-budget.ts';
 import {typesOf} from './sealed.ts';
 import type {WorkerCore} from './worker-core.ts';
 
 /** Gives a base table its state, or a dynamic table its state and operators. */
-export function addTable(dataflow: Dataflow, table: TableSpec, executor: 'code' | 'sql'): void {
-  const hidden = table.columns.flatMap((column, index) => (column.hidden ? [index] : []));
-  dataflow.addTable({
-    id: table.id, schema: table.schema, name: table.name, storage: table.storage, key: table.key, hidden,
-    columns: table.columns.map(({name, type, nullable}) => ({name, type, nullable})),
-  });
-  if (table.definition !== undefined) dataflow.addView(table.id, table.definition.tree, {executor});
+export function addTable(core: DefineScope, table: TableSpec, executor: 'code' | 'sql'): void {
+  const share = core.budget.register(`${table.schema}.${table.name}`);
+  try {
+    if (table.definition === undefined) core.dataflow.addTable(table, {share});
+    else core.dataflow.addView(table, table.definition.tree, {executor, share});
+  } catch (cause) {
+    share.close();
+    throw cause;
+  }
+  core.shares.set(table.id, share);
+}
+
+/** Forgets a table, its operators and its memory. */
+export function dropTable(core: DefineScope, id: TableId): void {
+  core.dataflow.drop(id);
+  core.shares.get(id)?.close();
+  core.shares.delete(id);
+}
+
+export interface DefineScope {
+  readonly catalog: Catalog;
+  readonly dataflow: Dataflow;
+  readonly budget: MemoryBudget;
+  readonly shares: Map<TableId, MemoryShare>;
 }
 
 /** Makes the engine ready for records that are about to be committed. @returns what takes that back. */
-export function prepareRecords(catalog: Catalog, dataflow: Dataflow, records: readonly DdlRecord[]): () => void {
+export function prepareRecords(core: DefineScope, records: readonly DdlRecord[]): () => void {
+  const {catalog} = core;
   const added: TableId[] = [];
   const undo = (): void => {
-    for (const id of added) dataflow.drop(id);
+    for (const id of added) dropTable(core, id);
   };
   try {
     for (const record of records) {
       if (record.kind === 'drop-table' && catalog.byId(record.id) === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${record.id} was dropped meanwhile`);
       if (record.kind !== 'create-table') continue;
-      addTable(dataflow, record.table, 'code');
+      addTable(core, record.table, 'code');
       added.push(record.table.id);
     }
   } catch (cause) {
@@ -40,14 +59,14 @@ export function prepareRecords(catalog: Catalog, dataflow: Dataflow, records: re
 }
 
 /** Drops the state of what committed records dropped. */
-export function finishRecords(dataflow: Dataflow, records: readonly DdlRecord[]): void {
-  for (const record of records) if (record.kind === 'drop-table') dataflow.drop(record.id);
+export function finishRecords(core: DefineScope, records: readonly DdlRecord[]): void {
+  for (const record of records) if (record.kind === 'drop-table') dropTable(core, record.id);
 }
 
 /** Creates a dynamic table: plans it, fills it from its inputs at the current epoch, and commits definition and content as one epoch. */
 export async function createView(core: WorkerCore, table: TableSpec, executor: 'code' | 'sql'): Promise<Epoch> {
   const {dataflow} = core;
-  addTable(dataflow, table, executor);
+  addTable(core, table, executor);
   try {
     const batches: ChangeBatch[] = [];
     for await (const batch of dataflow.hydrate(table.id)) if (batch.rowCount > 0) batches.push(batch);
@@ -55,7 +74,7 @@ export async function createView(core: WorkerCore, table: TableSpec, executor: '
     if (batches.length > 0) changes.set(table.id, concatBatches(typesOf(table), batches));
     return await core.commit({ddl: [{kind: 'create-table', table}], changes});
   } catch (cause) {
-    dataflow.drop(table.id);
+    dropTable(core, table.id);
     throw cause;
   }
 }

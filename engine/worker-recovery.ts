@@ -17,7 +17,7 @@ import {logDirectory} from './layout.ts';
 import type {ToMain} from './protocol.ts';
 import {batchOf, typesOf} from './sealed.ts';
 import type {WorkerCore} from './worker-core.ts';
-import {addTable} from './worker-define.ts';
+import {addTable, dropTable} from './worker-define.ts';
 
 /** @returns how many epochs were replayed from the log. */
 export async function recover(core: WorkerCore, post: (message: ToMain) => void): Promise<number> {
@@ -30,12 +30,12 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
   const records: DdlRecord[] = core.catalog.records();
   post({kind: 'recovered', catalog: records, checkpoint: checkpointer.view()});
   for (const table of core.catalog.dependencyOrder()) {
-    addTable(dataflow, table, 'code');
+    addTable(core, table, 'code');
     const types = typesOf(table);
     const sql = await checkpointer.scanSql(table);
     if (sql === null) continue;
     const stream = await core.session.stream(sql, [], {types});
-    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) dataflow.table(table.id).load(chunk.columns, chunk.rowCount);
+    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) dataflow.state(table.id).load(chunk.columns, chunk.rowCount);
     await stream.close();
   }
   dataflow.endEpoch();
@@ -57,8 +57,8 @@ function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMain) => 
   const ddl = frame.header.ddl.map((text) => decodeRecord(String(text)));
   for (const record of ddl) {
     core.catalog.apply(record);
-    if (record.kind === 'create-table') addTable(core.dataflow, record.table, 'code');
-    else if (record.kind === 'drop-table') core.dataflow.drop(record.id);
+    if (record.kind === 'create-table') addTable(core, record.table, 'code');
+    else if (record.kind === 'drop-table') dropTable(core, record.id);
   }
   const changes = new Map<TableId, ChangeBatch>();
   for (const part of frame.tables) {
@@ -78,7 +78,7 @@ function applyLogged(core: WorkerCore, table: TableSpec, batch: ChangeBatch): Ch
   for (let i = 0; i < batch.rowCount; i++) weights[i] = batch.ops[i] === OP_DELETE || batch.ops[i] === OP_UPDATE_BEFORE ? -1 : 1;
   // A bag's hidden columns follow from the rows before it, so they come out as they were logged.
   const columns = table.storage === 'bag' ? batch.columns.filter((_, index) => !table.columns[index]!.hidden) : batch.columns;
-  const replayed = core.dataflow.table(table.id).applyDelta({rowCount: batch.rowCount, weights, columns});
+  const replayed = core.dataflow.state(table.id).applyDelta({rowCount: batch.rowCount, weights, columns});
   invariant(replayed.rowCount === batch.rowCount, () => `epoch ${core.epoch + 1} changed ${batch.rowCount} rows of table ${table.id}, replay changed ${replayed.rowCount}`);
   return replayed;
 }

@@ -18,7 +18,7 @@ export function statsRows(core: WorkerCore): StatRow[] {
     {metric: 'state_bytes_max', help: 'the budget of tables and operators in bytes', value: core.budget.bytesMax},
   ];
   for (const table of core.catalog.tables()) {
-    const state = core.dataflow.table(table.id);
+    const state = core.dataflow.state(table.id);
     const name = `${table.schema}.${table.name}`;
     rows.push({metric: 'table_rows', help: 'rows of a table', table: name, value: state.rowCount}, {metric: 'table_state_bytes', help: 'bytes of a table in memory', table: name, value: state.bytes()});
   }

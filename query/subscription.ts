@@ -6,7 +6,7 @@
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {subscriptionItemRowsMax} from '../base/limit.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
-import type {ColumnChunk} from '../kernel/session.ts';
+import type {ColumnChunk} from '../kernel/session-stream.ts';
 import {changesOf, rowAt, visibleShape, type Change, type VisibleShape} from './change-rows.ts';
 import type {EpochHistory} from './history.ts';
 import type {LiveRelation} from './live.ts';

@@ -1,0 +1,84 @@
+/**
+ * Cold reads: a table's content from its files and the log alone, never from the cache. The first filling of the cache starts from
+ * it, and VERIFY reads both of its sides by it, so that it proves what is on disk.
+ */
+import type {Epoch} from '../base/epoch.ts';
+import {epoch as toEpoch} from '../base/epoch.ts';
+import type {Column} from '../base/delta.ts';
+import {publishSliceRows} from '../base/limit.ts';
+import {systemClock} from '../base/clock.ts';
+import {typeText} from '../base/type.ts';
+import type {TableSpec} from '../catalog/spec.ts';
+import {quoteIdentifier} from '../kernel/quote.ts';
+import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
+import type {EpochHistory} from '../query/history.ts';
+import type {PinnedRead} from '../query/live.ts';
+import {nodeFileSystem} from '../storage/file/node-file-system.ts';
+import {PaimonTable} from '../storage/lsm/paimon-table.ts';
+import {scanPlan} from '../storage/lsm/scan-plan.ts';
+import {scanSql} from '../storage/lsm/scan-sql.ts';
+import type {CheckpointView} from './protocol.ts';
+
+export class ColdReader {
+  readonly #checkpoint: () => CheckpointView | null;
+  readonly #history: () => EpochHistory;
+  #relations = 0;
+
+  constructor(checkpoint: () => CheckpointView | null, history: () => EpochHistory) {
+    this.#checkpoint = checkpoint;
+    this.#history = history;
+  }
+
+  /** @returns SQL of a table's rows in the files of the newest checkpoint, all columns, in `_pos` order; null if it has none. */
+  async checkpointSql(table: TableSpec): Promise<string | null> {
+    return this.#filesSql(table, this.#checkpoint(), true);
+  }
+
+  /**
+   * SQL of a table's rows at the epoch of `read`, all columns: the files of the newest checkpoint, folded with the log after it.
+   * The log's part is bound to the session under a name of its own until the read is released.
+   */
+  async sqlAt(table: TableSpec, read: PinnedRead): Promise<string> {
+    const checkpoint = this.#checkpoint();
+    const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
+    const since = toEpoch(checkpoint?.epoch ?? 0);
+    const empty = `SELECT ${table.columns.map((column) => `NULL::${typeText(column.type)} AS ${quoteIdentifier(column.name)}`).join(', ')} WHERE false`;
+    const files = (await this.#filesSql(table, checkpoint, false)) ?? empty;
+    const pieces = since < read.epoch ? await this.#tail(table, since, read.epoch) : [];
+    if (pieces.length === 0) return `SELECT ${names} FROM (${files})`;
+    const relation = `mr_cold_${this.#relations++}`;
+    read.session.bindRelation(relation, relationOfPieces([{name: '_op', type: {kind: 'tinyint'}}, {name: '_seq', type: {kind: 'bigint'}}, ...table.columns.map(({name, type}) => ({name, type}))], pieces, publishSliceRows));
+    const tail = `mr_rows('${relation}')`;
+    if (table.storage === 'append') return `SELECT ${names} FROM (${files}) UNION ALL SELECT ${names} FROM ${tail}`;
+    const keys = table.key.map((index) => quoteIdentifier(table.columns[index]!.name));
+    const touched = `SELECT DISTINCT ${keys.join(', ')} FROM ${tail}`;
+    const latest = `SELECT * FROM ${tail} QUALIFY row_number() OVER (PARTITION BY ${keys.join(', ')} ORDER BY _seq DESC) = 1`;
+    return `SELECT ${names} FROM (${files}) f ANTI JOIN (${touched}) k ON ${keys.map((key) => `k.${key} = f.${key}`).join(' AND ')} UNION ALL SELECT ${names} FROM (${latest}) WHERE _op IN (0, 2)`;
+  }
+
+  async #filesSql(table: TableSpec, checkpoint: CheckpointView | null, ordered: boolean): Promise<string | null> {
+    const entry = checkpoint?.tables.find((candidate) => candidate.table === table.id);
+    if (entry === undefined || entry.snapshot === null) return null;
+    const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, entry.directory);
+    return scanSql(paimon, await scanPlan(paimon, entry.snapshot), {ordered, columns: table.columns.map((column) => column.name)});
+  }
+
+  async #tail(table: TableSpec, since: Epoch, until: Epoch): Promise<RelationPiece[]> {
+    const pieces: RelationPiece[] = [];
+    let sequence = 0;
+    for await (const sealed of this.#history().epochs(since, until)) {
+      const part = sealed.tables.find((candidate) => candidate.table === table.id);
+      if (part === undefined) continue;
+      const {rowCount, ops, columns} = part.batch();
+      const op = new Int32Array(rowCount);
+      const seq = new Float64Array(rowCount);
+      for (let i = 0; i < rowCount; i++) {
+        op[i] = ops[i]!;
+        seq[i] = sequence++;
+      }
+      const head: Column[] = [{kind: 'i32', data: op, valid: null}, {kind: 'f64', data: seq, valid: null, bound: sequence}];
+      pieces.push({columns: [...head, ...columns], rowCount});
+    }
+    return pieces;
+  }
+}
