@@ -78,13 +78,18 @@ export function parseKeyText(type: PaimonType, text: unknown): InternalValue {
   switch (type.root) {
     case 'BOOLEAN': return text === 'true';
     case 'TINYINT': case 'SMALLINT': case 'INT': case 'DATE': return Number(text);
-    case 'FLOAT': case 'DOUBLE': return text === 'nan' ? Number.NaN : text === 'inf' ? Infinity : text === '-inf' ? -Infinity : Number(text);
+    case 'FLOAT': return Math.fround(parseDouble(text));
+    case 'DOUBLE': return parseDouble(text);
     case 'BIGINT': case 'TIMESTAMP': case 'TIMESTAMP_LTZ': return BigInt(text);
     case 'DECIMAL': return BigInt(text.replace('.', ''));
     case 'CHAR': case 'VARCHAR': return text;
     case 'BINARY': case 'VARBINARY': return Uint8Array.from(Buffer.from(text, 'hex'));
     default: throw unsupported('key value', `key of type ${paimonTypeText(type)}`);
   }
+}
+
+function parseDouble(text: string): number {
+  return text === 'nan' ? Number.NaN : text === 'inf' ? Infinity : text === '-inf' ? -Infinity : Number(text);
 }
 
 /** @returns a literal of the DuckDB type that `readSql` gives. `text` is what {@link keyTextSql} gave. */

@@ -1,8 +1,9 @@
 /**
  * Commit: prepared files become one snapshot of the table.
  *
- * 1. Look back from the newest snapshot for one of ours (commit user) with this identifier and kind: found, then an earlier try
- *    got in and there is nothing to do. Identifiers of one user rise, so the look ends at a smaller one.
+ * 1. Look back from the newest snapshot for one of ours (commit user) with this identifier: found, then an earlier try got in
+ *    and there is nothing to do. Identifiers of one user's flushes rise, so the look ends at a smaller one. A compaction is known
+ *    by its output files instead.
  * 2. Check what the change relies on: every file it removes is live, and no two files of one level below 0 overlap.
  * 3. Write the delta as a manifest, the lists (base: what the newest snapshot holds, small manifests merged now and then), then
  *    `snapshot-<n + 1>` if that name is free. Lost: remove what step 3 wrote and go to 1.
@@ -72,7 +73,7 @@ export interface TableChange {
 export async function commitChange(table: PaimonTable, change: TableChange, options: CommitOptions): Promise<Snapshot> {
   for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
     const state = await table.state();
-    const done = await findCommit(table, state?.snapshot.id, change.kind, options);
+    const done = await findCommit(table, state, change, options);
     if (done !== undefined) {
       await table.snapshots.writeHints(state!.snapshot.id);
       return done;
@@ -91,10 +92,10 @@ export async function commitChange(table: PaimonTable, change: TableChange, opti
 }
 
 /** Step 1 of the header. @returns the snapshot of an earlier try. */
-async function findCommit(table: PaimonTable, latest: number | undefined, kind: CommitKind, options: CommitOptions): Promise<Snapshot | undefined> {
-  if (latest === undefined) return undefined;
+async function findCommit(table: PaimonTable, state: TableState | undefined, change: TableChange, options: CommitOptions): Promise<Snapshot | undefined> {
+  if (state === undefined) return undefined;
   const earliest = (await table.snapshots.earliestId())!;
-  for (let id = latest; id >= earliest; id--) {
+  for (let id = state.snapshot.id; id >= earliest; id--) {
     const snapshot = await table.snapshots.read(id);
     if (snapshot.commitUser !== options.commitUser) {
       if (options.afterSnapshot !== undefined && id > options.afterSnapshot) {
@@ -103,18 +104,24 @@ async function findCommit(table: PaimonTable, latest: number | undefined, kind: 
       }
       continue;
     }
-    if (snapshot.commitIdentifier === options.commitIdentifier && snapshot.commitKind === kind) return snapshot;
+    // A compaction is never done again from a checkpoint, so it is known by its files.
+    if (change.kind === 'COMPACT') return outputsLive(state, change) ? state.snapshot : undefined;
+    if (snapshot.commitKind !== change.kind) continue;
+    if (snapshot.commitIdentifier === options.commitIdentifier) return snapshot;
     if (snapshot.commitIdentifier < options.commitIdentifier) return undefined;
-    if (snapshot.commitIdentifier > options.commitIdentifier) {
-      throw new WarehouseError('conflict', 'MR_PAIMON_CONFLICT', `commit ${options.commitIdentifier} to '${table.directory}' comes after commit ${snapshot.commitIdentifier} of the same user (snapshot ${id})`);
-    }
+    throw new WarehouseError('conflict', 'MR_PAIMON_CONFLICT', `commit ${options.commitIdentifier} to '${table.directory}' comes after commit ${snapshot.commitIdentifier} of the same user (snapshot ${id})`);
   }
   return undefined;
 }
 
+function outputsLive(state: TableState, change: TableChange): boolean {
+  const added = new Set(change.delta.filter((entry) => entry.kind === 'add').map(entryIdentity));
+  return state.live.some((entry) => added.has(entryIdentity(entry)));
+}
+
 /** Step 2 of the header. */
 function checkChange(table: PaimonTable, state: TableState | undefined, change: TableChange): void {
-  if (change.kind === 'APPEND') return;
+  if (change.delta.every((entry) => entry.kind === 'add' && entry.file.level === 0)) return;
   const live = new Map((state?.live ?? []).map((entry) => [entryIdentity(entry), entry]));
   for (const entry of change.delta) {
     const identity = entryIdentity(entry);

@@ -37,14 +37,16 @@ const SOURCE_COMPACTION = 1;
  *
  * @param select a query with the file's columns in order, sorted as the file must be.
  * @param dictionary false for young files: trying a dictionary costs a third of the CPU on columns of many values.
+ * @returns rows written.
  */
-export async function copyToFile(session: SqlSession, table: PaimonTable, select: string, path: string, dictionary: boolean): Promise<void> {
+export async function copyToFile(session: SqlSession, table: PaimonTable, select: string, path: string, dictionary: boolean): Promise<number> {
   const codec = CODECS[table.schema.options['file.compression'] ?? 'zstd']!;
   const options = [
     'FORMAT parquet', 'PARQUET_VERSION v1', `COMPRESSION ${codec}`, ...(codec === 'zstd' ? ['COMPRESSION_LEVEL 1'] : []),
     ...(dictionary ? [] : ['DICTIONARY_SIZE_LIMIT 1']), `FIELD_IDS ${fieldIds(table)}`,
   ];
-  await session.run(`COPY (${select}) TO ${quoteLiteral(path)} (${options.join(', ')})`);
+  const {rows} = await session.rows(`COPY (${select}) TO ${quoteLiteral(path)} (${options.join(', ')})`);
+  return Number(rows[0]?.[0] ?? 0);
 }
 
 function fieldIds(table: PaimonTable): string {

@@ -28,6 +28,12 @@ export interface PreparedFiles {
   readonly changelog: readonly FileEntryJson[];
 }
 
+/** @returns several preparations as one, to be committed together (files that frames name, and the flush of the rest). */
+export function joinPrepared(parts: readonly PreparedFiles[]): PreparedFiles {
+  invariant(parts.length > 0 && parts.every((part) => part.schemaId === parts[0]!.schemaId), 'prepared files of one schema are joined');
+  return {schemaId: parts[0]!.schemaId, data: parts.flatMap((part) => part.data), changelog: parts.flatMap((part) => part.changelog)};
+}
+
 export interface FlushSource {
   /**
    * What stands after FROM: `mr_rows('name')`, a quoted table, a subquery. Columns: `_op` TINYINT, `_seq` BIGINT (unique, rising
@@ -36,6 +42,11 @@ export interface FlushSource {
   readonly from: string;
   /** True when `from` may be scanned several times at no cost (a table); otherwise it is read once into a temporary table. */
   readonly repeatable?: boolean;
+  /**
+   * Level of the data files, 0 unless given. A deeper one is for the first filling of a table: keys must not occur in it yet, which
+   * the commit checks by key range.
+   */
+  readonly level?: number;
 }
 
 /**
@@ -46,17 +57,17 @@ export interface FlushSource {
  */
 export async function prepareFlush(session: SqlSession, table: PaimonTable, source: FlushSource): Promise<PreparedFiles> {
   table.checkWritable();
-  if (source.repeatable === true) return await writeChanges(session, table, source.from);
+  if (source.repeatable === true) return await writeChanges(session, table, source.from, source.level ?? 0);
   const changes = quoteIdentifier(`mr_flush_${uuid()}`);
   await session.run(`CREATE TEMP TABLE ${changes} AS SELECT * FROM ${source.from}`);
   try {
-    return await writeChanges(session, table, changes);
+    return await writeChanges(session, table, changes, source.level ?? 0);
   } finally {
     await session.run(`DROP TABLE IF EXISTS ${changes}`);
   }
 }
 
-async function writeChanges(session: SqlSession, table: PaimonTable, changes: string): Promise<PreparedFiles> {
+async function writeChanges(session: SqlSession, table: PaimonTable, changes: string, level: number): Promise<PreparedFiles> {
   const keyed = table.keyFields.length > 0;
   const bucket = table.bucketCount > 1 ? BUCKET_COLUMN : '0';
   const counts = await namedRows(session, 
@@ -73,7 +84,7 @@ async function writeChanges(session: SqlSession, table: PaimonTable, changes: st
     const sequences = [BigInt(String(row['min_sequence'])), BigInt(String(row['max_sequence']))] as const;
     const file = (kind: 'data' | 'changelog', index: number): NewFile => {
       const fileName = `${kind}-${name}-${index}.parquet`;
-      return {path: `${directory}/${fileName}`, fileName, bucket: number, level: 0, sorted: kind === 'data', source: 'flush', ...(keyed ? {} : {sequences})};
+      return {path: `${directory}/${fileName}`, fileName, bucket: number, level: kind === 'data' ? level : 0, sorted: kind === 'data', source: 'flush', ...(keyed ? {} : {sequences})};
     };
     const from = table.bucketCount > 1 ? `(SELECT * FROM ${changes} WHERE ${BUCKET_COLUMN} = ${number})` : changes;
     if (!keyed) {

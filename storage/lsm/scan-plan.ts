@@ -13,6 +13,7 @@ import type {Snapshot} from '../paimon/snapshot.ts';
 import {type DeletedRows, readDeletionVectors} from './deletion-vectors.ts';
 import {keyedFile, sections} from './key-range.ts';
 import type {PaimonTable} from './paimon-table.ts';
+import {runMaxSequence, runMinSequence, sortedRuns} from './sorted-runs.ts';
 
 export interface PlannedFile {
   readonly entry: ManifestEntry;
@@ -90,25 +91,10 @@ function appendSections(entries: readonly ManifestEntry[], planned: (entry: Mani
 }
 
 function section(entries: readonly ManifestEntry[], planned: (entry: ManifestEntry) => PlannedFile): Section {
-  // Files of one level below 0 are one run; every file of level 0 is its own.
-  const runs = new Map<string, ManifestEntry[]>();
-  for (const entry of entries) {
-    const run = entry.file.level === 0 ? `0 ${entry.file.fileName}` : String(entry.file.level);
-    runs.set(run, [...runs.get(run) ?? [], entry]);
-  }
-  const newestFirst = [...runs.values()].map((files) => ({files, min: least(files), max: greatest(files)}))
-    .sort((a, b) => a.files[0]!.file.level - b.files[0]!.file.level || order(b.max, a.max) || order(b.min, a.min) || order(b.files[0]!.file.fileName, a.files[0]!.file.fileName));
-  const raw = newestFirst.length === 1 && entries.every((entry) => entry.file.deleteRowCount === 0);
-  const layered = newestFirst.every((run, i) => i === 0 || run.max < newestFirst[i - 1]!.min);
-  return {kind: raw ? 'raw' : layered ? 'layered' : 'mixed', runs: newestFirst.map((run) => run.files.map(planned))};
-}
-
-function least(entries: readonly ManifestEntry[]): bigint {
-  return entries.map((entry) => entry.file.minSequence).reduce((a, b) => (a < b ? a : b));
-}
-
-function greatest(entries: readonly ManifestEntry[]): bigint {
-  return entries.map((entry) => entry.file.maxSequence).reduce((a, b) => (a > b ? a : b));
+  const runs = sortedRuns(entries);
+  const raw = runs.length === 1 && entries.every((entry) => entry.file.deleteRowCount === 0);
+  const layered = runs.every((run, i) => i === 0 || runMaxSequence(run) < runMinSequence(runs[i - 1]!));
+  return {kind: raw ? 'raw' : layered ? 'layered' : 'mixed', runs: runs.map((run) => run.map(planned))};
 }
 
 function order<T extends bigint | string>(a: T, b: T): number {

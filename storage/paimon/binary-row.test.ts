@@ -1,13 +1,11 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
-import {Arena} from '../../base/arena.ts';
-import type {Column} from '../../base/delta.ts';
-import {type LogicalType, physicalKind} from '../../base/type.ts';
+import * as fc from 'fast-check';
 import {bucketColumn} from './bucket-column.ts';
 import {compareRows, decodeBinaryRow, encodeBinaryRow, EMPTY_ROW, type InternalValue} from './binary-row.ts';
 import {type PaimonType, paimonType, parseType} from './data-type.ts';
 import {bucketOfHash, murmurHash} from './murmur.ts';
+import {columnOf, storedTypes, valueOf} from './test-columns.ts';
 
 const seed = Number(process.env['MR_SEED'] ?? 20_260_101);
 const type = (text: string): PaimonType => parseType(text, 'test');
@@ -70,49 +68,10 @@ test('binary row: a row of another arity or with an offset outside is refused as
   assert.throws(() => decodeBinaryRow([type('STRING')], bytes.subarray(0, 24), 'f'), damagedCode);
 });
 
-const keyTypes: readonly LogicalType[] = [
-  {kind: 'boolean'}, {kind: 'tinyint'}, {kind: 'smallint'}, {kind: 'integer'}, {kind: 'bigint'}, {kind: 'float'}, {kind: 'double'}, {kind: 'varchar'}, {kind: 'blob'},
-  {kind: 'date'}, {kind: 'timestamp'}, {kind: 'timestamptz'}, {kind: 'decimal', precision: 9, scale: 3}, {kind: 'decimal', precision: 38, scale: 0},
-];
-
-function valueOf(of: LogicalType): fc.Arbitrary<InternalValue> {
-  const wide = fc.oneof(fc.bigInt({min: -(2n ** 63n), max: 2n ** 63n - 1n}), fc.bigInt({min: -(2n ** 53n) + 1n, max: 2n ** 53n - 1n}), fc.constantFrom(0n, -1n, 255n, -128n, 2n ** 32n, -(2n ** 32n)));
-  switch (of.kind) {
-    case 'boolean': return fc.boolean();
-    case 'tinyint': return fc.integer({min: -128, max: 127});
-    case 'smallint': return fc.integer({min: -32_768, max: 32_767});
-    case 'integer': case 'date': return fc.integer();
-    case 'float': return fc.float().map((v) => v + 0);
-    case 'double': return fc.double().map((v) => v + 0);
-    case 'bigint': case 'timestamp': case 'timestamptz': return wide;
-    case 'decimal': return of.precision > 18 ? fc.oneof(fc.bigInt({min: -(10n ** 38n) + 1n, max: 10n ** 38n - 1n}), fc.bigInt({min: -(2n ** 53n) + 1n, max: 2n ** 53n - 1n}), fc.constantFrom(0n, -1n, 127n, 128n, -128n, -129n)) : fc.bigInt({min: -(10n ** 9n) + 1n, max: 10n ** 9n - 1n});
-    case 'varchar': return fc.string({unit: 'grapheme', maxLength: 20});
-    case 'blob': return fc.uint8Array({maxLength: 20});
-  }
-}
-
-/** The column form that a batch would use: narrow where all values are, or always wide when asked. */
-function columnOf(of: LogicalType, values: readonly InternalValue[], wide: boolean): Column {
-  const valid = values.includes(null) ? Uint8Array.from(values, (v) => (v === null ? 0 : 1)) : null;
-  const kind = physicalKind(of);
-  if (kind === 'i32') return {kind, data: Int32Array.from(values, (v) => Number(v ?? 0)), valid};
-  if (kind === 'f64') return {kind, data: Float64Array.from(values, (v) => Number(v ?? 0)), valid, bound: Infinity};
-  if (kind === 'bytes') {
-    const arena = new Arena();
-    const encoded = values.map((v) => (v === null ? new Uint8Array(0) : typeof v === 'string' ? new TextEncoder().encode(v) : v as Uint8Array));
-    return {kind, arena, address: Float64Array.from(encoded, (bytes) => arena.append(bytes, 0, bytes.length)), length: Int32Array.from(encoded, (bytes) => bytes.length), valid};
-  }
-  const exact = values.map((v) => (v ?? 0n) as bigint);
-  const narrow = !wide && exact.every((v) => v >= -(2n ** 53n) + 1n && v <= 2n ** 53n - 1n);
-  if (narrow) return {kind: 'f64', data: Float64Array.from(exact, Number), valid, bound: Number.MAX_SAFE_INTEGER};
-  if (kind === 'exact64') return {kind: 'i64', data: BigInt64Array.from(exact), valid};
-  return {kind: 'i128', data: BigInt64Array.from(exact.flatMap((v) => [BigInt.asIntN(64, v), v >> 64n])), valid};
-}
-
 test('bucket column: equals the hash of each encoded row, for any key types, widths and NULLs', () => {
   const seen = new Set<string>();
-  const batch = fc.tuple(fc.array(fc.integer({min: 0, max: keyTypes.length - 1}), {minLength: 1, maxLength: 3}), fc.boolean(), fc.integer({min: 1, max: 12})).chain(([picks, wide, buckets]) => {
-    const types = picks.map((pick) => keyTypes[pick]!);
+  const batch = fc.tuple(fc.array(fc.integer({min: 0, max: storedTypes.length - 1}), {minLength: 1, maxLength: 3}), fc.boolean(), fc.integer({min: 1, max: 12})).chain(([picks, wide, buckets]) => {
+    const types = picks.map((pick) => storedTypes[pick]!);
     return fc.record({
       types: fc.constant(types), wide: fc.constant(wide), buckets: fc.constant(buckets),
       rows: fc.array(fc.tuple(...types.map((of) => fc.option(valueOf(of), {freq: 8}))), {minLength: 1, maxLength: 8}),

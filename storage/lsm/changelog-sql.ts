@@ -1,0 +1,79 @@
+/**
+ * Reads changes back from the files of a range of snapshots.
+ *
+ * A table with changelog files gives them; one without (append tables, `changelog-producer` none) gives the rows of its flushes as they
+ * were written. Sequence numbers are one counter per table, so their order is changelog order, and a range of them cuts anywhere.
+ */
+import {quoteIdentifier} from '../../kernel/quote.ts';
+import {unsupported} from '../paimon/failure.ts';
+import type {ManifestEntry} from '../paimon/manifest.ts';
+import {KIND_COLUMN, pathListSql, readSql, SEQUENCE_COLUMN} from './column-sql.ts';
+import {CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from './flush.ts';
+import type {PaimonTable} from './paimon-table.ts';
+import {checkFiles} from './scan-plan.ts';
+
+export interface ChangelogRange {
+  /** Snapshots after this one (0: from the beginning) … */
+  readonly afterSnapshot: number;
+  /** … up to and with this one; the newest unless given. */
+  readonly untilSnapshot?: number;
+  /** Only rows with a sequence number of at least this … */
+  readonly fromSequence?: bigint;
+  /** … and below this. */
+  readonly untilSequence?: bigint;
+}
+
+export interface ChangelogOptions {
+  /** Names in the order wanted; all columns unless given. */
+  readonly columns?: readonly string[];
+}
+
+/**
+ * @returns a SELECT of `_op` TINYINT (0 +I, 1 −U, 2 +U, 3 −D), `_seq` BIGINT and the columns, in changelog order.
+ * @throws {WarehouseError} `MR_SNAPSHOT_GONE` when a snapshot of the range has expired; `MR_PAIMON_UNSUPPORTED`.
+ */
+export async function changelogSql(table: PaimonTable, range: ChangelogRange, options: ChangelogOptions = {}): Promise<string> {
+  const names = options.columns ?? table.schema.fields.map((field) => field.name);
+  const fields = names.map((name) => table.schema.fields.find((field) => field.name === name)!);
+  const files = (await changelogFiles(table, range)).filter(({file}) =>
+    (range.untilSequence === undefined || file.minSequence < range.untilSequence) && (range.fromSequence === undefined || file.maxSequence >= range.fromSequence));
+  const columns = fields.map((field) => `${readSql(field)} AS ${quoteIdentifier(field.name)}`);
+  if (files.length === 0) {
+    const empty = fields.map((field) => `${readSql({...field, name: '_mr_null'})} AS ${quoteIdentifier(field.name)}`);
+    return `SELECT ${['CAST(0 AS TINYINT) AS _op', 'CAST(0 AS BIGINT) AS _seq', ...empty].join(', ')} FROM (SELECT NULL AS _mr_null) AS nothing WHERE false`;
+  }
+  const list = pathListSql(files.map((entry) => table.paths.data(entry.bucket, entry.file.fileName)));
+  const conditions = [
+    ...(range.fromSequence === undefined ? [] : [`${CHANGE_SEQUENCE_COLUMN} >= ${range.fromSequence}`]),
+    ...(range.untilSequence === undefined ? [] : [`${CHANGE_SEQUENCE_COLUMN} < ${range.untilSequence}`]),
+  ];
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  if (table.keyFields.length > 0) {
+    const rows = `SELECT CAST(${KIND_COLUMN} AS TINYINT) AS ${OP_COLUMN}, CAST(${SEQUENCE_COLUMN} AS BIGINT) AS ${CHANGE_SEQUENCE_COLUMN}, ${columns.join(', ')} FROM read_parquet(${list}) AS data`;
+    return `SELECT * FROM (${rows}) AS changes${where} ORDER BY ${CHANGE_SEQUENCE_COLUMN}`;
+  }
+  // Row i of an append file has the number min + i.
+  const starts = `[${files.map(({file}) => `${file.minSequence}::BIGINT`).join(', ')}]`;
+  const rows = `SELECT CAST(0 AS TINYINT) AS ${OP_COLUMN}, list_extract(${starts}, CAST(file_index + 1 AS BIGINT)) + file_row_number AS ${CHANGE_SEQUENCE_COLUMN}, ${columns.join(', ')} FROM read_parquet(${list}) AS data`;
+  return `SELECT * FROM (${rows}) AS changes${where} ORDER BY ${CHANGE_SEQUENCE_COLUMN}`;
+}
+
+/** @returns the files that hold the changes of a range of snapshots, in snapshot order. */
+export async function changelogFiles(table: PaimonTable, range: ChangelogRange): Promise<ManifestEntry[]> {
+  const until = range.untilSnapshot ?? await table.snapshots.latestId() ?? 0;
+  const producer = table.schema.options['changelog-producer'] ?? 'none';
+  const files: ManifestEntry[] = [];
+  for (let id = range.afterSnapshot + 1; id <= until; id++) {
+    const snapshot = await table.snapshots.read(id);
+    if (producer !== 'none' && snapshot.changelogManifestList !== undefined) {
+      files.push(...await table.entries(await table.manifestList(snapshot.changelogManifestList, snapshot.changelogManifestListSize)));
+    }
+    if (producer !== 'none' || snapshot.commitKind === 'COMPACT' || snapshot.commitKind === 'ANALYZE') continue;
+    if (snapshot.commitKind === 'OVERWRITE') throw unsupported(table.paths.snapshot(id), 'reading the changes of an OVERWRITE');
+    files.push(...await table.entries(await table.manifestList(snapshot.deltaManifestList, snapshot.deltaManifestListSize)));
+  }
+  const compacted = files.find(({file}) => /\.cc-/.test(file.fileName));
+  if (compacted !== undefined) throw unsupported(table.directory, `a merged changelog file (${compacted.file.fileName})`);
+  await checkFiles(table, files);
+  return files;
+}
