@@ -1,0 +1,145 @@
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {crc32} from 'node:zlib';
+import {epoch} from '../../base/epoch.ts';
+import {FailingFileSystem} from '../file/failing-file-system.ts';
+import {nodeFileSystem} from '../file/node-file-system.ts';
+import {type Checkpoint, checkpointPath, decodeCheckpoint, encodeCheckpoint, listCheckpoints, loadCheckpoint, newestCheckpoint, removeOldCheckpoints, writeCheckpoint} from './checkpoint-file.ts';
+import {decodeEpochSequences, encodeEpochSequences, type EpochSequence, sequenceAfter} from './epoch-sequences.ts';
+import {checkFormat, ensureFormat} from './format-file.ts';
+
+const seed = Number(process.env['MR_SEED'] ?? 20_260_101);
+const steps = fc.array(fc.tuple(fc.integer({min: 1, max: 5}), fc.integer({min: 1, max: 1000})), {maxLength: 20});
+const sequences = steps.map((list): EpochSequence[] => {
+  let [at, sequence] = [0, -1];
+  return list.map(([byEpoch, bySequence]) => ({epoch: epoch(at += byEpoch), sequence: sequence += bySequence}));
+});
+
+function checkpointOf(at: number, epochs: readonly EpochSequence[] = []): Checkpoint {
+  return {
+    epoch: epoch(at), createdMs: 1_700_000_000_000, catalog: {version: 3, names: ['é', '"']}, sources: {kafka: {0: '17'}},
+    tables: [{id: 1, path: 'default.db/flights', schemaId: 0, snapshotId: 4, nextSequence: (epochs.at(-1)?.sequence ?? 0) + 1, epochs}],
+  };
+}
+
+async function inDirectory(work: (home: string) => Promise<void>): Promise<void> {
+  const home = await mkdtemp(join(tmpdir(), 'mr-checkpoint-'));
+  try {
+    await work(home);
+  } finally {
+    await rm(home, {recursive: true});
+  }
+}
+
+test('checkpoint: what is written reads back, for any epochs', () => {
+  fc.assert(fc.property(sequences, fc.nat(), (epochs, at) => {
+    const checkpoint = checkpointOf(at, epochs);
+    assert.deepEqual(decodeCheckpoint(encodeCheckpoint(checkpoint), 'f'), checkpoint);
+  }), {seed, numRuns: 200});
+});
+
+test('checkpoint: the bytes of format 1 stay as they are', () => {
+  const bytes = encodeCheckpoint(checkpointOf(8, [{epoch: epoch(7), sequence: 0}, {epoch: epoch(8), sequence: 3}]));
+  assert.equal(Buffer.from(bytes).toString(), '{"format":1,"epoch":8,"createdMs":1700000000000,"tables":[{"id":1,"path":"default.db/flights","schemaId":0,"snapshotId":4,"nextSequence":4,"epochs":[7,0,1,3]}],'
+    + '"catalog":{"version":3,"names":["é","\\""]},"sources":{"kafka":{"0":"17"}},"crc32":3925337749}\n');
+});
+
+test('checkpoint: a file cut at any byte is passed over, one with any byte changed is refused or passed over', () => {
+  const checkpoint = checkpointOf(9, [{epoch: epoch(9), sequence: 5}]);
+  const bytes = encodeCheckpoint(checkpoint);
+  for (let end = 0; end < bytes.length; end++) assert.equal(decodeCheckpoint(bytes.subarray(0, end), 'f'), undefined, `${end} bytes`);
+  for (let i = 0; i < bytes.length; i++) {
+    const changed = Uint8Array.from(bytes);
+    changed[i]! ^= 1;
+    let read: Checkpoint | undefined;
+    try {
+      read = decodeCheckpoint(changed, 'some/9.json');
+    } catch (error) {
+      assert.equal((error as {code?: string}).code, 'MR_CHECKPOINT_DAMAGED');
+      assert.match((error as Error).message, /some\/9\.json/);
+      continue;
+    }
+    assert.equal(read, undefined, `byte ${i}`);
+  }
+});
+
+test('checkpoint: wrong content under a right checksum is refused by name', () => {
+  const refused = (change: (table: Record<string, unknown>) => void, expected: RegExp): void => {
+    const checkpoint = structuredClone(checkpointOf(9, [{epoch: epoch(9), sequence: 5}])) as unknown as {tables: Record<string, unknown>[]};
+    change(checkpoint.tables[0]!);
+    assert.throws(() => decodeCheckpoint(encodeCheckpoint(checkpoint as unknown as Checkpoint), 'f'), (error: {code?: string} & Error) => error.code === 'MR_CHECKPOINT_DAMAGED' && expected.test(error.message));
+  };
+  refused((table) => { table['path'] = '../elsewhere'; }, /path/);
+  refused((table) => { table['snapshotId'] = -1; }, /snapshotId/);
+  refused((table) => { table['nextSequence'] = 2; }, /epochs/);
+  refused((table) => { delete table['schemaId']; }, /schemaId/);
+  const text = Buffer.from(encodeCheckpoint(checkpointOf(9))).toString().replace('"format":1', '"format":2');
+  const body = text.slice(0, text.lastIndexOf(',"crc32"'));
+  assert.throws(() => decodeCheckpoint(Buffer.from(`${body},"crc32":${crc32(body)}}\n`), 'f'), {code: 'MR_FORMAT_NEWER'});
+});
+
+test('checkpoint: the newest whole one is found, those cut off and temporary names are passed over', async () => {
+  await inDirectory(async (home) => {
+    assert.equal(await newestCheckpoint(nodeFileSystem, home), undefined);
+    for (const at of [9, 10, 100]) await writeCheckpoint(nodeFileSystem, home, checkpointOf(at));
+    await writeFile(checkpointPath(home, epoch(200)), encodeCheckpoint(checkpointOf(200)).subarray(0, 50));
+    await writeFile(join(home, 'checkpoint', '.300.json.x.tmp'), '');
+    assert.deepEqual(await listCheckpoints(nodeFileSystem, home), [9, 10, 100, 200]);
+    assert.equal((await newestCheckpoint(nodeFileSystem, home))?.epoch, 100);
+    await writeFile(checkpointPath(home, epoch(150)), await readFile(checkpointPath(home, epoch(100))));
+    await assert.rejects(loadCheckpoint(nodeFileSystem, home, epoch(150)), {code: 'MR_CHECKPOINT_DAMAGED'});
+  });
+});
+
+test('checkpoint: retention keeps the last ones and all that a reader may need', async () => {
+  await inDirectory(async (home) => {
+    for (const at of [1, 5, 9, 12]) await writeCheckpoint(nodeFileSystem, home, checkpointOf(at));
+    await writeFile(checkpointPath(home, epoch(20)), 'cut');
+    assert.deepEqual(await removeOldCheckpoints(nodeFileSystem, home, {keepLast: 2, keepFrom: epoch(6)}), [1]);
+    assert.deepEqual(await removeOldCheckpoints(nodeFileSystem, home, {keepLast: 2, keepFrom: epoch(9)}), [5]);
+    assert.deepEqual(await removeOldCheckpoints(nodeFileSystem, home, {keepLast: 1}), [9]);
+    assert.deepEqual(await removeOldCheckpoints(nodeFileSystem, home, {keepLast: 1}), []);
+    assert.equal((await newestCheckpoint(nodeFileSystem, home))?.epoch, 12);
+  });
+});
+
+test('checkpoint: a crash at any operation leaves the old one or the new one', async () => {
+  for (let operation = 1; ; operation++) {
+    let survived = false;
+    await inDirectory(async (home) => {
+      await writeCheckpoint(nodeFileSystem, home, checkpointOf(1));
+      const files = await FailingFileSystem.over(home);
+      files.crashAt(operation, {torn: 10});
+      survived = await writeCheckpoint(files, home, checkpointOf(2)).then(() => true, () => false);
+      await files.crash('unsynced');
+      const newest = await newestCheckpoint(nodeFileSystem, home);
+      assert.ok(newest?.epoch === 2 || (!survived && newest?.epoch === 1), `operation ${operation}`);
+    });
+    if (survived) break;
+  }
+});
+
+test('epoch sequences: the first number after an epoch is found, and bad codes are refused', () => {
+  fc.assert(fc.property(sequences, fc.nat({max: 110}), (epochs, at) => {
+    assert.equal(sequenceAfter(epochs, epoch(at)), epochs.find((entry) => entry.epoch > at)?.sequence);
+    assert.deepEqual(decodeEpochSequences(encodeEpochSequences(epochs)), epochs);
+  }), {seed, numRuns: 200});
+  for (const bad of [[1], [1, 2, 0, 1], [1, 2, 1, 0], [-1, 0], [1, 0.5], ['1', 2], [1, 2 ** 53 - 1, 1, 2 ** 53 - 1]]) assert.equal(typeof decodeEpochSequences(bad), 'string', JSON.stringify(bad));
+});
+
+test('format file: made once, a newer one is refused', async () => {
+  await inDirectory(async (directory) => {
+    const home = join(directory, '_millrace');
+    await ensureFormat(nodeFileSystem, home);
+    await ensureFormat(nodeFileSystem, home);
+    assert.equal(await readFile(join(home, 'format'), 'utf8'), '1\n');
+    await writeFile(join(home, 'format'), '2\n');
+    await assert.rejects(checkFormat(nodeFileSystem, home), {code: 'MR_FORMAT_NEWER'});
+    await writeFile(join(home, 'format'), '');
+    await assert.rejects(ensureFormat(nodeFileSystem, home), {code: 'MR_FORMAT_DAMAGED'});
+  });
+});

@@ -1,0 +1,212 @@
+/**
+ * Checkpoint files `_millrace/checkpoint/<epoch>.json`: the cut across all tables at one epoch. docs/formats/checkpoint.md is the
+ * format; in short
+ *
+ *   JSON of `Checkpoint`, epochs delta-coded, ending `,"crc32":<of all bytes before this comma>}` and a newline
+ *
+ * A file appears whole or not at all (temporary name, fsync, rename). One without its end was cut off by a crash and is passed
+ * over; one with its end that does not verify is damage and is refused: the log before it may be gone, so an older checkpoint
+ * would not be a whole warehouse.
+ */
+import {join} from 'node:path';
+import {crc32} from 'node:zlib';
+import {epoch, type Epoch} from '../../base/epoch.ts';
+import {WarehouseError} from '../../base/error.ts';
+import {invariant} from '../../base/invariant.ts';
+import {makeDirectoryDurably, writeDurably} from '../file/durable.ts';
+import type {FileSystem} from '../file/file-system.ts';
+import {decodeEpochSequences, encodeEpochSequences, type EpochSequence} from './epoch-sequences.ts';
+
+/** JSON as it came from elsewhere, kept as it is. */
+export type PlainJson = null | boolean | number | string | readonly PlainJson[] | {readonly [key: string]: PlainJson};
+
+export interface CheckpointTable {
+  readonly id: number;
+  /** Directory of the table, relative to the warehouse. */
+  readonly path: string;
+  readonly schemaId: number;
+  /** Newest snapshot that belongs to this checkpoint; 0 while the table has none. */
+  readonly snapshotId: number;
+  /** The sequence number that the table's next change takes. */
+  readonly nextSequence: number;
+  /** Epochs after the checkpoint before this one that changed the table, each with the number of its first change; rising. */
+  readonly epochs: readonly EpochSequence[];
+}
+
+export interface Checkpoint {
+  readonly epoch: Epoch;
+  /** ms since 1970. */
+  readonly createdMs: number;
+  readonly tables: readonly CheckpointTable[];
+  /** The catalog at this epoch. */
+  readonly catalog: PlainJson;
+  /** Source positions at this epoch. */
+  readonly sources: PlainJson;
+}
+
+export const CHECKPOINT_FORMAT = 1;
+const trailerRe = /,"crc32":(\d{1,10})\}\n$/;
+
+/** @param home the directory `_millrace`. */
+export function checkpointPath(home: string, at: Epoch): string {
+  return join(home, 'checkpoint', `${at}.json`);
+}
+
+/** @returns the bytes of the file. */
+export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+  const body = JSON.stringify({
+    format: CHECKPOINT_FORMAT, epoch: checkpoint.epoch, createdMs: checkpoint.createdMs,
+    tables: checkpoint.tables.map((table) => ({...table, epochs: encodeEpochSequences(table.epochs)})),
+    catalog: checkpoint.catalog, sources: checkpoint.sources,
+  }).slice(0, -1);
+  return Buffer.from(`${body},"crc32":${crc32(body)}}\n`);
+}
+
+/**
+ * @returns the checkpoint, or undefined when the file was cut off.
+ * @throws {WarehouseError} `MR_CHECKPOINT_DAMAGED` (data), `MR_FORMAT_NEWER` (invalid).
+ */
+export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint | undefined {
+  const text = Buffer.from(bytes).toString('utf8');
+  const trailer = trailerRe.exec(text);
+  if (trailer === null) return undefined;
+  const checksum = crc32(text.slice(0, trailer.index));
+  if (checksum !== Number(trailer[1])) throw damagedCheckpoint(path, `checksum is ${checksum} where ${trailer[1]} is written`);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw damagedCheckpoint(path, 'is not JSON', cause);
+  }
+  const file = new Fields(json, path, '');
+  const format = file.integer('format');
+  if (format > CHECKPOINT_FORMAT) {
+    throw new WarehouseError('invalid', 'MR_FORMAT_NEWER', `'${path}' has format ${format}, this release reads up to ${CHECKPOINT_FORMAT}`, {hint: 'open it with the release that wrote it, or a newer one'});
+  }
+  const tables = file.array('tables').map((table, i) => checkpointTable(new Fields(table, path, `tables[${i}].`)));
+  const ids = new Set(tables.map((table) => table.id));
+  if (ids.size !== tables.length) throw damagedCheckpoint(path, 'names a table twice');
+  return {epoch: epoch(file.integer('epoch')), createdMs: file.integer('createdMs'), tables, catalog: file.json('catalog'), sources: file.json('sources')};
+}
+
+function checkpointTable(fields: Fields): CheckpointTable {
+  const table = {
+    id: fields.integer('id'), path: fields.string('path'), schemaId: fields.integer('schemaId'), snapshotId: fields.integer('snapshotId'),
+    nextSequence: fields.integer('nextSequence'), epochs: [] as readonly EpochSequence[],
+  };
+  if (table.path === '' || table.path.startsWith('/') || table.path.split('/').includes('..')) throw fields.wrong('path', 'a path inside the warehouse', table.path);
+  const epochs = decodeEpochSequences(fields.array('epochs'));
+  if (typeof epochs === 'string') throw fields.wrong('epochs', 'rising epochs with sequence numbers', epochs);
+  const last = epochs.at(-1);
+  if (last !== undefined && last.sequence > table.nextSequence) throw fields.wrong('epochs', `sequence numbers up to ${table.nextSequence}`, last.sequence);
+  return {...table, epochs};
+}
+
+/** Makes the file of a checkpoint, durably. Everything it names must be durable already. */
+export async function writeCheckpoint(files: FileSystem, home: string, checkpoint: Checkpoint): Promise<void> {
+  const path = checkpointPath(home, checkpoint.epoch);
+  await makeDirectoryDurably(files, join(home, 'checkpoint'));
+  const bytes = encodeCheckpoint(checkpoint);
+  invariant(decodeCheckpoint(bytes, path) !== undefined, () => `checkpoint ${checkpoint.epoch} does not read back`);
+  await writeDurably(files, path, bytes);
+}
+
+/** @returns the epochs for which there is a file, rising, whole or not. */
+export async function listCheckpoints(files: FileSystem, home: string): Promise<Epoch[]> {
+  const directory = join(home, 'checkpoint');
+  if (!(await files.exists(directory))) return [];
+  const names = (await files.readdir(directory)).map((entry) => /^(0|[1-9]\d{0,15})\.json$/.exec(entry.name)?.[1]);
+  return names.filter((name) => name !== undefined).map((name) => epoch(Number(name))).sort((a, b) => a - b);
+}
+
+/**
+ * @returns undefined when the file was cut off.
+ * @throws {WarehouseError} `MR_CHECKPOINT_DAMAGED`, `MR_FORMAT_NEWER`, `MR_FILE_MISSING`.
+ */
+export async function loadCheckpoint(files: FileSystem, home: string, at: Epoch): Promise<Checkpoint | undefined> {
+  const path = checkpointPath(home, at);
+  const checkpoint = decodeCheckpoint(await files.readFile(path), path);
+  if (checkpoint !== undefined && checkpoint.epoch !== at) throw damagedCheckpoint(path, `says it is of epoch ${checkpoint.epoch}`);
+  return checkpoint;
+}
+
+/** @returns the newest whole checkpoint; undefined when there is none. @throws as {@link loadCheckpoint}. */
+export async function newestCheckpoint(files: FileSystem, home: string): Promise<Checkpoint | undefined> {
+  for (const at of (await listCheckpoints(files, home)).reverse()) {
+    const checkpoint = await loadCheckpoint(files, home, at);
+    if (checkpoint !== undefined) return checkpoint;
+  }
+  return undefined;
+}
+
+/**
+ * Removes old checkpoints.
+ *
+ * @param options.keepLast whole ones that stay whatever else, at least 1.
+ * @param options.keepFrom the oldest epoch that readers may still ask for: the newest checkpoint at or before it stays, and all after.
+ * @returns the epochs removed.
+ */
+export async function removeOldCheckpoints(files: FileSystem, home: string, options: {readonly keepLast: number; readonly keepFrom?: Epoch}): Promise<Epoch[]> {
+  invariant(options.keepLast >= 1, () => `keep at least one checkpoint, not ${options.keepLast}`);
+  const epochs = await listCheckpoints(files, home);
+  const whole: Epoch[] = [];
+  for (const at of epochs) if (decodeWhole(await files.readFile(checkpointPath(home, at)))) whole.push(at);
+  let first = whole[Math.max(0, whole.length - options.keepLast)];
+  if (first === undefined) return [];
+  const floor = options.keepFrom === undefined ? undefined : whole.filter((at) => at <= options.keepFrom!).at(-1) ?? whole[0]!;
+  if (floor !== undefined && floor < first) first = floor;
+  const removed = epochs.filter((at) => at < first);
+  for (const at of removed) await files.unlink(checkpointPath(home, at));
+  if (removed.length > 0) await files.syncDirectory(join(home, 'checkpoint'));
+  return removed;
+}
+
+function decodeWhole(bytes: Uint8Array): boolean {
+  return trailerRe.test(Buffer.from(bytes.subarray(Math.max(0, bytes.length - 64))).toString('latin1'));
+}
+
+function damagedCheckpoint(path: string, found: string, cause?: unknown): WarehouseError {
+  return new WarehouseError('data', 'MR_CHECKPOINT_DAMAGED', `checkpoint '${path}' ${found}`, {cause, hint: 'restore the file from a backup; the log alone may not reach back to an older checkpoint'});
+}
+
+/** Fields of a JSON object, each with its expected type. */
+class Fields {
+  readonly #value: Readonly<Record<string, unknown>>;
+  readonly #path: string;
+  readonly #prefix: string;
+
+  constructor(value: unknown, path: string, prefix: string) {
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) throw damagedCheckpoint(path, `has no object at "${prefix}"`);
+    this.#value = value as Readonly<Record<string, unknown>>;
+    this.#path = path;
+    this.#prefix = prefix;
+  }
+
+  integer(name: string): number {
+    const value = this.#value[name];
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw this.wrong(name, 'an integer of at least 0', value);
+    return value;
+  }
+
+  string(name: string): string {
+    const value = this.#value[name];
+    if (typeof value !== 'string') throw this.wrong(name, 'a string', value);
+    return value;
+  }
+
+  array(name: string): readonly unknown[] {
+    const value = this.#value[name];
+    if (!Array.isArray(value)) throw this.wrong(name, 'an array', value);
+    return value as readonly unknown[];
+  }
+
+  json(name: string): PlainJson {
+    const value = this.#value[name];
+    if (value === undefined) throw this.wrong(name, 'a value', value);
+    return value as PlainJson;
+  }
+
+  wrong(name: string, expected: string, found: unknown): WarehouseError {
+    return damagedCheckpoint(this.#path, `should have ${expected} at "${this.#prefix}${name}", found ${JSON.stringify(found)?.slice(0, 80) ?? 'nothing'}`);
+  }
+}
