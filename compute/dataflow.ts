@@ -1,0 +1,197 @@
+/**
+ * The dataflow: every table's content, every view's operators, and the step of an epoch through all of them.
+ *
+ * The dataflow owns one `TableState` a table, base and dynamic. An epoch: its owner changes base tables through their states and
+ * gives what they answered to `step`, which sends the changes through the views in the order of their making (a view reads only
+ * tables older than itself), applies each view's change to its own table and gives that on. Then `endEpoch()`, or `undo()` of
+ * tables and operators alike when anything failed before the epoch was committed.
+ *
+ * State that operators keep beside the tables is not stored in files: `rebuild` makes it again from the inputs' content at open.
+ */
+import type {ChangeBatch} from '../base/delta.ts';
+import {invariant} from '../base/invariant.ts';
+import type {LogicalType} from '../base/type.ts';
+import type {PlanNode} from '../kernel/plan/tree.ts';
+import type {Session} from '../kernel/session.ts';
+import type {TableShape, ViewPlan} from './operator-spec.ts';
+import type {PlanOptions} from './plan-view.ts';
+import {planView} from './plan-view.ts';
+import type {MemoryShare} from './state/memory-budget.ts';
+import {TableState} from './state/table-state.ts';
+import {EpochChanges, View} from './view.ts';
+
+/** What the dataflow needs of a table's spec; positions are in `columns`, hidden ones included. */
+export interface DataflowTableSpec {
+  readonly id: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly storage: 'keyed' | 'append' | 'bag';
+  readonly key: readonly number[];
+  readonly columns: readonly {readonly name: string; readonly type: LogicalType; readonly nullable: boolean; readonly hidden: boolean}[];
+}
+
+interface Table {
+  readonly spec: DataflowTableSpec;
+  readonly state: TableState;
+  /** Positions of the visible columns. */
+  readonly visible: readonly number[];
+}
+
+/** @returns what planning knows of a table. */
+export function tableShape({id, schema, name, storage, key, columns}: DataflowTableSpec): TableShape {
+  const visible = columns.flatMap(({hidden}, index) => (hidden ? [] : [index]));
+  return {
+    id, schema, name, appendOnly: storage === 'append',
+    columns: visible.map((index) => columns[index]!),
+    key: storage === 'keyed' ? key.map((column) => visible.indexOf(column)) : [],
+  };
+}
+
+export class Dataflow {
+  readonly #session: Session | null; // TODO
+  readonly #tables = new Map<number, Table>();
+  readonly #views = new Map<number, View>();
+  #touched: View[] = [];
+
+  /** @param options.session where `sql` operators run their statements; without it views that need one are refused. */
+  constructor(options: {readonly session?: Session} = {}) {
+    this.#session = options.session ?? null;
+  }
+
+  /** @returns the table's state, empty; the owner loads it. */
+  addTable(spec: DataflowTableSpec, options: {readonly share?: MemoryShare} = {}): TableState {
+    invariant(!this.#tables.has(spec.id), () => `table ${spec.id} is there already`);
+    const visible = spec.columns.flatMap(({hidden}, index) => (hidden ? [] : [index]));
+    const hidden = spec.columns.flatMap((column, index) => (column.hidden ? [index] : []));
+    const state = new TableState({name: `${spec.schema}.${spec.name}`, types: spec.columns.map(({type}) => type), storage: spec.storage, key: spec.key, hidden}, options);
+    this.#tables.set(spec.id, {spec, state, visible});
+    return state;
+  }
+
+  /**
+   * Adds a dynamic table and its operators. Epochs pass it by until it was hydrated or rebuilt.
+   *
+   * @param tree its definition; its get nodes name tables of this dataflow.
+   * @throws {WarehouseError} as `planView` does; nothing is added then.
+   */
+  addView(spec: DataflowTableSpec, tree: PlanNode, options: PlanOptions & {readonly share?: MemoryShare} = {}): TableState {
+    const plan = planView(tree, (schema, name) => this.#shape(schema, name), options);
+    const state = this.addTable(spec, options);
+    this.#views.set(spec.id, new View(spec.id, `${spec.schema}.${spec.name}`, plan, {table: (id) => this.#table(id)}));
+    return state;
+  }
+
+  /** Forgets a table, its state and operators; nothing may read it. */
+  drop(id: number): void {
+    const reader = [...this.#views.values()].find(({plan}) => plan.tables.includes(id));
+    invariant(reader === undefined, () => `table ${id} is read by ${reader?.name ?? ''}`);
+    this.#views.delete(id);
+    this.#tables.delete(id);
+  }
+
+  state(id: number): TableState { return this.#table(id).state; }
+  plan(id: number): ViewPlan { return this.#view(id).plan; }
+
+  #shape(schema: string, name: string): TableShape | undefined {
+    for (const {spec} of this.#tables.values()) if (spec.schema === schema && spec.name === name) return tableShape(spec);
+    return undefined;
+  }
+
+  #table(id: number): Table {
+    const table = this.#tables.get(id);
+    invariant(table !== undefined, () => `no table ${id}`);
+    return table;
+  }
+
+  #view(id: number): View {
+    const view = this.#views.get(id);
+    invariant(view !== undefined, () => `no view ${id}`);
+    return view;
+  }
+
+  /**
+   * Sends an epoch's changes through all views.
+   *
+   * @param baseChanges what the states of the changed base tables answered, by table id.
+   * @returns the changes of dynamic tables, by table id, in the order in which they were made; only those that changed. At once
+   *   if all operators on the way are `code`, else a promise.
+   * @throws {WarehouseError} what an operator raises (`EpochRowError` where it can say for which row), `MR_KEY_NOT_UNIQUE`,
+   *   `MR_MEMORY_FULL`: call `undo()` then.
+   */
+  step(baseChanges: ReadonlyMap<number, ChangeBatch>): Map<number, ChangeBatch> | Promise<Map<number, ChangeBatch>> {
+    const changes = new EpochChanges();
+    for (const [id, batch] of baseChanges) if (batch.rowCount > 0) changes.set(id, batch);
+    return this.#step([...this.#views.values()], 0, changes, new Map());
+  }
+
+  #step(views: readonly View[], start: number, changes: EpochChanges, made: Map<number, ChangeBatch>): Map<number, ChangeBatch> | Promise<Map<number, ChangeBatch>> {
+    for (let k = start; k < views.length; k++) {
+      const view = views[k]!;
+      if (!view.ready) continue;
+      this.#touched.push(view);
+      const output = view.step(changes);
+      if (output instanceof Promise) {
+        return output.then((delta) => {
+          if (delta !== null) this.#apply(view, delta, changes, made);
+          return this.#step(views, k + 1, changes, made);
+        });
+      }
+      if (output !== null) this.#apply(view, output, changes, made);
+    }
+    return made;
+  }
+
+  #apply(view: View, delta: Parameters<TableState['applyDelta']>[0], changes: EpochChanges, made: Map<number, ChangeBatch>): void {
+    if (delta.rowCount === 0) return;
+    const batch = this.#table(view.id).state.applyDelta(delta);
+    if (batch.rowCount === 0) return;
+    changes.set(view.id, batch);
+    made.set(view.id, batch);
+  }
+
+  /** Ends the epoch: nothing of it can be taken back any more, and what it freed may be used again. */
+  endEpoch(): void {
+    for (const view of this.#touched) view.endEpoch();
+    this.#touched = [];
+    for (const {state} of this.#tables.values()) state.endEpoch();
+  }
+
+  /** Takes the epoch back: all tables and operators are as they were when the last one ended. */
+  undo(): void {
+    for (const view of this.#touched) view.undo();
+    this.#touched = [];
+    for (const {state} of this.#tables.values()) state.undo();
+  }
+
+  /**
+   * Fills a new view from its inputs' present content and gives the rows as changes of its table. No epoch may step while it
+   * runs. When it fails, drop the view.
+   */
+  async *hydrate(id: number): AsyncGenerator<ChangeBatch, void, undefined> {
+    const view = this.#view(id);
+    invariant(!view.ready, () => `view ${view.name} is hydrated already`);
+    const {state} = this.#table(id);
+    for await (const rows of view.content()) {
+      const changes = state.applyDelta(rows);
+      if (changes.rowCount > 0) yield changes;
+      state.endEpoch();
+    }
+    view.ready = true;
+  }
+
+  /** Makes a view's state again, at open, when its table and its inputs are loaded: nothing is given out or compared. */
+  async rebuild(id: number): Promise<void> {
+    const view = this.#view(id);
+    invariant(!view.ready, () => `view ${view.name} has its state already`);
+    await view.rebuild();
+    view.ready = true;
+  }
+
+  /** Bytes of state: tables, and what views keep beside them. */
+  bytes(): number {
+    let bytes = 0;
+    for (const {state} of this.#tables.values()) bytes += state.bytes();
+    for (const view of this.#views.values()) bytes += view.bytes();
+    return bytes;
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Rows with multiplicities: what an operator keeps of an input that is no table of its own. Equal rows are held once, with their
+ * weight; a row goes when its weight falls to 0. Indexes by some of the columns follow.
+ */
+import type {Column} from '../../base/delta.ts';
+import {invariant} from '../../base/invariant.ts';
+import type {LogicalType} from '../../base/type.ts';
+import {AlignedArena, alignColumn} from '../state/aligned-arena.ts';
+import {BatchGroups} from '../state/batch-groups.ts';
+import type {NullRule} from '../state/multi-index.ts';
+import {MultiIndex} from '../state/multi-index.ts';
+import {RowStore} from '../state/row-store.ts';
+import {UniqueIndex} from '../state/unique-index.ts';
+
+export class RowMultiset {
+  readonly store: RowStore;
+  readonly #rows: UniqueIndex;
+  readonly #indexes: MultiIndex[] = [];
+  readonly #scratch = new AlignedArena();
+  readonly #batch = new BatchGroups();
+  #weights = new Int32Array(256);
+
+  constructor(types: readonly LogicalType[]) {
+    const all = types.map((_, column) => column);
+    this.store = new RowStore(types, {normalised: all});
+    this.#rows = new UniqueIndex(this.store, all);
+  }
+
+  /** @returns an index that follows the rows; ask for it before the first row comes. */
+  index(keyColumns: readonly number[], nulls: NullRule): MultiIndex {
+    invariant(this.store.rowCount === 0, 'an index is made before the rows');
+    const index = new MultiIndex(this.store, keyColumns, nulls);
+    this.#indexes.push(index);
+    return index;
+  }
+
+  weight(row: number): number { return this.#weights[row]!; }
+
+  /**
+   * Adds rows by weight; rows of weight 0 are left out, and those with a NULL in `required`.
+   *
+   * @param came called with the rows of the store that are new; @param went with those that are about to go.
+   */
+  add(columns: readonly Column[], weights: Int32Array, rowCount: number, required: Uint8Array | null, came?: (rows: Int32Array) => void, went?: (rows: Int32Array) => void): void {
+    const selection = weightedRows(weights, required, rowCount);
+    const count = selection.length;
+    if (count === 0) return;
+    this.#scratch.reset();
+    const aligned = columns.map((column) => alignColumn(this.#scratch, column, selection, count));
+    const hash = new Int32Array(count);
+    this.#rows.hashKeys(aligned, selection, count, hash);
+    const distinct = this.#batch.assign(this.store.layout.fields, aligned, selection, count, hash);
+    const {groups, first} = this.#batch;
+    const sources = new Int32Array(distinct);
+    const sourceHash = new Int32Array(distinct);
+    const sums = new Int32Array(distinct);
+    sumWeights(groups, weights, selection, count, sums);
+    for (let k = 0; k < distinct; k++) {
+      sources[k] = selection[first[k]!]!;
+      sourceHash[k] = hash[first[k]!]!;
+    }
+    const rows = new Int32Array(distinct);
+    this.#rows.findHashed(aligned, sources, distinct, sourceHash, rows);
+    this.#insert(aligned, sources, sums, rows, came);
+    this.#settle(sums, rows, went);
+  }
+
+  /** Makes rows that are absent and do not cancel within the batch. */
+  #insert(columns: readonly Column[], sources: Int32Array, sums: Int32Array, rows: Int32Array, came: ((rows: Int32Array) => void) | undefined): void {
+    const fresh = sources.filter((_, k) => rows[k]! < 0 && sums[k] !== 0);
+    if (fresh.length === 0) return;
+    const made = new Int32Array(fresh.length);
+    this.store.insert(columns, fresh, fresh.length, made);
+    this.#rows.insert(made, made.length);
+    for (const index of this.#indexes) index.insert(made, made.length);
+    if (this.#weights.length < this.store.rowLimit) {
+      const weights = new Int32Array(Math.max(this.store.rowLimit, this.#weights.length * 2));
+      weights.set(this.#weights);
+      this.#weights = weights;
+    }
+    let next = 0;
+    for (let k = 0; k < rows.length; k++) {
+      if (rows[k]! >= 0 || sums[k] === 0) continue;
+      rows[k] = made[next++]!;
+      this.#weights[rows[k]!] = 0;
+    }
+    came?.(made);
+  }
+
+  /** Adds the weights; lets rows without weight go. */
+  #settle(sums: Int32Array, rows: Int32Array, went: ((rows: Int32Array) => void) | undefined): void {
+    for (let k = 0; k < rows.length; k++) if (rows[k]! >= 0) this.#weights[rows[k]!]! += sums[k]!;
+    const gone = rows.filter((row) => row >= 0 && this.#weights[row] === 0);
+    if (gone.length === 0) return;
+    went?.(gone);
+    this.#rows.remove(gone, gone.length);
+    for (const index of this.#indexes) index.remove(gone, gone.length);
+    this.store.free(gone, gone.length);
+  }
+
+  endEpoch(): void { this.store.endEpoch(); }
+
+  bytes(): number {
+    return this.store.bytes() + this.#rows.bytes() + this.#weights.length * 4 + this.#batch.bytes() + this.#indexes.reduce((sum, index) => sum + index.bytes(), 0);
+  }
+}
+
+function sumWeights(groups: Int32Array, weights: Int32Array, selection: Int32Array, count: number, sums: Int32Array): void {
+  for (let i = 0; i < count; i++) sums[groups[i]!]! += weights[selection[i]!]!;
+}
+
+function weightedRows(weights: Int32Array, required: Uint8Array | null, rowCount: number): Int32Array {
+  const rows = new Int32Array(rowCount);
+  let count = 0;
+  for (let i = 0; i < rowCount; i++) if (weights[i] !== 0 && (required === null || required[i] === 1)) rows[count++] = i;
+  return rows.subarray(0, count);
+}

@@ -1,0 +1,170 @@
+/** One maintained view: its plan, its operators, and the way of an epoch's deltas through them. */
+import type {ChangeBatch, Delta} from '../base/delta.ts';
+import type {WarehouseError} from '../base/error.ts';
+import {WarehouseError as Failure} from '../base/error.ts';
+import type {OperatorContext} from './build-operator.ts';
+import {buildOperators} from './build-operator.ts';
+import {deltaOfChanges, storeContent, weightsOfOps} from './delta-tools.ts';
+import type {Operator} from './operator.ts';
+import type {OperatorSpec, ViewPlan} from './operator-spec.ts';
+import {inputsOf} from './operator-spec.ts';
+import {EpochRowError, raisedRow} from './row-error.ts';
+
+/** Changes of the epoch by table id; weights are made once a table. */
+export class EpochChanges {
+  readonly #batches = new Map<number, {readonly changes: ChangeBatch; weights: Int32Array | null}>();
+
+  set(table: number, changes: ChangeBatch): void { this.#batches.set(table, {changes, weights: null}); }
+  has(table: number): boolean { return this.#batches.has(table); }
+
+  /** @returns some columns of a table's changes as a delta; null if it did not change. */
+  delta(table: number, columns: readonly number[]): Delta | null {
+    const batch = this.#batches.get(table);
+    if (batch === undefined || batch.changes.rowCount === 0) return null;
+    batch.weights ??= weightsOfOps(batch.changes.ops, batch.changes.rowCount);
+    return deltaOfChanges(batch.changes, columns, batch.weights);
+  }
+}
+
+export class View {
+  readonly id: number;
+  readonly name: string;
+  readonly plan: ViewPlan;
+  /** False until it was hydrated or rebuilt: epochs pass it by. */
+  ready = false;
+  readonly #context: OperatorContext;
+  readonly #operators: readonly (Operator | null)[];
+  readonly #absorbed = new Set<number>();
+  #active: Operator[] = [];
+
+  constructor(id: number, name: string, plan: ViewPlan, context: OperatorContext) {
+    this.id = id;
+    this.name = name;
+    this.plan = plan;
+    this.#context = context;
+    this.#operators = buildOperators(plan.operators, context);
+  }
+
+  /** @returns the view's change in this epoch, null if nothing that it reads changed. */
+  step(changes: EpochChanges): Delta | null | Promise<Delta | null> {
+    if (!this.plan.tables.some((table) => changes.has(table))) return null;
+    return this.#run(0, new Array<Delta | null>(this.#operators.length).fill(null), changes);
+  }
+
+  #run(start: number, outputs: (Delta | null)[], changes: EpochChanges): Delta | null | Promise<Delta | null> {
+    for (let id = start; id < this.#operators.length; id++) {
+      const spec = this.plan.operators[id]!;
+      if (spec.kind === 'input') {
+        outputs[id] = changes.delta(spec.table, this.#columnsOf(spec));
+        continue;
+      }
+      const operator = this.#operators[id]!;
+      const inputs = inputsOf(spec);
+      let pushed = false;
+      inputs.forEach((input, k) => {
+        const delta = outputs[input]!;
+        if (delta === null || delta.rowCount === 0) return;
+        operator.push(k, delta);
+        pushed = true;
+      });
+      if (!pushed) continue;
+      this.#active.push(operator);
+      const output = this.#flush(operator, spec);
+      if (output instanceof Promise) {
+        return output.then((delta) => {
+          outputs[id] = delta;
+          return this.#run(id + 1, outputs, changes);
+        });
+      }
+      outputs[id] = output;
+    }
+    return outputs[this.plan.root]!;
+  }
+
+  #flush(operator: Operator, spec: OperatorSpec): Delta | Promise<Delta> {
+    try {
+      const output = operator.flush();
+      return output instanceof Promise ? output.catch((error: unknown) => { throw this.#located(error, spec); }) : output;
+    } catch (error) {
+      throw this.#located(error, spec);
+    }
+  }
+
+  /** Names the table's row that raised, where the operator reads a table directly. */
+  #located(error: unknown, spec: OperatorSpec): unknown {
+    const rowIndex = raisedRow(error);
+    const source = spec.kind === 'map' ? this.plan.operators[spec.input]! : undefined;
+    if (rowIndex >= 0 && source?.kind === 'input') {
+      return new EpochRowError(error as WarehouseError, {viewId: this.id, viewName: this.name, tableId: source.table, tableName: source.tableName, rowIndex});
+    }
+    if (!(error instanceof Failure) || error.kind !== 'invalid') return error;
+    return new Failure(error.kind, error.code, `${error.message} (in dynamic table ${this.name})`, {cause: error, hint: error.hint});
+  }
+
+  #columnsOf(spec: OperatorSpec & {kind: 'input'}): number[] {
+    const {visible} = this.#context.table(spec.table);
+    return spec.columnIndexes.map((column) => visible[column]!);
+  }
+
+  /** Gives the view's content from its inputs' content, chunk by chunk; state is filled on the way. */
+  content(): AsyncGenerator<Delta, void, undefined> {
+    return this.#pull(this.plan.root);
+  }
+
+  /** Fills the state from the inputs' content, without output. */
+  async rebuild(): Promise<void> {
+    for (const {id} of this.plan.operators) await this.#absorb(id);
+  }
+
+  async *#pull(id: number): AsyncGenerator<Delta, void, undefined> {
+    const spec = this.plan.operators[id]!;
+    if (spec.kind === 'input') {
+      yield* storeContent(this.#context.table(spec.table).state.store, this.#columnsOf(spec));
+      return;
+    }
+    const operator = this.#operators[id]!;
+    const inputs = inputsOf(spec);
+    switch (operator.filling) {
+      case 'stateless':
+        for (const [k, input] of inputs.entries()) for await (const rows of this.#pull(input)) yield await operator.fill(k, rows);
+        return;
+      case 'driven':
+        await this.#absorb(id, 0);
+        for await (const rows of this.#pull(inputs[0]!)) {
+          if (!this.#absorbed.has(id) && operator.keeps(0)) operator.absorb(0, rows);
+          yield await operator.fill(0, rows);
+        }
+        this.#absorbed.add(id);
+        return;
+      case 'content':
+        await this.#absorb(id);
+        yield* operator.content();
+    }
+  }
+
+  /** Gives an operator the rows it keeps, once; @param but an input whose rows the caller gives. */
+  async #absorb(id: number, but = -1): Promise<void> {
+    const operator = this.#operators[id]!;
+    if (operator === null || this.#absorbed.has(id)) return;
+    for (const [k, input] of inputsOf(this.plan.operators[id]!).entries()) {
+      if (k === but || !operator.keeps(k)) continue;
+      for await (const rows of this.#pull(input)) operator.absorb(k, rows);
+    }
+    if (but === -1) this.#absorbed.add(id);
+  }
+
+  endEpoch(): void {
+    for (const operator of this.#active) operator.endEpoch();
+    this.#active = [];
+  }
+
+  undo(): void {
+    for (const operator of this.#active) operator.undo();
+    this.#active = [];
+  }
+
+  /** Bytes of state that belong to the view alone. */
+  bytes(): number {
+    return this.#operators.reduce((sum, operator) => sum + (operator?.bytes() ?? 0), 0);
+  }
+}
