@@ -11,7 +11,7 @@ const formats = new Set(['parquet']);
 /** Parquet codecs by Paimon's name, with DuckDB's. */
 export const CODECS: Readonly<Record<string, string>> = {zstd: 'zstd', snappy: 'snappy', gzip: 'gzip', none: 'uncompressed'};
 /** Manifest codecs by Paimon's name, with Avro's. */
-export const MANIFEST_CODECS: Readonly<Record<string, 'null' | 'deflate' | 'zstandard'>> = {zstd: 'zstandard', zstandard: 'zstandard', deflate: 'deflate', none: 'null', null: 'null'};
+export const MANIFEST_CODECS: Readonly<Record<string, 'null' | 'deflate' | 'zstandard'>> = {zstd: 'zstandard', zstandard: 'zstandard', deflate: 'deflate', null: 'null'};
 
 /** Options whose value must be one of those listed; absent is always fine. */
 const readableValues: Readonly<Record<string, readonly string[]>> = {
