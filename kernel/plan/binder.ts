@@ -78,8 +78,9 @@ export class Binder implements AsyncDisposable {
    *   `MR_PLAN_UNSUPPORTED` naming what has no operator.
    */
   async bindSelect(sql: string): Promise<BoundSelect> {
-    const {length} = await serializeStatements(this.#session, sql);
-    if (length !== 1) throw new WarehouseError('invalid', 'MR_SQL', `expected one SELECT, found ${length} statements`);
+    const statements = await serializeStatements(this.#session, sql);
+    if (statements.length !== 1) throw new WarehouseError('invalid', 'MR_SQL', `expected one SELECT, found ${statements.length} statements`);
+    if (statements[0]!.named_param_map.length > 0) throw new WarehouseError('invalid', 'MR_SQL', 'a parameter stands where a value is needed', {hint: 'write the value itself: a definition has no parameters'});
     const tree = lowerPlan(await serializePlan(this.#session, sql));
     // Names of the result are not in the plan.
     const {rows} = await this.#session.rows(`DESCRIBE ${sql}`);
@@ -146,6 +147,8 @@ async function readStabilities(session: Session): Promise<Map<string, Stability>
   const stabilities = new Map<string, Stability>(rows.map(([name, rank]) => [String(name), ranks[Number(rank)]!]));
   // Window functions are not in DuckDB's list; they answer from the window's rows alone.
   for (const name of windowFunctions) stabilities.set(name, 'consistent');
+  // DuckDB calls it volatile so that it is not folded away; it gives no answer that could change. Scalar subqueries call it.
+  stabilities.set('error', 'consistent');
   return stabilities;
 }
 

@@ -7,7 +7,7 @@
  * - filters and orders that drop columns become a project above them;
  * - a scan of no column (count(*)) reads the table's first column; `rowid` is refused;
  * - a condition of an arbitrary join is split into comparisons of both sides and a residual;
- * - a CTE that is read once is put where it is read;
+ * - operators that change nothing go (simplify.ts): CTEs that are read once, projects that pass all columns;
  * - `UNION` is UNION ALL under a distinct;
  * - constant casts and intervals are folded (fold-constant.ts).
  */
@@ -19,7 +19,7 @@ import {lowerJoin} from './lower-join.ts';
 import {ABSENT_INDEX, PlanFields, parsePlanJson, planIndex, planInteger, planList, unsupported} from './plan-json.ts';
 import {lowerType, printType, samePlanType} from './plan-type.ts';
 import type {Expression, PlanColumn, PlanNode, PlanType} from './tree.ts';
-import {inlineSingleReferences} from './inline-cte.ts';
+import {simplify} from './simplify.ts';
 
 /**
  * @param json the answer of `json_serialize_plan('<select>', optimize := false)`.
@@ -31,7 +31,7 @@ export function lowerPlan(json: string): PlanNode {
   if (answer.error !== false) throw new WarehouseError('invalid', 'MR_SQL', String(answer.error_message));
   const plans = planList(answer.plans, 'plans');
   if (plans.length !== 1) throw new WarehouseError('invalid', 'MR_SQL', `expected one SELECT, found ${plans.length} statements`);
-  return inlineSingleReferences(new Lowering().node(plans[0]));
+  return simplify(new Lowering().node(plans[0]));
 }
 
 interface DelimScope {readonly id: number; readonly types: readonly PlanType[]}

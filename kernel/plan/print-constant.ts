@@ -67,11 +67,16 @@ function printInteger(value: bigint, type: PlanType): string {
 }
 
 function printDecimal(unscaled: bigint, type: Extract<PlanType, {kind: 'decimal'}>): string {
-  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(type.scale + 1, '0');
-  const whole = digits.slice(0, digits.length - type.scale);
-  const text = `${unscaled < 0n ? '-' : ''}${whole}${type.scale === 0 ? '' : `.${digits.slice(whole.length)}`}`;
+  const text = printDecimalLiteral(unscaled, type.scale);
   // A literal's type is as wide as it is written.
-  return type.scale > 0 && digits.length === type.precision ? text : cast(`'${text}'`, type);
+  return type.scale > 0 && text.replace(/[-.]/g, '').length === type.precision ? text : cast(`'${text}'`, type);
+}
+
+/** @returns e.g. `-12.50`: a literal of its own width. */
+export function printDecimalLiteral(unscaled: bigint, scale: number): string {
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
+  const whole = digits.slice(0, digits.length - scale);
+  return `${unscaled < 0n ? '-' : ''}${whole}${scale === 0 ? '' : `.${digits.slice(whole.length)}`}`;
 }
 
 const intervalUnits: readonly (readonly [string, bigint])[] = [['hour', 3_600_000_000n], ['minute', 60_000_000n], ['second', 1_000_000n], ['microsecond', 1n]];

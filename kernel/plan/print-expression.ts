@@ -2,7 +2,7 @@
 import {unreachable} from '../../base/invariant.ts';
 import {decimalResult} from './decimal-arithmetic.ts';
 import {unsupported} from './plan-json.ts';
-import {printConstant} from './print-constant.ts';
+import {printConstant, printDecimalLiteral} from './print-constant.ts';
 import {printName} from './print-name.ts';
 import {printType, samePlanType} from './plan-type.ts';
 import type {AggregateCall, Expression, FrameBound, SortKey, WindowCall} from './tree.ts';
@@ -87,7 +87,8 @@ class ExpressionPrinter {
       case 'constant': return printConstant(expression);
       case 'cast': return this.#cast(expression);
       case 'comparison': return `${this.#comparand(expression.left, expression.right)} ${expression.op} ${this.#comparand(expression.right, expression.left)}`;
-      case 'and': case 'or': return expression.children.map(child => this.operand(child)).join(expression.kind === 'and' ? ' AND ' : ' OR ');
+      case 'and': return expression.children.map(child => this.#logical(child)).join(' AND ');
+      case 'or': return expression.children.map(child => this.#logical(child)).join(' OR ');
       case 'coalesce': return `coalesce(${this.#list(expression.children)})`;
       case 'not': return `NOT ${this.operand(expression.child)}`;
       case 'is-null': return `${this.operand(expression.child)} IS NULL`;
@@ -97,7 +98,7 @@ class ExpressionPrinter {
       case 'between': return this.#between(expression);
       case 'case': {
         const branches = expression.branches.map(branch => `WHEN ${this.print(branch.when)} THEN ${this.print(branch.then)}`);
-        return `CASE ${branches.join(' ')} ELSE ${this.print(expression.otherwise)} END`;
+        return `CASE ${branches.join(' ')}${this.#otherwise(expression)} END`;
       }
       case 'function': return this.#call(expression);
       default: return unreachable(expression);
@@ -110,15 +111,30 @@ class ExpressionPrinter {
     return holdsTogether(expression) && !text.startsWith('-') ? text : `(${text})`;
   }
 
+  /** Conditions hold together under AND and OR; only those two among each other need parentheses. */
+  #logical(expression: Expression): string {
+    const text = this.print(expression);
+    return expression.kind === 'and' || expression.kind === 'or' ? `(${text})` : text;
+  }
+
+  /** Without ELSE it is NULL, of the branches' type where one of them is not NULL itself. */
+  #otherwise({branches, otherwise}: Extract<Expression, {kind: 'case'}>): string {
+    const silent = isNull(otherwise) && branches.some(branch => !isNull(branch.then));
+    return silent ? '' : ` ELSE ${this.print(otherwise)}`;
+  }
+
   #list(expressions: readonly Expression[]): string {
     return expressions.map(expression => this.print(expression)).join(', ');
   }
 
-  /** A plain literal is of the other side's integer type when compared, so that no cast needs to be written. */
+  /** A plain literal takes the other side's type when compared with a column, so that no cast needs to be written. */
   #comparand(expression: Expression, other: Expression): string {
-    const small = expression.kind === 'constant' && typeof expression.value === 'bigint' && expression.value > -128n && expression.value < 128n;
-    const integer = expression.type.kind === 'bigint' || expression.type.kind === 'smallint' || expression.type.kind === 'tinyint' || expression.type.kind === 'hugeint';
-    if (small && integer && other.kind === 'column' && samePlanType(expression.type, other.type)) return String(expression.value);
+    if (expression.kind === 'constant' && other.kind === 'column' && typeof expression.value === 'bigint' && samePlanType(expression.type, other.type)) {
+      const {value, type} = expression;
+      const signed = type.kind === 'bigint' || type.kind === 'hugeint' || type.kind === 'smallint' || type.kind === 'tinyint';
+      if (signed && value >= -0x7fff_ffffn && value <= 0x7fff_ffffn && (type.kind !== 'tinyint' || value > -128n) && (type.kind !== 'smallint' || value > -32_768n)) return String(value);
+      if (type.kind === 'decimal' && type.scale > 0) return printDecimalLiteral(value, type.scale);
+    }
     return this.operand(expression);
   }
 
@@ -162,6 +178,10 @@ class ExpressionPrinter {
     const rest = passedCount === 2 ? `, ${this.print(initial!)}` : '';
     return `${printName(name)}(${this.print(list!)}, lambda ${parameters.join(', ')}: ${inner.print(lambda.body)}${rest})`;
   }
+}
+
+function isNull(expression: Expression): boolean {
+  return expression.kind === 'constant' && expression.value === null && expression.sql === undefined;
 }
 
 /** Whether decimal arithmetic on operands as wide as these would be wider than it is. */

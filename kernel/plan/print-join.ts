@@ -2,6 +2,7 @@
 import {unreachable} from '../../base/invariant.ts';
 import {printExpression} from './print-expression.ts';
 import type {Source} from './print-source.ts';
+import {singleRowPer} from './single-row.ts';
 import type {ComparisonOp, JoinCondition, PlanNode} from './tree.ts';
 
 type JoinNode = Extract<PlanNode, {kind: 'join'}>;
@@ -69,6 +70,7 @@ const manyRows = 'More than one row returned by a subquery used as an expression
 
 /** A single join is a left join that raises where more than one row matches, as a scalar subquery does. */
 function singleJoin(node: JoinNode, left: Source, right: Source, step: (select: string, columnCount: number) => Source): JoinText {
+  if (singleRowPer(node.right, new Set(node.conditions.flatMap(({right: key}) => key.kind === 'column' ? [key.index] : [])))) return plainJoin({...node, join: 'left'}, left, right);
   const keys = node.conditions.map(condition => printExpression(condition.right, right.ref));
   const columns = Array.from({length: right.columnCount}, (_, i) => `${right.ref(i)} AS x${i + 1}`);
   const partition = keys.length === 0 ? '' : `PARTITION BY ${keys.join(', ')}`;

@@ -3,6 +3,9 @@ import {WarehouseError} from '../../base/error.ts';
 import {quoteLiteral} from '../quote.ts';
 import type {Session} from '../session.ts';
 
+/** A parsed SELECT; `named_param_map` lists its parameters. */
+export interface SerializedStatement {readonly named_param_map: readonly unknown[]}
+
 interface Failure {readonly error: boolean; readonly error_type?: string; readonly error_message?: string; readonly position?: string}
 
 /**
@@ -10,9 +13,9 @@ interface Failure {readonly error: boolean; readonly error_type?: string; readon
  *
  * @throws {WarehouseError} `MR_SQL` with DuckDB's text and position.
  */
-export async function serializeStatements(session: Session, sql: string): Promise<readonly unknown[]> {
+export async function serializeStatements(session: Session, sql: string): Promise<readonly SerializedStatement[]> {
   const {rows} = await session.rows(`SELECT json_serialize_sql(${quoteLiteral(sql)})`);
-  const answer = JSON.parse(String(rows[0]![0])) as Failure & {statements: readonly unknown[]};
+  const answer = JSON.parse(String(rows[0]![0])) as Failure & {statements: readonly SerializedStatement[]};
   if (!answer.error) return answer.statements;
   if (answer.error_type === 'not implemented') throw new WarehouseError('invalid', 'MR_SQL', 'expected a SELECT, found another statement');
   throw failure(sql, answer);
