@@ -17,7 +17,7 @@ export const logicCases: readonly string[] = [
     `${p}1 BETWEEN ${p}2 AND ${p}3`, `${p}1 IN (${p}2, ${p}3)`, `${p}1 NOT IN (${p}2, ${p}3)`, `${p}1 IS NULL`, `${p}1 IS NOT NULL`,
     `coalesce(${p}1, ${p}2, ${p}3)`, `CASE WHEN b1 THEN ${p}1 WHEN b2 THEN ${p}2 ELSE ${p}3 END`, `CASE WHEN b1 THEN ${p}1 WHEN b2 THEN ${p}2 END`,
     `nullif(${p}1, ${p}2)`, `if(b1, ${p}1, ${p}2)`, `ifnull(${p}1, ${p}2)`, `NOT (${p}1 = ${p}2)`, `${p}1 = ${p}2 AND b3`, `${p}1 = ${p}2 OR b3`,
-    `greatest(${p}1, ${p}2)`, `least(${p}1, ${p}2, ${p}3)`,
+    `greatest(${p}1, ${p}2)`, `least(${p}1, ${p}2, ${p}3)`, `greatest(${p}1)`,
   ]),
   ...Object.entries(constants).flatMap(([p, values]) => [
     ...values.flatMap((value) => comparisons.slice(0, 7).map((op) => `${p}1 ${op} ${value}`)),

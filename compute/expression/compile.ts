@@ -107,7 +107,7 @@ export class CompiledProjection {
     }
     output.selection = rows;
     output.rowCount = rowsLeft;
-    const results = new Array<Column>(this.types.length);
+    const results = Array.from<Column>({length: this.types.length});
     for (const {slot, index} of this.#passThrough) results[slot] = rows === null ? input[index]! : gatherInto(input[index]!, rows, rowsLeft, output);
     for (const {group, slots} of this.#parts) {
       const {result: columns, retried} = group.run(input, rowCount, rows !== null, options.wide ?? false, (kernel, inputs) => runProjection(kernel, inputs, rows, rowsLeft, group.outputs, output));

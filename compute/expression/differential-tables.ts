@@ -47,7 +47,7 @@ export const edgeTypes: readonly EdgeType[] = [
 /** Columns of a type in every table. */
 export const columnsPerType = 3;
 /** Rows of every table: every pair of the values of one type fits. */
-export const edgeRows = 3072;
+export const edgeRows = 2048;
 
 export interface EdgeColumn {readonly name: string; readonly type: string; readonly sql: string; readonly distinct: number}
 
