@@ -57,6 +57,8 @@ program.command('demo').description('replay 3,000,000 US flights through three l
   .option('--rate <rows>', 'rows a second (default: as fast as the machine takes them)')
   .action(async (options: {dir?: string; from: string; rows?: string; rate?: string}) => (await import('./demo.ts')).runDemo(options));
 
+program.command('demo-host', {hidden: true}).argument('<options>').action(async (text: string) => (await import('./demo-host.ts')).runDemoHost(JSON.parse(text) as Parameters<typeof import('./demo-host.ts').runDemoHost>[0]));
+
 program.addHelpText('after', `
 Try first:
   millrace demo                                               see it work on real data

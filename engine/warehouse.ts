@@ -7,6 +7,7 @@ import {cpus} from 'node:os';
 import {resolve} from 'node:path';
 import {systemClock} from '../base/clock.ts';
 import {WarehouseError} from '../base/error.ts';
+import type {Column} from '../base/delta.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
 import {checkpointBytes, checkpointMs, inFlightBytesMax, publishRowsMax} from '../base/limit.ts';
@@ -158,11 +159,24 @@ export class Warehouse implements AsyncDisposable {
     return ingest.finish();
   }
 
-  /** A stream of rows into one table. */
-  ingest(table: string, options: InsertOptions = {}): IngestSession {
+  /** Inserts rows by column, in the physical form of base/delta.ts; all or nothing. @param columns the table's visible columns, in order. */
+  async insertColumns(table: string, columns: readonly Column[], rowCount: number): Promise<InsertResult> {
+    const spec = this.#writable(table);
+    const types = spec.columns.filter((column) => !column.hidden).map((column) => column.type);
+    const {epoch} = await this.#host.write([{table: spec.id, mode: spec.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(types, columns, rowCount), expected: null, asOf: -1}], []);
+    return {epoch, accepted: rowCount, rejected: 0, errors: []};
+  }
+
+  #writable(table: string): TableSpec {
     this.#requireOpen();
     const spec = requireTable(this.#catalog, table);
     if (spec.definition !== undefined) throw new WarehouseError('invalid', 'MR_DYNAMIC_TABLE', `${spec.schema}.${spec.name} is a dynamic table: its rows follow from its definition`, {hint: 'write to the tables it reads'});
+    return spec;
+  }
+
+  /** A stream of rows into one table. */
+  ingest(table: string, options: InsertOptions = {}): IngestSession {
+    const spec = this.#writable(table);
     return new IngestSession(spec, options.onError ?? 'fail', this.epoch, async (target, batch) => {
       const writes: TableWrite[] = batch.rowCount === 0 ? [] : [{table: target.id, mode: target.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(target.columns.filter((column) => !column.hidden).map((column) => column.type), batch.columns, batch.rowCount), expected: null, asOf: -1}];
       const {epoch} = await this.#host.write(writes, batch.rejected.length === 0 ? [] : [{table: target.id, rows: batch.rejected}]);

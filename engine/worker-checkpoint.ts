@@ -5,6 +5,7 @@
  * Half-done ones are completed, not repeated: a snapshot carries its checkpoint's epoch as commit identifier, so each table itself
  * says up to which epoch its files go, and the next checkpoint flushes only what came after.
  */
+import {join, relative} from 'node:path';
 import type {Clock} from '../base/clock.ts';
 import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type Column} from '../base/delta.ts';
 import type {Epoch} from '../base/epoch.ts';
@@ -15,17 +16,18 @@ import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts
 import type {Session} from '../kernel/session.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
 import {decodeFrame} from '../storage/log/frame.ts';
-import {bucketColumn} from '../storage/lsm/bucket.ts';
-import {CheckpointStore, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import {bucketColumn} from '../storage/paimon/bucket-column.ts';
+import {newestCheckpoint, removeOldCheckpoints, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import type {EpochSequence} from '../storage/lsm/epoch-sequences.ts';
 import {commitFlush} from '../storage/lsm/commit.ts';
 import {commitCompaction, planCompactions, prepareCompaction} from '../storage/lsm/compact.ts';
 import {prepareFlush, BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/flush.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan} from '../storage/lsm/scan-plan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
-import {checkpointDirectory, directoryOf} from './layout.ts';
+import {directoryOf, metaDirectory} from './layout.ts';
 import type {CheckpointView} from './protocol.ts';
-import {batchOf, typesOf} from './sealed.ts';
+import {batchOf, typesOf} from './frame-batch.ts';
 
 export interface CheckpointerOptions {
   readonly directory: string;
@@ -53,7 +55,6 @@ const checkpointsKept = 2;
 
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
-  readonly #store: CheckpointStore;
   readonly #tables = new Map<TableId, PaimonTable>();
   #current: Checkpoint | null = null;
   #tail: TailEpoch[] = [];
@@ -69,12 +70,11 @@ export class Checkpointer {
 
   private constructor(options: CheckpointerOptions) {
     this.#options = options;
-    this.#store = new CheckpointStore(options.files, checkpointDirectory(options.directory));
   }
 
   static async open(options: CheckpointerOptions): Promise<Checkpointer> {
     const checkpointer = new Checkpointer(options);
-    checkpointer.#current = (await checkpointer.#store.newest()) ?? null;
+    checkpointer.#current = (await newestCheckpoint(options.files, metaDirectory(options.directory))) ?? null;
     return checkpointer;
   }
 
@@ -94,7 +94,7 @@ export class Checkpointer {
   view(): CheckpointView {
     return {
       epoch: this.epoch,
-      tables: (this.#current?.tables ?? []).map(({id, path, snapshot}) => ({table: id as TableId, directory: path, snapshot: snapshot ?? null})),
+      tables: (this.#current?.tables ?? []).map(({id, path, snapshotId}) => ({table: id as TableId, directory: join(this.#options.directory, path), snapshot: snapshotId === 0 ? null : snapshotId})),
     };
   }
 
@@ -106,9 +106,9 @@ export class Checkpointer {
   /** @returns SQL of a table's rows at the newest checkpoint, in `_pos` order; null if it has none there. */
   async scanSql(table: TableSpec): Promise<string | null> {
     const entry = this.#current?.tables.find(({id}) => id === table.id);
-    if (entry === undefined || entry.snapshot === undefined || entry.snapshot === null) return null;
+    if (entry === undefined || entry.snapshotId === 0) return null;
     const paimon = await this.#table(table);
-    return scanSql(paimon, await scanPlan(paimon, entry.snapshot), {ordered: true});
+    return scanSql(paimon, await scanPlan(paimon, entry.snapshotId), {ordered: true});
   }
 
   /** Takes note of a committed epoch; asks for a checkpoint when enough has come together. */
@@ -162,12 +162,13 @@ export class Checkpointer {
     const tail = this.#tail.filter((sealed) => sealed.epoch <= epoch);
     const entries: CheckpointTable[] = [];
     for (const table of tables) entries.push(await this.#flush(table, tail, epoch));
-    const checkpoint: Checkpoint = {epoch, tables: entries, catalog, positions: {}};
-    await this.#store.write(checkpoint);
+    const {files, clock, directory} = this.#options;
+    const checkpoint: Checkpoint = {epoch, createdMs: clock.nowMs(), tables: entries, catalog, sources: {}};
+    await writeCheckpoint(files, metaDirectory(directory), checkpoint);
     this.#current = checkpoint;
     this.#tail = this.#tail.filter((sealed) => sealed.epoch > epoch);
     this.#tailBytes = this.#tail.reduce((sum, sealed) => sum + sealed.frame.byteLength, 0);
-    await this.#store.retain(checkpointsKept);
+    await removeOldCheckpoints(files, metaDirectory(directory), {keepLast: checkpointsKept});
     this.failure = null;
     this.lastMs = this.#options.clock.monotonicMs() - startMs;
     this.#wakeRoom();
@@ -182,23 +183,23 @@ export class Checkpointer {
     const through = await this.#flushedThrough(paimon);
     const types = typesOf(table);
     const pieces: RelationPiece[] = [];
-    const epochs: (readonly [number, number])[] = [...(before?.epochs ?? [])];
+    const epochs: EpochSequence[] = [];
     let sequence = before?.nextSequence ?? 0;
     for (const sealed of tail) {
       if (!sealed.tables.some((part) => part.table === table.id)) continue;
       const part = decodeFrame(sealed.frame).tables.find(({tableId}) => tableId === table.id)!;
       const batch = batchOf(part, types, null);
-      epochs.push([sealed.epoch, sequence]);
+      epochs.push({epoch: sealed.epoch, sequence});
       if (sealed.epoch <= through.epoch) {
         sequence += batch.rowCount;
         continue;
       }
       const columns: Column[] = [opColumn(batch.ops, batch.rowCount, table.storage === 'bag'), sequenceColumn(sequence, batch.rowCount)];
-      if (paimon.bucketCount > 1) columns.push({kind: 'i32', data: bucketColumn(table.key.map((index) => batch.columns[index]!), table.key.map((index) => types[index]!), batch.rowCount, paimon.bucketCount), valid: null});
+      if (paimon.bucketCount > 1) columns.push({kind: 'i32', data: bucketColumn(table.key.map((index) => batch.columns[index]!), table.key.map((index) => types[index]!), paimon.bucketCount, batch.rowCount), valid: null});
       pieces.push({columns: [...columns, ...batch.columns], rowCount: batch.rowCount});
       sequence += batch.rowCount;
     }
-    let snapshot = through.snapshot ?? before?.snapshot;
+    let snapshot = through.snapshot ?? before?.snapshotId ?? 0;
     if (pieces.length > 0) {
       const shape = [
         {name: OP_COLUMN, type: {kind: 'tinyint'} as const}, {name: CHANGE_SEQUENCE_COLUMN, type: {kind: 'bigint'} as const},
@@ -217,7 +218,7 @@ export class Checkpointer {
       for (const spec of planCompactions(paimon, await paimon.state())) compactions.push(await prepareCompaction(session, paimon, spec));
       if (compactions.length > 0) snapshot = (await commitCompaction(paimon, compactions, commit)).id;
     }
-    return {id: table.id, path: paimon.directory, schemaId: table.schemaId, ...(snapshot === undefined ? {} : {snapshot}), nextSequence: sequence, epochs};
+    return {id: table.id, path: relative(this.#options.directory, paimon.directory), schemaId: table.schemaId, snapshotId: snapshot, nextSequence: sequence, epochs};
   }
 
   /** Up to which epoch the table's files go, by its newest snapshot of ours; 0 if it has none. */

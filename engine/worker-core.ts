@@ -24,7 +24,7 @@ import {encodeFrame, type TableChanges} from '../storage/log/frame.ts';
 import type {Log} from '../storage/log/log.ts';
 import {rejectedTableOf} from './lookup.ts';
 import type {EpochMessage, Request, ReplyBody, ToMain, WorkerOptions} from './protocol.ts';
-import {typesOf} from './sealed.ts';
+import {typesOf} from './frame-batch.ts';
 import {applyWrites, rejectedBatch, rejectedTable} from './worker-apply.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
 import {createView, finishRecords, prepareRecords} from './worker-define.ts';

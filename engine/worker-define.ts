@@ -7,7 +7,7 @@ import type {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Dataflow} from '../compute/dataflow.ts';
 import type {MemoryBudget, MemoryShare} from '../compute/state/memory-budget.ts';
-import {typesOf} from './sealed.ts';
+import {typesOf} from './frame-batch.ts';
 import type {WorkerCore} from './worker-core.ts';
 
 /** Gives a base table its state, or a dynamic table its state and operators. */

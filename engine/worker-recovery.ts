@@ -15,7 +15,7 @@ import {decodeFrame} from '../storage/log/frame.ts';
 import {Log} from '../storage/log/log.ts';
 import {logDirectory} from './layout.ts';
 import type {ToMain} from './protocol.ts';
-import {batchOf, typesOf} from './sealed.ts';
+import {batchOf, typesOf} from './frame-batch.ts';
 import type {WorkerCore} from './worker-core.ts';
 import {addTable, dropTable} from './worker-define.ts';
 

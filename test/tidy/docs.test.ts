@@ -1,0 +1,40 @@
+/** Documents that name things in the code are kept true by it. */
+import assert from 'node:assert/strict';
+import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import test from 'node:test';
+
+const root = join(import.meta.dirname, '..', '..');
+const folders = ['base', 'kernel', 'catalog', 'storage', 'compute', 'query', 'connect', 'engine', 'server', 'cli'];
+
+function sourceText(): string {
+  return folders.flatMap((folder) => (readdirSync(join(root, folder), {recursive: true}) as string[]).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts')).map((file) => readFileSync(join(root, folder, file), 'utf8'))).join('\n');
+}
+
+test('docs: every error code of the code stands in docs/errors.md, and every one there is used', () => {
+  const used = new Set([...sourceText().matchAll(/'(MR_[A-Z0-9_]+)'/g)].map((match) => match[1]!));
+  const documented = new Set([...readFileSync(join(root, 'docs/errors.md'), 'utf8').matchAll(/^\| `(MR_[A-Z0-9_]+)`/gm)].map((match) => match[1]!));
+  assert.deepEqual([...used].filter((code) => !documented.has(code)).sort(), [], 'used but not documented');
+  assert.deepEqual([...documented].filter((code) => !used.has(code)).sort(), [], 'documented but not used');
+});
+
+test('docs: files that the documents name exist', () => {
+  const missing: string[] = [];
+  for (const document of ['docs/ARCHITECTURE.md', 'docs/laws.md', 'docs/status.md', 'README.md']) {
+    if (!existsSync(join(root, document))) {
+      missing.push(document);
+      continue;
+    }
+    for (const [, path] of readFileSync(join(root, document), 'utf8').matchAll(/`((?:base|kernel|catalog|storage|compute|query|engine|server|cli|bench|test|docs|scripts)\/[\w./-]+\.(?:ts|md|mjs|sql|json))`/g)) {
+      if (!existsSync(join(root, path!))) missing.push(`${document}: ${path}`);
+    }
+  }
+  assert.deepEqual(missing, []);
+});
+
+test('docs: every package is in docs/dependencies.md with its exact version', () => {
+  const {dependencies, devDependencies} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {dependencies: Record<string, string>; devDependencies: Record<string, string>};
+  const text = readFileSync(join(root, 'docs/dependencies.md'), 'utf8');
+  const missing = Object.entries({...dependencies, ...devDependencies}).filter(([name, version]) => !text.includes(`| \`${name}\` | ${version} |`)).map(([name, version]) => `${name} ${version}`);
+  assert.deepEqual(missing, []);
+});
