@@ -83,7 +83,7 @@ function foldDecimal(unscaled: bigint, scale: number, to: PlanType): ConstantVal
   }
   const magnitude = unscaled < 0n ? -unscaled : unscaled;
   // Both operands of the division are exact, so it rounds once, as DuckDB's does.
-  if (to.kind === 'double') return magnitude <= exactDouble && scale <= powersOfTenExact ? Number(unscaled) / 10 ** scale : undefined;
+  if (to.kind === 'double') return magnitude <= exactDouble && scale <= powersOfTenExact ? Number(unscaled) / Number(`1e${scale}`) : undefined;
   if (scale !== 0) return undefined;
   if (to.kind === 'float') return magnitude <= 2n ** 24n ? Number(unscaled) : undefined;
   return inRange(unscaled, to);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import test, {after, before} from 'node:test';
+import {randomSelect, type GeneratorTable, type QueryFeature} from '../../test/support/query-generator.ts';
 import {Random, testSeed} from '../../test/support/random.ts';
 import {Kernel} from '../duckdb.ts';
 import {macroStatements} from '../macros.ts';
@@ -80,4 +81,31 @@ test('round trip: rows, types and names stay, for every query of round-trip.sql'
   for (const query of queries) await checkRoundTrip(query).catch((cause: unknown) => { failures.push(`${cause instanceof Error ? cause.message : String(cause)}\n${query}`); });
   assert.equal(failures.length, 0, `${failures.length} of ${queries.length} failed:\n\n${failures.join('\n\n')}`);
   context.diagnostic(`${queries.length} queries`);
+});
+
+const generatorTables: readonly GeneratorTable[] = [
+  {schema: 'main', name: 't', key: ['id'], columns: [{name: 'id', type: {kind: 'integer'}}, {name: 'a', type: {kind: 'integer'}}, {name: 'b', type: {kind: 'integer'}}, {name: 'c', type: {kind: 'varchar'}}]},
+  {schema: 'main', name: 'u', key: ['id'], columns: [{name: 'id', type: {kind: 'integer'}}, {name: 'a', type: {kind: 'integer'}}, {name: 'c', type: {kind: 'varchar'}}]},
+  {schema: 'ods', name: 'flights', key: ['id'], columns: [
+    {name: 'id', type: {kind: 'bigint'}}, {name: 'delay', type: {kind: 'integer'}}, {name: 'origin', type: {kind: 'varchar'}}, {name: 'ts', type: {kind: 'timestamp'}}, {name: 'tz', type: {kind: 'timestamptz'}},
+    {name: 'd', type: {kind: 'date'}}, {name: 'price', type: {kind: 'decimal', precision: 12, scale: 2}}, {name: 'x', type: {kind: 'double'}}, {name: 'ok', type: {kind: 'boolean'}}, {name: 'small', type: {kind: 'tinyint'}},
+    {name: 'f', type: {kind: 'float'}}, {name: 'big', type: {kind: 'decimal', precision: 38, scale: 4}}, {name: 'raw', type: {kind: 'blob'}}]},
+  {schema: 'we ird', name: 'T$ 1 😀', key: ['id'], columns: [{name: 'id', type: {kind: 'integer'}}, {name: 'select', type: {kind: 'integer'}}, {name: 'a "q" b', type: {kind: 'varchar'}}, {name: 'order', type: {kind: 'date'}}]},
+];
+
+test('round trip: rows, types and names stay, for random queries of the incremental set', async () => {
+  const first = testSeed() * 1000;
+  const seen = new Map<QueryFeature, number>();
+  let answered = 0;
+  for (let seed = first; seed < first + 300; seed++) {
+    const {sql, features} = randomSelect(seed, generatorTables, {floatSums: true});
+    for (const feature of features) seen.set(feature, (seen.get(feature) ?? 0) + 1);
+    await checkRoundTrip(sql).catch((cause: unknown) => { throw new Error(`seed ${seed}: ${sql}`, {cause}); });
+    const {rows: [row]} = await session.rows(`SELECT count(*) FROM (${sql})`);
+    if (Number(row![0]) > 0) answered++;
+  }
+  for (const feature of ['filter', 'inner-join', 'left-join', 'group', 'global-aggregate', 'having', 'union', 'tumble', 'subquery', 'count', 'sum', 'avg', 'min', 'max', 'count-distinct'] satisfies QueryFeature[]) {
+    assert.ok((seen.get(feature) ?? 0) >= 5, `${feature} occurs in ${seen.get(feature) ?? 0} queries`);
+  }
+  assert.ok(answered > 200, `${answered} of 300 queries gave rows`);
 });
