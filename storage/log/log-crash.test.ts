@@ -88,7 +88,7 @@ const partly = (from: number): Loss => {
   return () => (asked++ % 3 === 0 ? 'lost' : 'kept');
 };
 
-async function crashedRun(plan: (files: FailingFileSystem) => void, loss: Loss, what: string): Promise<{operations: number; run: Run; dead: boolean}> {
+async function crashedRun(plan: (files: FailingFileSystem) => void, loss: Loss, what: string): Promise<{operations: number; trace: readonly string[]; run: Run; dead: boolean}> {
   return inDirectory(async (directory) => {
     const files = await FailingFileSystem.over(directory);
     plan(files);
@@ -99,21 +99,21 @@ async function crashedRun(plan: (files: FailingFileSystem) => void, loss: Loss, 
       const closed = error instanceof WarehouseError && error.code === 'MR_LOG_FAILED';
       if (!closed && !(error instanceof CrashError)) throw error;
     }
-    const {operations, dead} = files;
+    const {operations, trace, dead} = files;
     await files.crash(loss);
     await checkReopened(`${directory}/log`, run, what);
-    return {operations, run, dead};
+    return {operations, trace, run, dead};
   });
 }
 
 test('log: after a crash at any operation, with any loss, acknowledged epochs are there and others whole or absent', async () => {
-  const {operations, run} = await crashedRun(() => undefined, 'unsynced', 'no crash');
+  const {operations, trace, run} = await crashedRun(() => undefined, 'unsynced', 'no crash');
   assert.equal(run.acknowledged.length, 12);
   assert.ok(operations > 40, `${operations} operations`);
   const losses: [string, (k: number) => Loss][] = [['none', () => 'none'], ['unsynced', () => 'unsynced'], ['some', (k) => partly(k % 3)], ['others', (k) => partly((k + 1) % 3)]];
   for (let k = 1; k <= operations; k++) {
     for (const [name, loss] of losses) {
-      for (const torn of [0, 20, 110, 1_000_000]) {
+      for (const torn of trace[k - 1]!.startsWith('write ') ? [0, 20, 110, 1_000_000] : [0]) {
         const {dead} = await crashedRun((files) => files.crashAt(k, {torn}), loss(k), `crash at operation ${k}, ${torn} bytes in, lost: ${name}`);
         assert.ok(dead, `operation ${k} never came`);
       }
@@ -140,8 +140,10 @@ test('log: a write, sync or roll that fails once is tried again; what failed nev
 
 test('log: a rejected epoch is not there after a crash, although its bytes had been written', async () => {
   const {operations} = await crashedRun(() => undefined, 'none', 'no failure');
+  // At worst the bytes reach the disk by themselves and what cut them away does not.
+  const losses: readonly Loss[] = ['none', 'unsynced', (what) => (what.startsWith('truncation') ? 'lost' : 'kept')];
   for (let k = 3; k <= operations; k++) {
-    await inDirectory(async (directory) => {
+    for (const loss of losses) await inDirectory(async (directory) => {
       const files = await FailingFileSystem.over(directory);
       files.failAt(k, 'EIO', {torn: 1_000_000});
       const run: Run = {acknowledged: [], pending: [], checkpoint: 0, failures: []};
@@ -154,7 +156,7 @@ test('log: a rejected epoch is not there after a crash, although its bytes had b
       } catch (error) {
         assert.ok(error instanceof WarehouseError && error.code === 'MR_FILE_FAILED');
       }
-      await files.crash(k % 2 === 0 ? 'none' : 'unsynced');
+      await files.crash(loss);
       await checkReopened(`${directory}/log`, run, `EIO at operation ${k}`);
     });
   }
@@ -192,5 +194,20 @@ test('log: what waited behind a failed append is rejected with it, and the order
   await log.close();
   const {log: again, texts} = await openLog(directory, sizes);
   assert.deepEqual(texts, ['1 x', '2 y', '3 y']);
+  await again.close();
+}));
+
+test('log: when a new segment could not be made, a smaller append does not go into the old one', () => inDirectory(async (directory) => {
+  const files = await FailingFileSystem.over(directory);
+  const {log} = await openLog(directory, sizes, files);
+  await log.append([textFrame(1, 'x'.repeat(350))]);
+  files.failAt(files.operations + 4, 'EIO'); // after truncation, sync and the new file: the sync of the directory
+  await assert.rejects(log.append([textFrame(2, 'x'.repeat(350))]));
+  assert.match(files.trace.at(-1)!, /sync the directory/);
+  await log.append([textFrame(2, 'small')]);
+  await log.close();
+  const {log: again, texts} = await openLog(directory, {...sizes, after: 1});
+  assert.deepEqual(texts, ['2 small']);
+  assert.equal(again.segmentCount, 2);
   await again.close();
 }));
