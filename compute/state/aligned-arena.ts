@@ -14,6 +14,8 @@ import {Float64Stack, Int32Stack} from './number-stack.ts';
 const segmentBytesMin = 1 << 14;
 const segmentBytesMax = 1 << 22;
 const largeBytes = 1 << 18;
+/** `reset()` keeps a segment up to this size, so that scratch of a bulk load does not stay. */
+const keptBytesMax = 1 << 18;
 const fineBytes = 256;
 const emptySegment = new Uint8Array(0);
 const emptyWords = new Int32Array(0);
@@ -111,9 +113,17 @@ export class AlignedArena extends Arena {
     return address;
   }
 
-  /** Forgets all values, keeps the bump segment for reuse. Addresses given out before are void. */
+  /** @returns an estimate from above of what values of `bytes` in sum (as blocks) add to `bytes()`. */
+  growthBytes(bytes: number): number {
+    const left = this.#bumpSegment < 0 ? 0 : this.segments[this.#bumpSegment]!.length - this.#bump;
+    return bytes <= left ? 0 : bytes + this.#nextBytes;
+  }
+
+  /** Forgets all values, keeps one small segment for reuse. Addresses given out before are void. */
   override reset(): void {
-    const kept = this.#bumpSegment < 0 ? undefined : this.segments[this.#bumpSegment];
+    const bump = this.#bumpSegment < 0 ? undefined : this.segments[this.#bumpSegment];
+    const kept = bump !== undefined && bump.length <= keptBytesMax ? bump : undefined;
+    this.#nextBytes = segmentBytesMin;
     this.segments.length = 0;
     this.words.length = 0;
     this.#freeSegments.clear();

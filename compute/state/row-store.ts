@@ -75,10 +75,12 @@ export class RowStore {
     const fresh = Math.max(0, count - this.#free.length - (this.#capacity - this.#used));
     const unit = Math.max(segmentRowsMin, Math.min(this.#capacity, segmentRowsMax));
     let bytes = fresh === 0 ? 0 : (fresh + unit) * this.layout.stride * 4;
-    for (const field of this.layout.fields.keys()) {
-      const column = columns[field];
-      if (column?.kind === 'bytes') bytes += textBytes(column.length, rowCount) * Math.max(1, count / rowCount);
+    let text = 0;
+    for (let index = 0; index < columns.length; index++) {
+      const column = columns[index];
+      if (column?.kind === 'bytes') text += textBytes(column.length, rowCount) * Math.max(1, count / rowCount);
     }
+    bytes += this.arena.growthBytes(text);
     return bytes;
   }
 

@@ -52,6 +52,9 @@ export interface Savepoint {
   readonly nextPosition: number;
 }
 
+/** Scratch of one row in a batch: hashes, groups, journal. */
+const scratchRowBytes = 40;
+
 interface SharedIndex {
   readonly index: MultiIndex;
   /** Length of the journal when the index was made: earlier entries of the epoch are not in its links. */
@@ -145,12 +148,14 @@ export class TableState {
    */
   applyDelta(delta: Delta): ChangeBatch {
     if (delta.rowCount === 0) return this.#changes(new Int32Array(0), new Uint8Array(0));
+    const coming = comingRows(delta.weights, delta.rowCount);
+    if (coming > 0) this.#reserve(delta.columns, delta.rowCount, coming);
     const columns = this.#align(delta.columns, delta.rowCount);
     switch (this.spec.storage) {
       case 'keyed': {
         const target = {name: this.#name, store: this.store, unique: this.#byKey(), key: this.spec.key, keyFields: this.#keyFields};
         const {chosen, deletes, old, count} = keyedDelta(target, columns, delta, this.#batch);
-        return this.#replaceRows(columns, delta.rowCount, chosen, count, old, deletes);
+        return this.#replaceRows(columns, chosen, count, old, deletes);
       }
       case 'bag': return this.#applyBag(columns, delta);
       default: return this.#applyAppend(columns, delta);
@@ -260,10 +265,10 @@ export class TableState {
     return aligned;
   }
 
-  /** Asks for what inserting `count` rows may add; `rowCount` rows of the columns bound their text. */
+  /** Asks for what inserting `count` rows may add, scratch included, before anything is changed; `rowCount` rows of the columns bound their text. */
   #reserve(columns: readonly Column[], rowCount: number, count: number): void {
     if (this.#share === null) return;
-    let bytes = this.store.growthBytes(columns, rowCount, count) + (this.#unique?.growthBytes(count) ?? 0);
+    let bytes = 2 * this.store.growthBytes(columns, rowCount, count) + (this.#unique?.growthBytes(count) ?? 0) + count * scratchRowBytes;
     for (const {index} of this.#indexes.values()) bytes += index.growthBytes(count);
     this.#share.reserve(bytes);
   }
@@ -281,6 +286,7 @@ export class TableState {
   /** Folds the rows of one key (the last wins), then replaces. */
   #write(given: readonly Column[], rowCount: number, deletes: Uint8Array | null): ChangeBatch {
     const unique = this.#byKey();
+    if (deletes === null || deletes.includes(0)) this.#reserve(given, rowCount, rowCount);
     const columns = this.#align(given, rowCount);
     const keys = this.spec.key.map((column) => columns[column]!);
     const hash = new Int32Array(rowCount);
@@ -289,17 +295,17 @@ export class TableState {
     const old = new Int32Array(keyCount);
     if (keyCount === rowCount) {
       unique.findHashed(keys, null, rowCount, hash, old);
-      return this.#replaceRows(columns, rowCount, null, rowCount, old, deletes);
+      return this.#replaceRows(columns, null, rowCount, old, deletes);
     }
     const last = new Int32Array(keyCount);
     const {groups} = this.#batch;
     for (let i = 0; i < rowCount; i++) last[groups[i]!] = i;
     unique.findHashed(keys, last, keyCount, pickI32(hash, last, keyCount), old);
-    return this.#replaceRows(columns, rowCount, last, keyCount, old, deletes === null ? null : pickU8(deletes, last, keyCount));
+    return this.#replaceRows(columns, last, keyCount, old, deletes === null ? null : pickU8(deletes, last, keyCount));
   }
 
   /** The i-th selected row takes the place of row `old[i]` (−1: of none), or lets it go if `deletes[i]`. Keys are distinct. */
-  #replaceRows(columns: readonly Column[], rowCount: number, selection: Int32Array | null, count: number, old: Int32Array, deletes: Uint8Array | null): ChangeBatch {
+  #replaceRows(columns: readonly Column[], selection: Int32Array | null, count: number, old: Int32Array, deletes: Uint8Array | null): ChangeBatch {
     const same = new Uint8Array(count);
     const compared = new Int32Array(count);
     for (let i = 0; i < count; i++) {
@@ -332,7 +338,6 @@ export class TableState {
     }
     const fresh = new Int32Array(comingCount);
     if (comingCount > 0) {
-      this.#reserve(columns, rowCount, comingCount);
       this.store.insert(columns, coming, comingCount, fresh);
       this.#takePositions(fresh, comingCount);
     }
@@ -394,7 +399,6 @@ export class TableState {
       total += weight;
     }
     const selection = total === delta.rowCount ? null : repeat(delta.weights, delta.rowCount, total);
-    this.#reserve(columns, delta.rowCount, total);
     const fresh = new Int32Array(total);
     this.store.insert(columns, selection, total, fresh);
     this.#takePositions(fresh, total);
@@ -410,7 +414,6 @@ export class TableState {
     const change = bag.plan(columns, net);
     const goingCount = change.going.length;
     const freshCount = change.coming.length;
-    this.#reserve(columns, delta.rowCount, freshCount);
     const fresh = new Int32Array(freshCount);
     bag.insert(columns, delta.rowCount, change, fresh);
     this.#takePositions(fresh, freshCount);
@@ -443,6 +446,12 @@ function pickU8(from: Uint8Array, rows: Int32Array, count: number): Uint8Array {
   const to = new Uint8Array(count);
   for (let i = 0; i < count; i++) to[i] = from[rows[i]!]!;
   return to;
+}
+
+function comingRows(weights: Int32Array, count: number): number {
+  let coming = 0;
+  for (let i = 0; i < count; i++) if (weights[i]! > 0) coming += weights[i]!;
+  return coming;
 }
 
 /** Each row as often as its weight says. */
