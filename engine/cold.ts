@@ -34,6 +34,11 @@ export class ColdReader {
     return this.#filesSql(table, this.#checkpoint(), true);
   }
 
+  /** @returns SQL of a table's rows at a checkpoint; null if it has none. */
+  contentSql(table: TableSpec, checkpoint: CheckpointView | null): Promise<string | null> {
+    return this.#filesSql(table, checkpoint, false);
+  }
+
   /**
    * SQL of a table's rows at the epoch of `read`, all columns: the files of the newest checkpoint, folded with the log after it.
    * The log's part is bound to the session under a name of its own until the read is released.

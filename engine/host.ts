@@ -23,8 +23,9 @@ export interface Host {
   explain(tree: PlanNode): Promise<ReplyBody>;
   checkpoint(): Promise<ReplyBody>;
   setEpochInterval(ms: number): Promise<void>;
-  /** Rows of our own system relations, by name in schema `millrace`. */
   nowMs(): number;
   /** SQL of a table's content at the pinned epoch from files and log alone, never from the cache. */
+  /** SQL of a table's visible rows at the oldest readable epoch; null if it had none. */
+  oldestContent(table: TableSpec): Promise<string | null>;
   cold(table: TableSpec, read: PinnedRead): Promise<string>;
 }

@@ -11,14 +11,13 @@ import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {deleteQuery, insertQuery, updateQuery, type DmlTable} from '../kernel/statement/dml.ts';
 import type {DeleteStatement, Statement, TableName, UpdateStatement} from '../kernel/statement/parse.ts';
-import {gateSelect} from '../query/gate.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {rowsViewName} from '../query/live-tables.ts';
 import {Batcher, type Chunk} from './batcher.ts';
 import {encodeRows} from './encode-rows.ts';
 import type {Host} from './host.ts';
 import type {TableWrite} from './protocol.ts';
-import {gateContext} from './sql-query.ts';
+import {readyQuery} from './sql-query.ts';
 import type {StatementContext} from './session.ts';
 import {requireTable} from './lookup.ts';
 
@@ -49,14 +48,13 @@ export async function retryConflicts(host: Host, prepare: () => Promise<Prepared
 export async function prepareInsert(context: StatementContext, read: PinnedRead, statement: Extract<Statement, {kind: 'insert'}>): Promise<PreparedWrite> {
   const table = writable(context, statement.table);
   const shape = dmlTable(table);
-  const source = await gateSelect(read.session, statement.source.text, gateContext(context));
-  const names = await columnNames(read, source.sql, context);
-  const query = insertQuery({...statement, source: {...statement.source, text: source.sql}}, shape, names);
+  const names = await columnNames(context, read, statement.source.text);
+  const query = insertQuery(statement, shape, names);
   if (query.sourceColumnCount !== undefined && names.length !== query.sourceColumnCount) {
     throw new WarehouseError('invalid', 'MR_COLUMN_COUNT', `${table.schema}.${table.name} takes ${query.sourceColumnCount} columns here, the source has ${names.length}`, {hint: `name the columns: INSERT INTO ${table.schema}.${table.name} (a, b, …) …`});
   }
   const visible = visibleColumns(table);
-  const batches = await collect(read, query.sql, context, visible.map((column) => column.type));
+  const batches = await collect(context, read, query.sql, null, visible.map((column) => column.type));
   const writes: TableWrite[] = [];
   let rowCount = 0;
   for (const batch of batches) {
@@ -76,8 +74,7 @@ export async function prepareUpdate(context: StatementContext, read: PinnedRead,
   const query = updateQuery(statement, bag ? {...dmlTable(table), key: ['']} : dmlTable(table), {positionExpression: (alias) => ['_pos', ...oldRow].map((name) => `${alias}.${name}`).join(', '), relation: targetName});
   const moves = query.changesKey || bag;
   const keyTypes = bag ? visible.map((column) => column.type) : query.changesKey ? table.key.map((index) => table.columns[index]!.type) : [];
-  const gated = await gateSelect(read.session, query.sql, gateContext(context, {name: targetName, relation: rowsViewName(table)}));
-  const batches = await collect(read, gated.sql, context, [positionType, ...keyTypes, ...visible.map((column) => column.type)]);
+  const batches = await collect(context, read, query.sql, rowsViewName(table), [positionType, ...keyTypes, ...visible.map((column) => column.type)]);
   const writes: TableWrite[] = [];
   let rowCount = 0;
   const seen = new PositionSet(query.mayRepeat);
@@ -109,8 +106,7 @@ export async function prepareDelete(context: StatementContext, read: PinnedRead,
   const query = deleteQuery(statement, dmlTable(table), {positionExpression: (alias) => `${alias}._pos`, relation: targetName});
   const bag = table.storage === 'bag';
   const keyTypes = bag ? visibleColumns(table).map((column) => column.type) : table.key.map((index) => table.columns[index]!.type);
-  const gated = await gateSelect(read.session, query.sql, gateContext(context, {name: targetName, relation: rowsViewName(table)}));
-  const batches = await collect(read, gated.sql, context, [positionType, ...keyTypes]);
+  const batches = await collect(context, read, query.sql, rowsViewName(table), [positionType, ...keyTypes]);
   let rowCount = 0;
   const writes = batches.map((batch): TableWrite => {
     rowCount += batch.rowCount;
@@ -121,23 +117,34 @@ export async function prepareDelete(context: StatementContext, read: PinnedRead,
   return {writes, rowCount};
 }
 
-/** Runs a query and gathers its chunks into batches that are worth a message each. */
-async function collect(read: PinnedRead, sql: string, context: StatementContext, types: readonly LogicalType[]): Promise<Chunk[]> {
-  const stream = await read.session.stream(sql, context.params, {types});
+/** Runs a query and gathers its chunks into batches that are worth a message each. @param target what `_mr_target` reads. */
+async function collect(context: StatementContext, read: PinnedRead, sql: string, target: string | null, types: readonly LogicalType[]): Promise<Chunk[]> {
+  const query = await readyQuery(context, read, sql, target === null ? undefined : {name: targetName, relation: target});
   const batcher = new Batcher(types, writeRowsMax);
   const batches: Chunk[] = [];
   try {
-    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) batches.push(...batcher.push(chunk));
+    const stream = await read.session.stream(query.sql, query.params, {types: [...types]});
+    try {
+      for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) batches.push(...batcher.push(chunk));
+    } finally {
+      await stream.close();
+    }
   } finally {
-    await stream.close();
+    query.release();
   }
   batches.push(...batcher.end());
   return batches;
 }
 
-async function columnNames(read: PinnedRead, sql: string, context: StatementContext): Promise<string[]> {
-  const {columns} = await read.session.rows(`SELECT * FROM (${sql}) LIMIT 0`, context.params);
-  return columns.map(({name}) => name);
+/** Names of a source's columns. */
+async function columnNames(context: StatementContext, read: PinnedRead, source: string): Promise<string[]> {
+  const query = await readyQuery(context, read, source);
+  try {
+    const {columns} = await read.session.rows(`SELECT * FROM (${query.sql}) LIMIT 0`, query.params);
+    return columns.map(({name}) => name);
+  } finally {
+    query.release();
+  }
 }
 
 function writable(context: StatementContext, name: TableName): TableSpec {

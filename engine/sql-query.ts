@@ -1,27 +1,37 @@
 /** SELECT: through the gate, on a pinned epoch. What a name in a query reads is decided here. */
 import {WarehouseError} from '../base/error.ts';
+import {resultRowsMax} from '../base/limit.ts';
 import type {Row, Value} from '../base/value.ts';
 import type {TableSpec} from '../catalog/spec.ts';
-import {resultRowsMax} from '../base/limit.ts';
+import {nearTables} from '../catalog/create.ts';
 import type {SqlText, Statement} from '../kernel/statement/parse.ts';
-import {gateSelect, type GateContext} from '../query/gate.ts';
+import {gateSelect, type GateContext, type GatedSelect, type GateReference, type Resolution} from '../query/gate.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {viewName} from '../query/live-tables.ts';
 import type {Result} from './api.ts';
-import {bindReferences} from './sql-references.ts';
 import {requireTable} from './lookup.ts';
+import {isDerived, prepareReferences} from './sql-references.ts';
 import type {StatementContext} from './session.ts';
 
-/** What user SQL may read: tables of the catalog, and the relation that stands in for DML's target. */
-export function gateContext({host}: StatementContext, target?: {readonly name: string; readonly relation: string}): GateContext {
+/** The relation that DML puts in the place of its target: its rows with their positions. */
+export interface DmlTarget {
+  readonly name: string;
+  readonly relation: string;
+}
+
+/** What user SQL may read: tables of the catalog by their own names, what is derived from them, files below allowed folders. */
+export function gateContext(context: StatementContext, options: {target?: DmlTarget; derived?: ReadonlyMap<string, string>} = {}): GateContext {
+  const {catalog, allowDirectories} = context.host;
   return {
-    allowDirectories: host.allowDirectories,
-    resolve: ({schema, name}) => {
-      if (target !== undefined && schema === undefined && name === target.name) return target.relation;
-      const table = host.catalog.find(schema, name);
-      return table === undefined ? undefined : viewName(table);
+    allowedDirectories: allowDirectories,
+    resolve: (reference): Resolution => {
+      const {schema, name} = reference;
+      const {target, derived} = options;
+      if (target !== undefined && schema === undefined && name === target.name) return {relation: target.relation};
+      if (isDerived(reference)) return {relation: derived?.get(referenceKey(reference)) ?? "mr_rows('mr_pending')"};
+      const table = catalog.find(schema, name);
+      return table === undefined ? {unknown: true, nearest: nearTables(catalog, reference)} : {relation: viewName(table)};
     },
-    known: () => host.catalog.tables().map((table) => (table.schema === 'main' ? table.name : `${table.schema}.${table.name}`)),
   };
 }
 
@@ -29,27 +39,62 @@ export function gateContext({host}: StatementContext, target?: {readonly name: s
 export function definitionContext(context: StatementContext, relationOf: (table: TableSpec) => string = viewName): GateContext {
   const {catalog} = context.host;
   return {
-    ...gateContext(context),
-    allowDirectories: [],
-    resolve: ({schema, name}) => {
-      const table = catalog.find(schema, name);
-      return table === undefined ? undefined : relationOf(table);
+    resolve: (reference): Resolution => {
+      if (isDerived(reference)) throw new WarehouseError('invalid', 'MR_NOT_ALLOWED', `a definition reads ${reference.kind} of "${reference.name}"`, {hint: 'a dynamic table reads tables and dynamic tables'});
+      const table = catalog.find(reference.schema, reference.name);
+      if (table === undefined) return {unknown: true, nearest: nearTables(catalog, reference)};
+      return {relation: relationOf(table)};
     },
   };
+}
+
+/** Identifies what a reference reads; two equal ones share a relation. */
+export function referenceKey(reference: GateReference): string {
+  return JSON.stringify([reference.kind, reference.schema, reference.name, reference.since, reference.until]);
+}
+
+/** A query that may run: gated, and everything that it reads beside tables bound to the session. */
+export interface ReadyQuery {
+  readonly sql: string;
+  readonly params: readonly Value[];
+  release(): void;
+}
+
+/** Passes `text` through the gate; what it derives from the changelog is computed and bound first. */
+export async function readyQuery(context: StatementContext, read: PinnedRead, text: string, target?: DmlTarget): Promise<ReadyQuery> {
+  const first = await gateSelect(read.session, text, gateContext(context, target === undefined ? {} : {target}));
+  const derived = first.references.filter(isDerived);
+  if (derived.length === 0) return {sql: first.sql, params: paramsOf(first, context.params), release: () => undefined};
+  const {relations, release} = await prepareReferences(context, read, derived);
+  try {
+    const gated = await gateSelect(read.session, text, gateContext(context, {derived: relations, ...(target === undefined ? {} : {target})}));
+    return {sql: gated.sql, params: paramsOf(gated, context.params), release};
+  } catch (cause) {
+    release();
+    throw cause;
+  }
+}
+
+/** The user's parameters in the order of the gated text. */
+function paramsOf(gated: GatedSelect, params: readonly Value[]): Value[] {
+  return gated.parameters.map((parameter) => {
+    const value = typeof parameter === 'number' ? params[parameter - 1] : undefined;
+    if (value === undefined) throw new WarehouseError('invalid', 'MR_PARAMETER', `parameter $${parameter} has no value: ${params.length} are given`, {hint: 'number parameters from $1, or write ?'});
+    return value;
+  });
 }
 
 export async function runSelect(context: StatementContext, read: PinnedRead, select: SqlText, prefix: string): Promise<Result> {
   const {at} = context.options;
   if (at !== undefined && at !== read.epoch) throw new WarehouseError('invalid', 'MR_UNSUPPORTED', `reading at epoch ${at} is not supported in this version; the newest epoch is ${read.epoch}`);
-  const gated = await gateSelect(read.session, select.text, gateContext(context));
-  const unbind = await bindReferences(context, read, gated);
+  const query = await readyQuery(context, read, select.text);
   try {
-    const {columns, rows} = await read.session.rows(prefix + gated.sql, context.params);
+    const {columns, rows} = await read.session.rows(prefix + query.sql, query.params);
     if (rows.length > resultRowsMax) throw new WarehouseError('invalid', 'MR_TOO_LARGE', `the result has ${rows.length} rows, at most ${resultRowsMax} are answered at once`, {hint: 'add LIMIT, or subscribe'});
     const names = uniqueNames(columns.map(({name}) => name));
     return {columns: columns.map(({typeText}, index) => ({name: names[index]!, type: typeText})), rows: rows.map((row) => rowObject(names, row)), epoch: read.epoch, tag: ''};
   } finally {
-    unbind();
+    query.release();
   }
 }
 
@@ -78,11 +123,10 @@ function rowObject(names: readonly string[], values: readonly Value[]): Row {
 
 /** Column names that come twice get `:1`, `:2`, as DuckDB names them. */
 function uniqueNames(names: readonly string[]): string[] {
-  const taken = new Set(names);
   const seen = new Set<string>();
   return names.map((name) => {
     let unique = name;
-    for (let number = 1; seen.has(unique); number++) unique = taken.has(`${name}:${number}`) && !seen.has(`${name}:${number}`) ? unique : `${name}:${number}`;
+    for (let number = 1; seen.has(unique); number++) unique = `${name}:${number}`;
     seen.add(unique);
     return unique;
   });

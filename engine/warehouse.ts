@@ -26,6 +26,7 @@ import {ColdReader} from './cold.ts';
 import {encodeRows} from './encode-rows.ts';
 import type {Host} from './host.ts';
 import {IngestSession} from './ingest-session.ts';
+import {metaDirectory} from './layout.ts';
 import {defaultMemoryBytes, sharesOf} from './memory.ts';
 import {metricsOf, type Metric} from './metrics.ts';
 import {openServeKernel} from './open-serve.ts';
@@ -35,17 +36,21 @@ import {sealedFromFrame, sealedFromMessage} from './sealed.ts';
 import {decodeFrame} from '../storage/log/frame.ts';
 import {WarehouseSession} from './session.ts';
 import {WorkerClient, type EngineEvent} from './worker-client.ts';
-import {Lock} from '../storage/lock.ts';
+import {readHolder, WarehouseLock, type LockHolder} from '../storage/lock.ts';
+import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {requireTable} from './lookup.ts';
 
-export {holderOf} from '../storage/lock.ts';
+/** @returns who holds the warehouse at `path`, as far as it said so. */
+export function holderOf(path: string): Promise<LockHolder | undefined> {
+  return readHolder(nodeFileSystem, metaDirectory(resolve(path)));
+}
 
 /** Bytes of log read back in one go for a reader of old epochs. */
 const logReadBytes = 8 * 1024 * 1024;
 
 export class Warehouse implements AsyncDisposable {
   readonly directory: string;
-  readonly #lock: Lock;
+  readonly #lock: WarehouseLock;
   readonly #serve: Kernel;
   readonly #binder: Binder;
   readonly #client: WorkerClient;
@@ -59,6 +64,8 @@ export class Warehouse implements AsyncDisposable {
   #history: EpochHistory | null = null;
   #oldest: Epoch = toEpoch(0);
   #checkpoint: CheckpointView | null = null;
+  /** The checkpoint of this opening: its epoch is the oldest whose content can be read. */
+  #openCheckpoint: CheckpointView | null = null;
   #opened: {resolve: () => void; reject: (cause: unknown) => void} | null = null;
   #recovering: Promise<void> = Promise.resolve();
   #ddlQueue: Promise<unknown> = Promise.resolve();
@@ -76,8 +83,8 @@ export class Warehouse implements AsyncDisposable {
   static async open(options: OpenOptions): Promise<Warehouse> {
     const directory = resolve(options.path);
     const warehouseId = await prepareDirectory(directory);
-    const lock = await Lock.acquire(directory, options.url);
-    const undo: (() => Promise<void>)[] = [() => lock.release()];
+    const lock = await WarehouseLock.acquire({directory: metaDirectory(directory), fileSystem: nodeFileSystem});
+    const undo: (() => Promise<void>)[] = [() => lock.close()];
     try {
       const memoryBytes = options.memoryBytes ?? defaultMemoryBytes();
       const shares = sharesOf(memoryBytes);
@@ -100,7 +107,7 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  private constructor(directory: string, lock: Lock, serve: Kernel, binder: Binder, allowDirectories: readonly string[], start: (onEvent: (event: EngineEvent) => void) => WorkerClient) {
+  private constructor(directory: string, lock: WarehouseLock, serve: Kernel, binder: Binder, allowDirectories: readonly string[], start: (onEvent: (event: EngineEvent) => void) => WorkerClient) {
     this.directory = directory;
     this.#lock = lock;
     this.#serve = serve;
@@ -249,7 +256,7 @@ export class Warehouse implements AsyncDisposable {
       await this.#live?.close().catch(() => undefined);
       await this.#binder.close();
       await this.#serve.close();
-      await this.#lock.release();
+      await this.#lock.close();
     }
   }
 
@@ -295,6 +302,7 @@ export class Warehouse implements AsyncDisposable {
 
   async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView): Promise<void> {
     this.#checkpoint = checkpoint;
+    this.#openCheckpoint = checkpoint;
     const at = toEpoch(checkpoint.epoch);
     this.#oldest = at;
     for (const record of records) this.#fold(record);
@@ -367,6 +375,7 @@ export class Warehouse implements AsyncDisposable {
       setEpochInterval: async (ms) => {
         await this.#request({kind: 'set', name: 'epoch_interval', value: ms});
       },
+      oldestContent: (table) => this.#cold.contentSql(table, this.#openCheckpoint),
       cold: (table, read) => this.#cold.sqlAt(table, read),
     };
   }

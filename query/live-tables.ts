@@ -1,6 +1,7 @@
 /**
- * The shape of the hot tier in DuckDB: for each table an append-only `live.t<id>(_pos, columns…)` and, unless it is an append
- * table, `live.t<id>_dead(p)` with the overwritten positions. Readers see the view `"schema"."name"` of the visible columns.
+ * The shape of the hot tier in DuckDB: for each table an append-only `t<id>(_pos, columns…)` and, unless it is an append table,
+ * `t<id>_dead(p)` with the overwritten positions, in schema `mr_internal`. Readers see the view `"schema"."name"` of the visible
+ * columns. All of it lies in one database, `live`: a DuckDB transaction writes to one only.
  *
  * `ANTI JOIN … ON` it must be: `NOT EXISTS` with a further filter becomes a join that hashes the big side (16–63 times slower).
  */
@@ -9,21 +10,21 @@ import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 
 export function liveName(table: Pick<TableSpec, 'id'>): string {
-  return `live.t${table.id}`;
+  return `live.mr_internal.t${table.id}`;
 }
 
 export function deadName(table: Pick<TableSpec, 'id'>): string {
-  return `live.t${table.id}_dead`;
+  return `live.mr_internal.t${table.id}_dead`;
 }
 
 /** The name that a gated SELECT reads in place of a table. */
 export function viewName(table: Pick<TableSpec, 'schema' | 'name'>): string {
-  return `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
+  return `live.${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
 }
 
 /** The view with `_pos` and hidden columns, for our own statements: which rows does an UPDATE replace. */
 export function rowsViewName(table: Pick<TableSpec, 'id'>): string {
-  return `mr_internal.t${table.id}`;
+  return `live.mr_internal.r${table.id}`;
 }
 
 /** @returns the relation of a table's current rows: `columns` are SQL expressions over `t`. */

@@ -55,9 +55,9 @@ export class LiveRelation {
   /** @param kernel the serve instance, with the database `live` attached and empty. @param at the epoch that the tables to be loaded stand at. */
   static async open(kernel: Kernel, at: Epoch): Promise<LiveRelation> {
     const writer = await kernel.connect();
-    await writer.run('CREATE TABLE live._epoch (e BIGINT)');
-    await writer.run(`INSERT INTO live._epoch VALUES (${at})`);
-    await writer.run('CREATE SCHEMA mr_internal');
+    await writer.run('CREATE SCHEMA live.mr_internal');
+    await writer.run('CREATE TABLE live.mr_internal._epoch (e BIGINT)');
+    await writer.run(`INSERT INTO live.mr_internal._epoch VALUES (${at})`);
     return new LiveRelation(kernel, writer, at);
   }
 
@@ -108,7 +108,7 @@ export class LiveRelation {
       const wanted = this.#known;
       if (this.#published < wanted) await this.#enqueueWork(() => this.#publish());
       await session.run('BEGIN TRANSACTION');
-      const {rows} = await session.rows('SELECT e FROM live._epoch');
+      const {rows} = await session.rows('SELECT e FROM live.mr_internal._epoch');
       const at = toEpoch(Number(rows[0]?.[0]));
       invariant(at >= wanted, () => `pinned epoch ${at}, wanted at least ${wanted}`);
       let released = false;
@@ -159,7 +159,7 @@ export class LiveRelation {
         for (const record of sealed.ddl) await this.#applyDdl(record);
         await this.#publishRows([sealed]);
       }
-      await this.#writer.run(`UPDATE live._epoch SET e = ${to}`);
+      await this.#writer.run(`UPDATE live.mr_internal._epoch SET e = ${to}`);
       await this.#writer.run('COMMIT');
     } catch (cause) {
       // The cache cannot skip an epoch: from here on it would answer wrongly, so it answers no more.
@@ -225,10 +225,10 @@ export class LiveRelation {
   async #applyDdl(record: DdlRecord): Promise<void> {
     switch (record.kind) {
       case 'create-schema':
-        if (record.name !== 'main') await this.#writer.run(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(record.name)}`);
+        if (record.name !== 'main') await this.#writer.run(`CREATE SCHEMA IF NOT EXISTS live.${quoteIdentifier(record.name)}`);
         return;
       case 'drop-schema':
-        await this.#writer.run(`DROP SCHEMA ${quoteIdentifier(record.name)}`);
+        await this.#writer.run(`DROP SCHEMA live.${quoteIdentifier(record.name)}`);
         return;
       case 'create-table':
         for (const statement of createStatements(record.table)) await this.#writer.run(statement);

@@ -1,0 +1,107 @@
+/**
+ * What a query reads beside tables: `changes(t, since => n, until => m)`, `t$changelog` (all of it), `t$rejected`. Computed from the
+ * changelog at the query's epoch and bound to its session as relations; `t$rejected` is a table like others, empty until it exists.
+ */
+import {WarehouseError} from '../base/error.ts';
+import {Arena} from '../base/arena.ts';
+import {gatherColumns} from '../base/columns.ts';
+import {OP_TEXT, type Column} from '../base/delta.ts';
+import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
+import {publishSliceRows} from '../base/limit.ts';
+import type {Value} from '../base/value.ts';
+import {quoteIdentifier} from '../kernel/quote.ts';
+import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
+import type {GateReference} from '../query/gate.ts';
+import {expired} from '../query/history.ts';
+import type {PinnedRead} from '../query/live.ts';
+import {viewName} from '../query/live-tables.ts';
+import {silentUpdate, visibleShape} from '../query/change-rows.ts';
+import {emptyRejectedSql} from './rejected-table.ts';
+import {rejectedTableOf, requireTable} from './lookup.ts';
+import {referenceKey} from './sql-query.ts';
+import type {StatementContext} from './session.ts';
+
+export function isDerived({kind}: GateReference): boolean {
+  return kind !== 'table';
+}
+
+/** @returns SQL of every derived reference, by `referenceKey`. */
+export async function prepareReferences(context: StatementContext, read: PinnedRead, references: readonly GateReference[]): Promise<{relations: Map<string, string>; release: () => void}> {
+  const relations = new Map<string, string>();
+  const bound: string[] = [];
+  const release = (): void => {
+    for (const name of bound) read.session.unbindRelation(name);
+  };
+  try {
+    for (const reference of references) {
+      const key = referenceKey(reference);
+      if (relations.has(key)) continue;
+      if (reference.kind === 'rejected') {
+        const rejected = rejectedTableOf(context.host.catalog, requireTable(context.host.catalog, reference));
+        relations.set(key, rejected === undefined ? `(${emptyRejectedSql})` : viewName(rejected));
+        continue;
+      }
+      const name = `mr_changes_${read.epoch}_${bound.length}`;
+      relations.set(key, await changesRelation(context, read, reference, name));
+      bound.push(name);
+    }
+  } catch (cause) {
+    release();
+    throw cause;
+  }
+  return {relations, release};
+}
+
+/** Columns of the relation: `_epoch`, `_op`, then the table's visible ones. */
+async function changesRelation(context: StatementContext, read: PinnedRead, reference: GateReference, name: string): Promise<string> {
+  const {host} = context;
+  const table = requireTable(host.catalog, reference);
+  const oldest = host.history.oldest;
+  const since = bound(context, reference.since, 0);
+  const until = Math.min(bound(context, reference.until, read.epoch), read.epoch);
+  if (since !== 0 && since < oldest) throw expired(since, oldest);
+  const from = since === 0 ? oldest : toEpoch(since);
+  const shape = visibleShape(table);
+  const hidden = shape.indexes.length < table.columns.length;
+  const pieces: RelationPiece[] = [];
+  if (from < until) {
+    for await (const sealed of host.history.epochs(from, toEpoch(until), context.options.signal)) {
+      const part = sealed.tables.find((candidate) => candidate.table === table.id);
+      if (part === undefined) continue;
+      const batch = part.batch();
+      const rows = new Int32Array(batch.rowCount);
+      let count = 0;
+      for (let i = 0; i < batch.rowCount; i++) {
+        if (silentUpdate(shape, hidden, batch, i)) i++;
+        else rows[count++] = i;
+      }
+      pieces.push(changePiece(sealed.epoch, batch.ops, shape.indexes.map((index) => batch.columns[index]!), rows, count));
+    }
+  }
+  const types = [{name: '_epoch', type: {kind: 'bigint'} as const}, {name: '_op', type: {kind: 'varchar'} as const}, ...shape.names.map((column, index) => ({name: column, type: shape.types[index]!}))];
+  read.session.bindRelation(name, relationOfPieces(types, pieces, publishSliceRows));
+  if (since !== 0 || oldest === 0) return `mr_rows('${name}')`;
+  const content = await host.oldestContent(table);
+  if (content === null) return `mr_rows('${name}')`;
+  const columns = shape.names.map(quoteIdentifier).join(', ');
+  return `(SELECT ${oldest}::BIGINT AS _epoch, '+I' AS _op, ${columns} FROM (${content}) UNION ALL SELECT _epoch, _op, ${columns} FROM mr_rows('${name}'))`;
+}
+
+const opArena = Arena.wrap(new TextEncoder().encode(OP_TEXT.join('')));
+
+function changePiece(epoch: Epoch, ops: Uint8Array, columns: readonly Column[], rows: Int32Array, count: number): RelationPiece {
+  const at = new Float64Array(count).fill(epoch);
+  const address = new Float64Array(count);
+  for (let i = 0; i < count; i++) address[i] = 2 * ops[rows[i]!]!;
+  const head: Column[] = [{kind: 'f64', data: at, valid: null, bound: epoch}, {kind: 'bytes', arena: opArena, address, length: new Int32Array(count).fill(2), valid: null}];
+  return {columns: [...head, ...gatherColumns(columns, rows, count)], rowCount: count};
+}
+
+function bound(context: StatementContext, given: GateReference['since'], otherwise: number): number {
+  if (given === undefined) return otherwise;
+  if (typeof given === 'number') return given;
+  const value: Value | undefined = typeof given.parameter === 'number' ? context.params[given.parameter - 1] : undefined;
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 0) throw new WarehouseError('invalid', 'MR_PARAMETER', `parameter $${given.parameter} is ${String(value)}: expected an epoch`);
+  return number;
+}
