@@ -3,7 +3,7 @@
  * answer follows from the group's rows alone), or refused, since their answer depends on the order in which rows arrived.
  */
 import type {AggregateCall, Expression} from '../kernel/plan/tree.ts';
-import {sameExpression} from '../kernel/plan/walk-expression.ts';
+import {operandsOf, sameExpression} from '../kernel/plan/walk-expression.ts';
 import {notIncremental} from './refusal.ts';
 import type {Level} from './operator-spec.ts';
 
@@ -29,6 +29,29 @@ const orderBound: Readonly<Record<string, string>> = {
   approx_quantile: 'quantile_cont(x, q)', reservoir_quantile: 'quantile_cont(x, q)', approx_top_k: 'a count per value',
 };
 
+/**
+ * @returns whether the call makes a list in order of arrival: an answer only where all that is done with the list is independent
+ *   of its order (`orderFreeUse`). DuckDB plans list(x ORDER BY x) so: a list, sorted above the aggregate.
+ */
+export function unorderedList(call: AggregateCall): boolean {
+  return (call.name === 'list' || call.name === 'array_agg') && call.orderBy.length === 0;
+}
+
+const orderFreeFunctions = new Set(['list_sort', 'array_sort', 'list_reverse_sort', 'array_reverse_sort', 'list_grade_up', 'len', 'length', 'array_length', 'list_unique', 'array_unique', 'list_contains', 'array_contains', 'list_has', 'array_has', 'contains']);
+
+/** @throws {WarehouseError} MR_NOT_INCREMENTAL (invalid) if `expression` shows the order of one of the lists at `columns`. */
+export function requireOrderFree(expression: Expression, columns: ReadonlySet<number>): void {
+  if (expression.kind === 'column' && columns.has(expression.index)) throw unorderedRefusal('list', 'x');
+  for (const operand of operandsOf(expression)) {
+    const free = expression.kind === 'function' && orderFreeFunctions.has(expression.name) && operand === expression.args[0] && operand.kind === 'column';
+    if (!free) requireOrderFree(operand, columns);
+  }
+}
+
+function unorderedRefusal(name: string, values: string): Error {
+  return notIncremental(`the aggregate ${name}`, 'its answer depends on the order in which rows arrived', `fix the order and leave no ties: ${name}(${values} ORDER BY ${values})`);
+}
+
 function determined(call: AggregateCall): boolean {
   const values = call.args.filter((argument) => argument.kind !== 'constant');
   return values.every((value: Expression) => call.orderBy.some(({expression}) => sameExpression(expression, value)));
@@ -41,10 +64,11 @@ function determined(call: AggregateCall): boolean {
 export function aggregateLevel(call: AggregateCall): Level {
   const {name} = call;
   if (orderedNames.has(name)) {
-    if (determined(call)) return 'affected group';
+    if (determined(call) || unorderedList(call)) return 'affected group';
     const values = call.args.filter((argument) => argument.kind !== 'constant').map((_, index) => (index === 0 ? 'x' : `x${index + 1}`)).join(', ');
-    const form = call.orderBy.length === 0 ? `${name}(${values} ORDER BY ${values})` : `${name}(${values} ORDER BY …, ${values})`;
-    throw notIncremental(`the aggregate ${name}`, 'its answer depends on the order in which rows arrived', `fix the order and leave no ties: ${form}`);
+    if (call.orderBy.length === 0) throw unorderedRefusal(name, values);
+    const form = `${name}(${values} ORDER BY …, ${values})`;
+    throw notIncremental(`the aggregate ${name}`, 'its answer depends on the order in which rows arrived', `leave no ties in the order: ${form}`);
   }
   const instead = orderBound[name];
   if (instead !== undefined) throw notIncremental(`the aggregate ${name}`, 'its answer depends on the order in which rows arrived', `write ${instead}`);

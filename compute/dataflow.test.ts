@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {IncrementalCheck} from '../test/support/check-incremental.ts';
 
-test('dataflow: the worked example gives its changes, by code alone', async () => {
-  await using check = await IncrementalCheck.open(['code']);
+test('dataflow: the worked example gives its changes, by both executors', async () => {
+  await using check = await IncrementalCheck.open();
   await check.table({schema: 'ods', name: 'airports', key: ['iata'], columns: [{name: 'iata', type: {kind: 'varchar'}}, {name: 'city', type: {kind: 'varchar'}}]});
   await check.table({schema: 'ods', name: 'flights', key: ['id'], columns: [{name: 'id', type: {kind: 'bigint'}}, {name: 'delay', type: {kind: 'integer'}}, {name: 'origin', type: {kind: 'varchar'}}]});
   await check.epoch([

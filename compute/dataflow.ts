@@ -48,7 +48,7 @@ export function tableShape({id, schema, name, storage, key, columns}: DataflowTa
 }
 
 export class Dataflow {
-  readonly #session: Session | null; // TODO
+  readonly #session: Session | null;
   readonly #tables = new Map<number, Table>();
   readonly #views = new Map<number, View>();
   #touched: View[] = [];
@@ -77,7 +77,7 @@ export class Dataflow {
   addView(spec: DataflowTableSpec, tree: PlanNode, options: PlanOptions & {readonly share?: MemoryShare} = {}): TableState {
     const plan = planView(tree, (schema, name) => this.#shape(schema, name), options);
     const state = this.addTable(spec, options);
-    this.#views.set(spec.id, new View(spec.id, `${spec.schema}.${spec.name}`, plan, {table: (id) => this.#table(id)}));
+    this.#views.set(spec.id, new View(spec.id, `${spec.schema}.${spec.name}`, plan, {session: this.#session, table: (id) => this.#table(id)}));
     return state;
   }
 

@@ -12,7 +12,7 @@ import {invariant} from '../base/invariant.ts';
 import type {AggregateCall, Expression, PlanColumn, PlanNode} from '../kernel/plan/tree.ts';
 import {expressionKey} from '../kernel/plan/walk-expression.ts';
 import {expressionsOfAggregate, mapAggregate} from '../kernel/plan/walk.ts';
-import {aggregateLevel} from './aggregates.ts';
+import {aggregateLevel, requireOrderFree, unorderedList} from './aggregates.ts';
 import {columnOf, conjunction, expressionSize, substitute} from './compose.ts';
 import {uncompiledReason} from './executor-choice.ts';
 import type {Executor} from './operator.ts';
@@ -57,6 +57,8 @@ class Planner {
   readonly #executor: Executor;
   readonly #definitions = new Map<number, Pending>();
   readonly #inputs = new Map<string, number>();
+  /** Columns of aggregates that are lists in order of arrival, by operator. */
+  readonly #unordered = new Map<number, ReadonlySet<number>>();
 
   constructor(tables: TableLookup, executor: Executor) {
     this.#tables = tables;
@@ -129,9 +131,11 @@ class Planner {
    */
   #operator(pending: Pending, what: string, own: boolean): number {
     const source = this.operators[pending.input]!;
-    if (this.#identity(pending) && !(own && source.kind === 'input')) return pending.input;
+    const unordered = this.#unordered.get(pending.input);
+    if (unordered !== undefined) for (const expression of [...pending.expressions, ...(pending.predicate === null ? [] : [pending.predicate])]) requireOrderFree(expression, unordered);
+    if (this.#identity(pending) && source.columns.every(({type}) => carried(type)) && !(own && source.kind === 'input')) return pending.input;
     if (!own && source.kind === 'input' && this.#passing(pending)) return this.#pick(pending, source);
-    const unheld = pending.expressions.find(({type}) => !carried(type));
+    const unheld = [...pending.expressions, ...source.columns].find(({type}) => !carried(type));
     if (unheld !== undefined) {
       const sunk = this.#sink(pending);
       if (sunk !== null) return sunk;
@@ -270,7 +274,10 @@ class Planner {
     const groups = positions.slice(0, node.groups.length);
     for (const group of groups) requireHashable('a group key', inputColumns[group]!.type);
     const delta = level === 'delta' && this.#executor === 'code';
-    return this.#all(this.#add({kind: 'aggregate', columns: node.columns, executor: delta ? 'code' : 'sql', input, level, groups, aggregates, finish: null}));
+    const id = this.#add({kind: 'aggregate', columns: node.columns, executor: delta ? 'code' : 'sql', input, level, groups, aggregates, finish: null});
+    const unordered = new Set(aggregates.flatMap((call, index) => (unorderedList(call) ? [groups.length + index] : [])));
+    if (unordered.size > 0) this.#unordered.set(id, unordered);
+    return this.#all(id);
   }
 
   /** Moves filter and projection over an affected-group aggregate into it: types that no column holds then stay inside DuckDB. */

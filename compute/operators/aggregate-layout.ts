@@ -103,7 +103,8 @@ function slotCount({need, column}: Wanted, types: readonly LogicalType[]): numbe
     case 'true': case 'false': return FlagAccumulator.slotCount;
     case 'integer-sum': return sumLimbs(physicalKind(types[column!]!) === 'exact128');
     case 'double-sum': return DoubleSumAccumulator.slotCount;
-    case 'min': case 'max': case 'distinct': return 0;
+    case 'distinct': return DistinctAccumulator.slotCount;
+    case 'min': case 'max': return 0;
   }
 }
 
@@ -116,7 +117,7 @@ function makeAccumulator({need, column}: Wanted, slots: GroupSlots, slot: number
     case 'integer-sum': return new IntegerSumAccumulator(slots, slot, column, sumLimbs(physicalKind(type) === 'exact128'));
     case 'double-sum': return new DoubleSumAccumulator(slots, slot, column);
     case 'min': case 'max': return new ExtremeAccumulator(column, type, need);
-    case 'distinct': return new DistinctAccumulator(column, type);
+    case 'distinct': return new DistinctAccumulator(slots, slot, column, type);
   }
 }
 

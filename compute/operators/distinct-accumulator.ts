@@ -1,53 +1,54 @@
 /** count(DISTINCT x): the number of values that a group holds. */
 import type {Column, Delta} from '../../base/delta.ts';
 import type {LogicalType} from '../../base/type.ts';
+import {VALUE_GROUP, ValueCounts} from '../state/value-counts.ts';
 import type {Accumulator} from './accumulator.ts';
-import {RowMultiset} from './row-multiset.ts';
+import {addCounts, readSlots} from './group-slots.ts';
+import type {GroupSlots} from './group-slots.ts';
+
+const onesMin = 256;
 
 export class DistinctAccumulator implements Accumulator {
+  static readonly slotCount = 1;
+  readonly #slots: GroupSlots;
+  readonly #slot: number;
   readonly #column: number;
-  readonly #values: RowMultiset;
-  #counts = new Float64Array(64);
+  readonly #values: ValueCounts;
+  #ones = new Int32Array(onesMin).fill(1);
+  #minusOnes = new Int32Array(onesMin).fill(-1);
 
-  constructor(column: number, type: LogicalType) {
+  constructor(slots: GroupSlots, slot: number, column: number, type: LogicalType) {
+    this.#slots = slots;
+    this.#slot = slot;
     this.#column = column;
-    this.#values = new RowMultiset([{kind: 'integer'}, type]);
+    this.#values = new ValueCounts(type);
   }
 
   add(groups: Int32Array, weights: Int32Array, delta: Delta): void {
-    const count = (sign: number) => (rows: Int32Array): void => {
-      const [group] = this.#values.store.gather(rows, rows.length, [0]);
-      if (group?.kind !== 'i32') throw new TypeError('group numbers are integers');
-      for (let i = 0; i < rows.length; i++) this.#bump(group.data[i]!, sign);
-    };
-    const column = delta.columns[this.#column]!;
-    this.#values.add([{kind: 'i32', data: groups, valid: null}, column], weights, delta.rowCount, column.valid, count(1), count(-1));
+    const {came, went} = this.#values.add(groups, weights, delta.columns[this.#column]!, delta.rowCount);
+    const most = Math.max(came.length, went.length);
+    if (this.#ones.length < most) {
+      this.#ones = new Int32Array(2 * most).fill(1);
+      this.#minusOnes = new Int32Array(2 * most).fill(-1);
+    }
+    this.#count(came, this.#ones);
+    this.#count(went, this.#minusOnes);
+  }
+
+  #count(rows: Int32Array, weights: Int32Array): void {
+    if (rows.length === 0) return;
+    const [group] = this.#values.store.gather(rows, rows.length, [VALUE_GROUP]);
+    if (group?.kind !== 'i32') throw new TypeError('group numbers are integers');
+    addCounts(this.#slots.segments, this.#slots.stride, this.#slot, group.data, weights, null, rows.length);
   }
 
   read(groups: Int32Array, count: number): Column {
     const data = new Float64Array(count);
-    let bound = 0;
-    for (let i = 0; i < count; i++) {
-      const value = this.#counts[groups[i]!] ?? 0;
-      data[i] = value;
-      if (value > bound) bound = value;
-    }
+    const bound = readSlots(this.#slots.segments, this.#slots.stride, this.#slot, groups, count, data);
     return {kind: 'f64', data, valid: null, bound};
   }
 
-  clear(group: number): void {
-    if (group < this.#counts.length) this.#counts[group] = 0;
-  }
-
+  clear(_group: number): void {}
   endEpoch(): void { this.#values.endEpoch(); }
-  bytes(): number { return this.#values.bytes() + this.#counts.length * 8; }
-
-  #bump(group: number, by: number): void {
-    if (group >= this.#counts.length) {
-      const counts = new Float64Array(Math.max(group + 1, this.#counts.length * 2));
-      counts.set(this.#counts);
-      this.#counts = counts;
-    }
-    this.#counts[group]! += by;
-  }
+  bytes(): number { return this.#values.bytes() + this.#ones.length * 8; }
 }

@@ -71,7 +71,7 @@ export class PrivateSide implements JoinSide {
   }
 
   apply(delta: Delta, weights: Int32Array): void {
-    this.#rows.add(delta.columns, weights, delta.rowCount, null);
+    this.#rows.add(delta.columns, weights, delta.rowCount);
   }
 
   *content(): Generator<Delta, void, undefined> {

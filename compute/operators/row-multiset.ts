@@ -36,13 +36,9 @@ export class RowMultiset {
 
   weight(row: number): number { return this.#weights[row]!; }
 
-  /**
-   * Adds rows by weight; rows of weight 0 are left out, and those with a NULL in `required`.
-   *
-   * @param came called with the rows of the store that are new; @param went with those that are about to go.
-   */
-  add(columns: readonly Column[], weights: Int32Array, rowCount: number, required: Uint8Array | null, came?: (rows: Int32Array) => void, went?: (rows: Int32Array) => void): void {
-    const selection = weightedRows(weights, required, rowCount);
+  /** Adds rows by weight; rows of weight 0 are left out. */
+  add(columns: readonly Column[], weights: Int32Array, rowCount: number): void {
+    const selection = weightedRows(weights, rowCount);
     const count = selection.length;
     if (count === 0) return;
     this.#scratch.reset();
@@ -61,12 +57,12 @@ export class RowMultiset {
     }
     const rows = new Int32Array(distinct);
     this.#rows.findHashed(aligned, sources, distinct, sourceHash, rows);
-    this.#insert(aligned, sources, sums, rows, came);
-    this.#settle(sums, rows, went);
+    this.#insert(aligned, sources, sums, rows);
+    this.#settle(sums, rows);
   }
 
   /** Makes rows that are absent and do not cancel within the batch. */
-  #insert(columns: readonly Column[], sources: Int32Array, sums: Int32Array, rows: Int32Array, came: ((rows: Int32Array) => void) | undefined): void {
+  #insert(columns: readonly Column[], sources: Int32Array, sums: Int32Array, rows: Int32Array): void {
     const fresh = sources.filter((_, k) => rows[k]! < 0 && sums[k] !== 0);
     if (fresh.length === 0) return;
     const made = new Int32Array(fresh.length);
@@ -84,15 +80,13 @@ export class RowMultiset {
       rows[k] = made[next++]!;
       this.#weights[rows[k]!] = 0;
     }
-    came?.(made);
   }
 
   /** Adds the weights; lets rows without weight go. */
-  #settle(sums: Int32Array, rows: Int32Array, went: ((rows: Int32Array) => void) | undefined): void {
+  #settle(sums: Int32Array, rows: Int32Array): void {
     for (let k = 0; k < rows.length; k++) if (rows[k]! >= 0) this.#weights[rows[k]!]! += sums[k]!;
     const gone = rows.filter((row) => row >= 0 && this.#weights[row] === 0);
     if (gone.length === 0) return;
-    went?.(gone);
     this.#rows.remove(gone, gone.length);
     for (const index of this.#indexes) index.remove(gone, gone.length);
     this.store.free(gone, gone.length);
@@ -109,9 +103,9 @@ function sumWeights(groups: Int32Array, weights: Int32Array, selection: Int32Arr
   for (let i = 0; i < count; i++) sums[groups[i]!]! += weights[selection[i]!]!;
 }
 
-function weightedRows(weights: Int32Array, required: Uint8Array | null, rowCount: number): Int32Array {
+function weightedRows(weights: Int32Array, rowCount: number): Int32Array {
   const rows = new Int32Array(rowCount);
   let count = 0;
-  for (let i = 0; i < rowCount; i++) if (weights[i] !== 0 && (required === null || required[i] === 1)) rows[count++] = i;
+  for (let i = 0; i < rowCount; i++) if (weights[i] !== 0) rows[count++] = i;
   return rows.subarray(0, count);
 }

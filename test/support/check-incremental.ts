@@ -54,7 +54,7 @@ const hiddenColumns = [
   {name: '_mr_copy', type: {kind: 'integer'} as LogicalType, nullable: false, hidden: true},
 ];
 
-interface Known {readonly spec: DataflowTableSpec; readonly view: CheckView | null; readonly names: readonly string[]; readonly pairBy: readonly number[] | null; content: Value[][]}
+interface Known {readonly spec: DataflowTableSpec; readonly view: CheckView | null; readonly names: readonly string[]; readonly pairBy: readonly number[] | null; content: RowBag}
 
 /** A warehouse of tables and dynamic tables in memory, with its oracle. */
 export class IncrementalCheck {
@@ -114,7 +114,7 @@ export class IncrementalCheck {
   }
 
   #know(spec: DataflowTableSpec, view: CheckView | null, names: readonly string[], pairBy: readonly number[] | null): void {
-    this.#tables.set(`${spec.schema}.${spec.name}`, {spec, view, names, pairBy, content: []});
+    this.#tables.set(`${spec.schema}.${spec.name}`, {spec, view, names, pairBy, content: new RowBag()});
   }
 
   #known(name: string): Known {
@@ -146,11 +146,11 @@ export class IncrementalCheck {
     const known = this.#known(`${view.schema}.${view.name}`);
     let first = true;
     for (const [executor, flow] of this.#flows) {
-      const content: Value[][] = [];
+      const content = new RowBag();
       for await (const changes of flow.hydrate(spec.id)) this.#fold(known, content, changes, `hydration by ${executor}`);
       if (first) known.content = content;
       first = false;
-      await this.#compare(known, content, `hydration by ${executor}`);
+      await this.#compare(known, content.rows(), `hydration by ${executor}`);
     }
     await this.#oracle.run(`CREATE VIEW "${view.schema}"."${view.name}" AS SELECT ${columns.map(({name, type}, index) => `CAST(x${index} AS ${typeText(type)}) AS "${name}"`).join(', ')} FROM (${view.sql}) AS v(${columns.map((_, index) => `x${index}`).join(', ')})`);
     return storage;
@@ -198,7 +198,7 @@ export class IncrementalCheck {
       }
       assert.equal(failed, fail, 'the epoch fails');
       flow.undo();
-      for (const known of this.#tables.values()) assertSameRows(this.#stored(flow, known), known.content, () => `${known.spec.name} after undo, ${executor}`);
+      for (const known of this.#tables.values()) assertSameRows(this.#stored(flow, known), known.content.rows(), () => `${known.spec.name} after undo, ${executor}`);
     }
   }
 
@@ -220,7 +220,8 @@ export class IncrementalCheck {
     }
   }
 
-  content(name: string): Value[][] { return this.#known(name).content; }
+  /** @returns a table's rows, folded from its changes. */
+  content(name: string): Value[][] { return this.#known(name).content.rows(); }
 
   #write(flow: Dataflow, changes: readonly CheckChange[]): Map<number, ChangeBatch> {
     const made = new Map<number, ChangeBatch>();
@@ -249,16 +250,9 @@ export class IncrementalCheck {
     return rows.map((row, index) => [batch.ops[index]!, ...row]);
   }
 
-  #fold(known: Known, content: Value[][], batch: ChangeBatch, what: string): void {
-    for (const [op, ...row] of this.#rows(known, batch)) {
-      if (op === OP_INSERT || op === OP_UPDATE_AFTER) content.push(row);
-      else {
-        const text = rowText(row);
-        const at = content.findIndex((other) => rowText(other) === text);
-        assert.notEqual(at, -1, `${known.spec.name}: a row goes that is not there (${what}): ${text}`);
-        content.splice(at, 1);
-      }
-    }
+  #fold(known: Known, content: RowBag, batch: ChangeBatch, what: string): void {
+    for (const [op, ...row] of this.#rows(known, batch)) content.add(row, op === OP_INSERT || op === OP_UPDATE_AFTER ? 1 : -1);
+    content.settle(() => `${known.spec.name} (${what})`);
   }
 
   #stored(flow: Dataflow, {spec}: Known): Value[][] {
@@ -274,7 +268,8 @@ export class IncrementalCheck {
       if (view !== null) continue;
       const columns = spec.columns.filter(({hidden}) => !hidden);
       const types = columns.map(({type}) => type);
-      this.#oracle.bindRelation('oracle_rows', relationOf(columnsFromRows(types, content), content.length, columns.map(({name, type}) => ({name, type}))));
+      const rows = content.rows();
+      this.#oracle.bindRelation('oracle_rows', relationOf(columnsFromRows(types, rows), rows.length, columns.map(({name, type}) => ({name, type}))));
       await this.#oracle.run(`DELETE FROM "${spec.schema}"."${spec.name}"; INSERT INTO "${spec.schema}"."${spec.name}" FROM mr_rows('oracle_rows')`);
     }
   }
@@ -295,6 +290,30 @@ export class IncrementalCheck {
       if (approximate.includes(true)) continue; // a last bit may come or go in one of them alone
       assertEqualRows(second.get(name) ?? [], first.get(name) ?? [], approximate, () => `changes of ${name}, ${executor} against code`);
     }
+  }
+}
+
+/** Rows with their counts, by text. */
+class RowBag {
+  readonly #rows = new Map<string, {row: Value[]; count: number}>();
+
+  add(row: Value[], weight: number): void {
+    const text = rowText(row);
+    const held = this.#rows.get(text);
+    if (held === undefined) this.#rows.set(text, {row, count: weight});
+    else held.count += weight;
+  }
+
+  /** Asserts that no row went that was not there. */
+  settle(what: () => string): void {
+    for (const [text, {count}] of this.#rows) {
+      if (count < 0) assert.fail(`${what()}: a row goes that is not there: ${text}`);
+      if (count === 0) this.#rows.delete(text);
+    }
+  }
+
+  rows(): Value[][] {
+    return [...this.#rows.values()].flatMap(({row, count}) => Array.from({length: count}, () => row));
   }
 }
 
