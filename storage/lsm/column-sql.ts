@@ -28,8 +28,7 @@ function readType(field: DataField): string | undefined {
     case 'TIMESTAMP': case 'TIMESTAMP_LTZ':
       if (type.precision > 6) break; // INT96: DuckDB drops the nanoseconds
       return type.root === 'TIMESTAMP' ? 'TIMESTAMP' : 'TIMESTAMP WITH TIME ZONE';
-    case 'ARRAY': case 'MULTISET': case 'MAP': case 'ROW': return undefined;
-    case 'VECTOR': break;
+    case 'ARRAY': case 'MULTISET': case 'MAP': case 'ROW': case 'VECTOR': return undefined;
     default: return unreachable(type);
   }
   throw unsupported(`column "${field.name}"`, `reading type ${paimonTypeText(type)}`);
