@@ -14,7 +14,8 @@
  *
  * The last segment is filled with zeros ahead of the frames, 1 MiB at a time in the same write as a frame: a sync then has no new
  * length and no new blocks to record, which takes a 600-byte append from 0.20 to 0.15 ms (mean, ext4) and a 64 KiB one from 0.31
- * to 0.23. Above 128 KiB per append the zeros cost as much as they save, so there are none.
+ * to 0.23. Larger appends gain less than the zeros cost at p90, so they do without. (Room made by `truncate` alone has a length but
+ * no blocks, and gains half as much.)
  */
 import {epoch, nextEpoch} from '../../base/epoch.ts';
 import type {Epoch} from '../../base/epoch.ts';
@@ -33,7 +34,7 @@ export const segmentBytesMaxDefault = 64 << 20;
 /** Zeros written ahead at once. */
 const aheadBytesDefault = 1 << 20;
 /** Appends above this are not written into room made ahead. */
-const aheadAppendBytesMax = 1 << 17;
+const aheadAppendBytesMax = 1 << 16;
 
 export interface LogOptions {
   /** Of the segments; made if it is not there. */
