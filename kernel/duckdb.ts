@@ -7,6 +7,7 @@
 import {WarehouseError} from '../base/error.ts';
 import {binding, type Connection, type Database, type TableFunction} from './duckdb-binding.ts';
 import {ErrorRelay, closedError, duckdbError} from './duckdb-error.ts';
+import {unwatchExit, watchExit, type AtExit, type Waits} from './duckdb-exit.ts';
 import {quoteIdentifier, quoteLiteral} from './quote.ts';
 import {RelationRegistry, registerRelationFunction} from './relation-function.ts';
 import {Session} from './session.ts';
@@ -26,7 +27,7 @@ export interface KernelOptions {
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
 
-export class Kernel implements AsyncDisposable {
+export class Kernel implements AsyncDisposable, AtExit {
   readonly #database: Database;
   readonly #admin: Connection;
   readonly #relations: RelationRegistry;
@@ -42,6 +43,7 @@ export class Kernel implements AsyncDisposable {
     this.#relations = new RelationRegistry();
     this.#relay = new ErrorRelay();
     this.#relationFunction = registerRelationFunction(admin, this.#relations, this.#relay);
+    watchExit(this);
   }
 
   /** @throws {WarehouseError} MR_CONFIG (invalid) for options out of range, else as DuckDB says. */
@@ -49,17 +51,19 @@ export class Kernel implements AsyncDisposable {
     checkOptions(options);
     const relay = new ErrorRelay();
     let database: Database | undefined;
+    let opened: Kernel | undefined;
     try {
       const config = binding.create_config();
       for (const [name, value] of Object.entries(startSettings(options))) binding.set_config(config, name, value);
       database = await binding.open(options.path ?? ':memory:', config);
       const admin = await binding.connect(database);
       // Before settings are locked.
-      const kernel = new Kernel(database, admin);
+      opened = new Kernel(database, admin);
       for (const statement of settingStatements(options)) await binding.query(admin, statement);
-      return kernel;
+      return opened;
     } catch (cause) {
-      if (database !== undefined) binding.close_sync(database);
+      if (opened !== undefined) await opened.close();
+      else if (database !== undefined) binding.close_sync(database);
       throw duckdbError(cause, relay, null);
     }
   }
@@ -72,12 +76,20 @@ export class Kernel implements AsyncDisposable {
       binding.disconnect_sync(connection);
       throw closedError('kernel');
     }
-    const session = new Session({relations: this.#relations, relay: this.#relay, forget: closed => { this.#sessions.delete(closed); }}, connection);
+    const session = new Session({
+      relations: this.#relations,
+      relay: this.#relay,
+      connect: () => binding.connect(this.#database),
+      forget: closed => { this.#sessions.delete(closed); },
+    }, connection);
     this.#sessions.add(session);
     return session;
   }
 
-  /** Closes all sessions, then the database and its file; twice is fine. */
+  /**
+   * Closes all sessions, then the database and its file; twice is fine. A worker thread must close its kernels before it ends:
+   * one that ends while a statement runs takes the process down with it.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -87,11 +99,18 @@ export class Kernel implements AsyncDisposable {
     return this.close();
   }
 
+  /** Only for the exit of the process: see duckdb-exit.ts. */
+  stopForExit(): Waits {
+    const busy = [...this.#sessions].filter(session => session.interruptForExit());
+    return busy.length === 0 ? 'none' : this.#relations.size === 0 ? 'duckdb' : 'js';
+  }
+
   async #close(): Promise<void> {
     await Promise.all([...this.#sessions].map(session => session.close()));
     this.#relations.clear();
     binding.disconnect_sync(this.#admin);
     binding.close_sync(this.#database);
+    unwatchExit(this);
     void this.#relationFunction;
   }
 }

@@ -12,7 +12,8 @@ import type {ErrorRelay} from './duckdb-error.ts';
 import type {RelationColumn, RelationScan, RelationSource} from './relation.ts';
 
 interface BoundRelation {readonly name: string; readonly columns: readonly RelationColumn[]}
-interface OpenScan {readonly scan: RelationScan; readonly columns: readonly RelationColumn[]}
+/** `wanted[i]` is the relation's column that DuckDB takes as the i-th: it asks only for those that the statement needs. */
+interface OpenScan {readonly scan: RelationScan; readonly columns: readonly RelationColumn[]; readonly wanted: readonly number[]}
 
 /** Sources by name; shared by all sessions of a kernel. */
 export class RelationRegistry {
@@ -22,6 +23,9 @@ export class RelationRegistry {
   set(name: string, source: RelationSource): void { this.#sources.set(name, source); }
   delete(name: string): void { this.#sources.delete(name); }
   clear(): void { this.#sources.clear(); }
+
+  /** How many names are bound. */
+  get size(): number { return this.#sources.size; }
 
   /** @throws {WarehouseError} MR_RELATION (invalid) if nothing is bound to `name`. */
   get(name: string): RelationSource {
@@ -38,6 +42,7 @@ export function registerRelationFunction(connection: Connection, registry: Relat
   const fn = binding.create_table_function();
   binding.table_function_set_name(fn, 'mr_rows');
   binding.table_function_add_parameter(fn, binding.create_logical_type(binding.Type.VARCHAR));
+  binding.table_function_supports_projection_pushdown(fn, true);
   binding.table_function_set_bind(fn, info => {
     try { bind(info, registry); } catch (error) { binding.bind_set_error(info, relay.put(error)); }
   });
@@ -68,7 +73,8 @@ function init(info: TableFunctionInitInfo, registry: RelationRegistry): void {
   const bound = binding.init_get_bind_data(info) as BoundRelation;
   const source = registry.get(bound.name);
   checkShape(bound, source);
-  const open: OpenScan = {scan: source.open(), columns: bound.columns};
+  const wanted = Array.from({length: binding.init_get_column_count(info)}, (_, i) => binding.init_get_column_index(info, i));
+  const open: OpenScan = {scan: source.open(wanted), columns: bound.columns, wanted};
   binding.init_set_init_data(info, open);
   binding.init_set_max_threads(info, 1);
 }
@@ -83,7 +89,7 @@ function checkShape(bound: BoundRelation, source: RelationSource): void {
 }
 
 function fill(info: TableFunctionInfo, output: DataChunk): void {
-  const {scan, columns} = binding.function_get_init_data(info) as OpenScan;
+  const {scan, columns, wanted} = binding.function_get_init_data(info) as OpenScan;
   let rows = scan.next(VECTOR_ROWS);
   while (rows !== null && rows.rowCount === 0) rows = scan.next(VECTOR_ROWS);
   if (rows === null) {
@@ -93,8 +99,9 @@ function fill(info: TableFunctionInfo, output: DataChunk): void {
   if (rows.rowCount > VECTOR_ROWS || rows.columns.length !== columns.length) {
     throw new WarehouseError('internal', 'MR_INTERNAL', `a relation gave ${rows.rowCount} rows of ${rows.columns.length} columns, at most ${VECTOR_ROWS} rows of ${columns.length} columns are right`);
   }
-  for (let i = 0; i < columns.length; i++) {
-    writeColumn(binding.data_chunk_get_vector(output, i), columns[i]!.type, rows.columns[i]!, rows.start, rows.rowCount);
+  for (let i = 0; i < wanted.length; i++) {
+    const index = wanted[i]!;
+    writeColumn(binding.data_chunk_get_vector(output, i), columns[index]!.type, rows.columns[index]!, rows.start, rows.rowCount);
   }
   binding.data_chunk_set_size(output, rows.rowCount);
 }

@@ -134,6 +134,29 @@ else {
     assert.deepEqual((await session.rows(`FROM mr_rows('empty')`)).rows, []);
   });
 
+  test('relation: a scan is told which columns it is read for, and the others are not looked at', async () => {
+    await using kernel = await Kernel.open({threads: 2, memoryBytes: 64 << 20});
+    await using session = await kernel.connect();
+    const names = ['a', 'b', 'c', 'd'];
+    const columns = names.map((_, index) => columnFromValues(bigint, Array.from({length: 3000}, (_value, i) => i * 10 + index)));
+    const nonsense = columnFromValues({kind: 'varchar'}, ['not looked at']);
+    let asked: (readonly number[])[] = [];
+    session.bindRelation('wide', {columns: names.map(name => ({name, type: bigint})), open(wanted = []) {
+      asked.push(wanted);
+      const scan = relationOf(columns.map((column, i) => (wanted.includes(i) ? column : nonsense)), 3000, names.map(name => ({name, type: bigint}))).open(wanted);
+      return scan;
+    }});
+    for (const [sql, expected, wanted] of [
+      [`SELECT min(d), max(b) FROM mr_rows('wide')`, [[3n, 29_991n]], [[1, 3]]], [`SELECT count(*) FROM mr_rows('wide')`, [[3000n]], null], [`SELECT c FROM mr_rows('wide') WHERE a = 100`, [[102n]], [[0, 2]]],
+      [`SELECT x.b, y.c FROM mr_rows('wide') x JOIN mr_rows('wide') y ON x.a = y.d - 3 WHERE x.a = 50`, [[51n, 52n]], null], [`SELECT d, a, d FROM mr_rows('wide') WHERE a = 0`, [[3n, 0n, 3n]], [[0, 3]]],
+      [`SELECT * FROM mr_rows('wide') WHERE a = 10`, [[10n, 11n, 12n, 13n]], [[0, 1, 2, 3]]],
+    ] as [string, bigint[][], number[][] | null][]) {
+      asked = [];
+      assert.deepEqual((await session.rows(sql)).rows, expected, sql);
+      if (wanted !== null) assert.deepEqual(asked.map(one => one.toSorted()), wanted, sql);
+    }
+  });
+
   test('relation: kernels do not see each other\'s relations', async () => {
     await using one = await Kernel.open({threads: 1, memoryBytes: 64 << 20});
     await using two = await Kernel.open({threads: 1, memoryBytes: 64 << 20});

@@ -8,7 +8,7 @@ import type {LogicalType} from '../base/type.ts';
 
 export interface RelationColumn {readonly name: string; readonly type: LogicalType}
 
-/** Rows [start, start + rowCount) of `columns`; read at once, not kept. */
+/** Rows [start, start + rowCount) of `columns`, all of the relation's; read at once, not kept. */
 export interface RelationRows {readonly columns: readonly Column[]; readonly start: number; readonly rowCount: number}
 
 /** One pass over a relation. `next` is called in order, synchronously, on the JS thread. */
@@ -21,7 +21,8 @@ export interface RelationSource {
   readonly columns: readonly RelationColumn[];
   /** Rows a scan will give, if known: helps the planner only. */
   readonly rowCount?: number;
-  open(): RelationScan;
+  /** @param wanted positions of the columns that this scan reads; the others may hold anything. Without it: all. */
+  open(wanted?: readonly number[]): RelationScan;
 }
 
 /**

@@ -10,6 +10,7 @@ const insistEveryMs = 1;
 
 export class Activity {
   readonly #connection: Connection;
+  #calling: Connection; // the one that the running call uses
   #pending = 0; // calls of the binding that have not returned
   #stopped: WarehouseError | null = null;
   /** Called after a stop, once no call runs: an open stream closes itself, whether or not its reader comes back. */
@@ -17,6 +18,7 @@ export class Activity {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    this.#calling = connection;
   }
 
   /** Why it was stopped, or null. */
@@ -24,9 +26,20 @@ export class Activity {
     return this.#stopped;
   }
 
-  /** Runs one asynchronous call of the binding. @throws the reason, without calling, once stopped. */
-  async call<T>(work: () => Promise<T>): Promise<T> {
+  /** Whether a call of the binding has not returned. */
+  get busy(): boolean {
+    return this.#pending > 0;
+  }
+
+  /**
+   * Runs one asynchronous call of the binding.
+   *
+   * @param connection the one that it runs on, if it is not the session's.
+   * @throws the reason, without calling, once stopped.
+   */
+  async call<T>(work: () => Promise<T>, connection: Connection = this.#connection): Promise<T> {
     if (this.#stopped !== null) throw this.#stopped;
+    this.#calling = connection;
     this.#pending++;
     try {
       return await work();
@@ -44,7 +57,7 @@ export class Activity {
 
   async #insist(): Promise<void> {
     while (this.#pending > 0) {
-      binding.interrupt(this.#connection);
+      binding.interrupt(this.#calling);
       await scheduler.wait(insistEveryMs);
     }
     this.onStopped?.();

@@ -5,7 +5,8 @@ import {parseTypeText, sameType, typeText, type LogicalType} from '../base/type.
 import {binding, type Result} from './duckdb-binding.ts';
 import {readingOf, type ColumnReading} from './columns-out.ts';
 import {quoteIdentifier} from './quote.ts';
-import type {ResultColumn} from './session-stream.ts';
+
+export interface ResultColumn {readonly name: string; /** DuckDB's name of its type, e.g. `DECIMAL(12,2)` */ readonly typeText: string}
 
 export function resultColumns(result: Result): ResultColumn[] {
   const columns: ResultColumn[] = [];

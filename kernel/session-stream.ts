@@ -8,12 +8,15 @@
  */
 import {WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
+import type {Value} from '../base/value.ts';
 import {binding, type Connection, type DataChunk, type PreparedStatement, type Result} from './duckdb-binding.ts';
 import {duckdbError, type ErrorRelay} from './duckdb-error.ts';
 import {readColumn, type ColumnReading} from './columns-out.ts';
 import type {Activity} from './session-activity.ts';
+import type {ResultColumn} from './session-columns.ts';
+import {bindParams} from './session-params.ts';
 
-export interface ResultColumn {readonly name: string; readonly typeText: string}
+export type {ResultColumn} from './session-columns.ts';
 
 /** Rows [0, rowCount) of columns; the receiver's own. */
 export interface ColumnChunk {readonly rowCount: number; readonly columns: Column[]}
@@ -22,6 +25,11 @@ export interface ColumnChunk {readonly rowCount: number; readonly columns: Colum
 export interface StreamParts {
   readonly connection: Connection;
   readonly statement: PreparedStatement;
+  /** What `statement` was made from, to make it again. */
+  readonly sql: string;
+  readonly params: readonly Value[];
+  /** A connection of the same database for a moment. */
+  readonly connect: () => Promise<Connection>;
   readonly result: Result;
   readonly columns: readonly ResultColumn[];
   readonly readings: readonly ColumnReading[];
@@ -100,18 +108,43 @@ export class ResultStream implements AsyncDisposable {
 
   /** @returns why the stream broke off. */
   async #reason(): Promise<WarehouseError> {
-    const {activity, statement, relay} = this.#parts;
+    const {activity, statement} = this.#parts;
     if (activity.stopped !== null) return activity.stopped;
+    let reason: WarehouseError | null = null;
     if (binding.prepared_statement_type(statement) === binding.StatementType.SELECT) {
-      try {
-        await activity.call(() => binding.execute_prepared(statement));
-      } catch (cause) {
-        const error = duckdbError(cause, relay, activity.stopped);
-        if (error.code !== 'MR_DUCKDB_MEMORY' && !error.message.startsWith('TransactionContext Error')) return error;
-      }
+      reason = await this.#fail(() => activity.call(() => binding.execute_prepared(statement)));
+      // In a transaction of several statements the failure has ended it, and nothing runs in it any more.
+      if (reason?.message.startsWith('TransactionContext Error') === true) reason = await this.#fail(() => this.#runElsewhere());
     }
+    // Kept whole, the result may need memory that the stream did not: that is not why the stream failed.
+    if (reason !== null && reason.code !== 'MR_DUCKDB_MEMORY') return reason;
     return new WarehouseError('invalid', 'MR_SQL', 'the statement failed while its rows were read, and DuckDB kept no reason',
       {hint: 'run it as CREATE TABLE … AS to see the reason'});
+  }
+
+  async #fail(run: () => Promise<unknown>): Promise<WarehouseError | null> {
+    try {
+      await run();
+      return null;
+    } catch (cause) {
+      return duckdbError(cause, this.#parts.relay, this.#parts.activity.stopped);
+    }
+  }
+
+  async #runElsewhere(): Promise<void> {
+    const {sql, params, connect, activity} = this.#parts;
+    const connection = await connect();
+    try {
+      const statement = await activity.call(() => binding.prepare(connection, sql), connection);
+      try {
+        bindParams(statement, params);
+        await activity.call(() => binding.execute_prepared(statement), connection);
+      } finally {
+        binding.destroy_prepare_sync(statement);
+      }
+    } finally {
+      binding.disconnect_sync(connection);
+    }
   }
 
   async #release(complete: boolean): Promise<void> {

@@ -4,18 +4,36 @@ import {
   DuckDBTimestampNanosecondsValue, DuckDBTimestampSecondsValue, DuckDBTimestampTZValue, DuckDBTimestampValue, DuckDBUnionValue,
   DuckDBBlobValue, DuckDBDateValue, DuckDBDecimalValue, type DuckDBValue,
 } from '@duckdb/node-api';
-import type {LogicalType} from '../base/type.ts';
+import {parseTypeText, type LogicalType} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
-import type {DataChunk} from './duckdb-binding.ts';
+import {binding, type DataChunk, type Result} from './duckdb-binding.ts';
 import {readColumn, readingOf} from './columns-out.ts';
 import {dateText, timestampText} from './column-times.ts';
 import {decimalText, valueAt} from './column-values.ts';
+import {resultColumns, type ResultColumn} from './session-columns.ts';
 
 /** A cell of any type: LIST and ARRAY are arrays, STRUCT an object, MAP an array of `{key, value}`. */
 export type ResultValue = Value | readonly ResultValue[] | {readonly [name: string]: ResultValue};
 
+/** A small result. The type of its values is what the asker says the columns have. */
+export interface ResultRows<V extends ResultValue = Value> {readonly columns: ResultColumn[]; readonly rows: V[][]}
+
+/** @returns the rows of a result that is complete, so that its chunks are there at once. */
+export function resultRows<V extends ResultValue>(result: Result): ResultRows<V> {
+  const columns = resultColumns(result);
+  const types = columns.map(column => parseTypeText(column.typeText) ?? null);
+  const rows: ResultValue[][] = [];
+  const chunkCount = binding.result_chunk_count(result);
+  for (let i = 0; i < chunkCount; i++) {
+    const chunk = binding.result_get_chunk(result, i);
+    appendRows(rows, chunk, types, binding.data_chunk_get_size(chunk));
+    binding.data_chunk_reset(chunk);
+  }
+  return {columns, rows: rows as V[][]};
+}
+
 /** Appends the chunk's rows to `rows`. `types[i]` is the stored type of column i, or null if it has none. */
-export function appendRows(rows: ResultValue[][], chunk: DataChunk, types: readonly (LogicalType | null)[], rowCount: number): void {
+function appendRows(rows: ResultValue[][], chunk: DataChunk, types: readonly (LogicalType | null)[], rowCount: number): void {
   const first = rows.length;
   for (let row = 0; row < rowCount; row++) rows.push([]);
   const wrapped = new DuckDBDataChunk(chunk);

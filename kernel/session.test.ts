@@ -83,6 +83,9 @@ test('session: a stream that breaks off while it is read says why, and frees the
   await assert.rejects(async () => { for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) rowCount += chunk.rowCount; }, {code: 'MR_SQL', message: /late one/});
   assert.ok(rowCount > 0 && rowCount < 200_000, `the error came after ${rowCount} rows`);
   await assert.rejects(stream.next(), {code: 'MR_SQL'}, 'asking again gives the same');
+  await session.run('BEGIN');
+  await assert.rejects(async () => countRows(await session.stream(late.replace('150000', '$1'), [150_000])), {code: 'MR_SQL', message: /late one/});
+  await session.run('ROLLBACK');
   assert.deepEqual((await session.rows('SELECT 1')).rows, [[1]]);
 });
 
@@ -175,4 +178,56 @@ test('session: two transactions that change the same row conflict', async () => 
   await session.run('BEGIN; UPDATE contended SET a = 2');
   await assert.rejects(other.run('UPDATE contended SET a = 3'), {kind: 'conflict', code: 'MR_CONFLICT'});
   await session.run('COMMIT');
+});
+
+test('session: a prepared statement runs often, with new parameters, over tables that change', async () => {
+  await session.run('CREATE OR REPLACE TABLE changing (a INTEGER)');
+  const insert = await session.prepare(`INSERT INTO changing SELECT a + $1 FROM mr_rows('numbers') WHERE a < $2`);
+  const read = await session.prepare('SELECT count(*), max(a) FROM changing');
+  for (let i = 1; i <= 20; i++) {
+    assert.deepEqual(await insert.run([i, 10]), {rowsChanged: 10});
+    assert.deepEqual((await read.rows()).rows, [[BigInt(10 * i), 9 + i]]);
+  }
+  await session.run('ALTER TABLE changing ALTER a TYPE BIGINT');
+  assert.deepEqual((await read.rows()).rows, [[200n, 29n]]);
+  await session.run('DROP TABLE changing');
+  await assert.rejects(read.rows(), {code: 'MR_SQL', message: /changing/});
+  await assert.rejects(insert.run([1]), {code: 'MR_PARAMS'});
+  await assert.rejects(session.prepare('SELECT nope'), {code: 'MR_SQL', message: /nope/});
+  insert.close();
+  insert.close();
+  await assert.rejects(insert.run([1, 1]), {code: 'MR_CLOSED'});
+});
+
+test('session: prepared statements close with their session, whether they run, wait or rest', async () => {
+  const other = await kernel.connect();
+  const [resting, slow] = await Promise.all([other.prepare('SELECT 1'), other.prepare(endless)]);
+  const running = codeOf(slow.rows());
+  const waiting = codeOf(resting.rows());
+  await turn();
+  await other.close();
+  assert.deepEqual([await running, await waiting, await codeOf(resting.rows())], ['MR_CLOSED', 'MR_CLOSED', 'MR_CLOSED']);
+});
+
+test('session: a deadline holds while the reason of a broken stream is looked for', async () => {
+  // The second run, for the reason, is the one that hangs: this source breaks once and never ends after that.
+  const ones = columnFromValues({kind: 'bigint'}, Array.from({length: 2048}, () => 1));
+  let opened = 0;
+  session.bindRelation('once', {columns: [{name: 'a', type: {kind: 'bigint'}}], open: () => {
+    opened++;
+    let calls = 0;
+    return {next: () => {
+      calls++;
+      if (opened === 1 && calls > 300) throw new Error('broke once');
+      if (opened > 1 && calls === 50) session.interrupt('MR_DEADLINE');
+      return {columns: [ones], start: 0, rowCount: 2048};
+    }};
+  }});
+  for (const transaction of [false, true]) {
+    opened = 0;
+    if (transaction) await session.run('BEGIN');
+    assert.equal(await codeOf((async () => countRows(await session.stream(`FROM mr_rows('once')`)))()), 'MR_DEADLINE');
+    assert.equal(opened, 2);
+    if (transaction) await session.run('ROLLBACK');
+  }
 });

@@ -1,14 +1,15 @@
 /** Sessions: one DuckDB connection each. Statements of one session run one at a time, in the order they were asked for. */
-import {parseTypeText, type LogicalType} from '../base/type.ts';
+import type {LogicalType} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
 import {binding, type Connection, type PreparedStatement, type Result} from './duckdb-binding.ts';
 import {closedError, duckdbError, interruptedError, type ErrorRelay, type InterruptCode} from './duckdb-error.ts';
 import {readingsOf, resultColumns} from './session-columns.ts';
 import {Activity} from './session-activity.ts';
 import {bindParams} from './session-params.ts';
+import {Prepared} from './session-prepared.ts';
 import {Turnstile} from './session-queue.ts';
-import {ResultStream, type ResultColumn} from './session-stream.ts';
-import {appendRows, type ResultValue} from './session-values.ts';
+import {ResultStream} from './session-stream.ts';
+import {resultRows, type ResultRows, type ResultValue} from './session-values.ts';
 import type {RelationRegistry} from './relation-function.ts';
 import type {RelationSource} from './relation.ts';
 
@@ -16,6 +17,8 @@ import type {RelationSource} from './relation.ts';
 export interface SessionHost {
   readonly relations: RelationRegistry;
   readonly relay: ErrorRelay;
+  /** A connection of the same database; closed by who asked for it. */
+  readonly connect: () => Promise<Connection>;
   /** Told once, when the session has closed. */
   readonly forget: (session: Session) => void;
 }
@@ -31,6 +34,7 @@ export class Session implements AsyncDisposable {
   readonly #turnstile = new Turnstile();
   /** Statements that have not ended, in order: the first runs, the others wait. */
   readonly #activities: Activity[] = [];
+  readonly #prepared = new Set<Prepared>();
   #closing: Promise<void> | null = null;
 
   /** Sessions are made by `Kernel.connect`. */
@@ -51,20 +55,24 @@ export class Session implements AsyncDisposable {
   }
 
   /** Runs `sql` and gives the last statement's rows as values: for small results. Ask for `ResultValue` where LISTs, STRUCTs or MAPs may come. */
-  rows<V extends ResultValue = Value>(sql: string, params: readonly Value[] = []): Promise<{columns: ResultColumn[]; rows: V[][]}> {
-    return this.#exclusive(async activity => {
-      const result = await this.#execute(activity, sql, params);
-      const columns = resultColumns(result);
-      const types = columns.map(column => parseTypeText(column.typeText) ?? null);
-      const rows: ResultValue[][] = [];
-      const chunkCount = binding.result_chunk_count(result); // the result is complete: its chunks are there at once
-      for (let i = 0; i < chunkCount; i++) {
-        const chunk = binding.result_get_chunk(result, i);
-        appendRows(rows, chunk, types, binding.data_chunk_get_size(chunk));
-        binding.data_chunk_reset(chunk);
-      }
-      return {columns, rows: rows as V[][]};
-    });
+  rows<V extends ResultValue = Value>(sql: string, params: readonly Value[] = []): Promise<ResultRows<V>> {
+    return this.#exclusive(async activity => resultRows<V>(await this.#execute(activity, sql, params)));
+  }
+
+  /**
+   * Parses and plans `sql` once, to be run often. Tables and relations that it reads may change; what changes their columns'
+   * types makes it fail or plan again, as DuckDB decides.
+   *
+   * @returns a statement of this session, closed with it if not before.
+   */
+  async prepare(sql: string): Promise<Prepared> {
+    const statement = await this.#exclusive(activity => activity.call(() => binding.prepare(this.#connection, sql)));
+    const prepared = new Prepared(statement, (params, read) => this.#exclusive(async activity => {
+      bindParams(statement, params);
+      return read(await activity.call(() => binding.execute_prepared(statement)));
+    }), closed => { this.#prepared.delete(closed); });
+    this.#prepared.add(prepared);
+    return prepared;
   }
 
   /**
@@ -84,7 +92,9 @@ export class Session implements AsyncDisposable {
       running = true;
       const columns = resultColumns(result);
       const readings = readingsOf(columns, options.types);
-      return new ResultStream({connection: this.#connection, statement, result, columns, readings, activity, relay: this.#host.relay, leave});
+      return new ResultStream({
+        connection: this.#connection, statement, sql, params, connect: this.#host.connect, result, columns, readings, activity, relay: this.#host.relay, leave,
+      });
     } catch (cause) {
       if (running) await binding.query(this.#connection, 'SELECT 1').catch(() => undefined);
       if (statement !== undefined) binding.destroy_prepare_sync(statement);
@@ -108,6 +118,13 @@ export class Session implements AsyncDisposable {
     this.#activities[0]?.stop(interruptedError(code));
   }
 
+  /** Interrupts without waiting, when the process exits. @returns whether DuckDB works for this session at this moment. */
+  interruptForExit(): boolean {
+    const busy = this.#activities[0]?.busy ?? false;
+    if (busy) binding.interrupt(this.#connection);
+    return busy;
+  }
+
   /** Stops what runs, refuses what waits (MR_CLOSED), frees the connection; twice is fine. An open transaction is rolled back. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -121,6 +138,7 @@ export class Session implements AsyncDisposable {
   async #close(): Promise<void> {
     for (const activity of this.#activities) activity.stop(closedError('session'));
     const leave = await this.#turnstile.enter();
+    for (const prepared of this.#prepared) prepared.close();
     binding.disconnect_sync(this.#connection);
     leave();
     this.#host.forget(this);
