@@ -63,6 +63,8 @@ class Lowering {
 
   #operator(operator: string, fields: PlanFields, inputs: readonly unknown[]): PlanNode {
     fields.ignore('type', 'children');
+    const [least, most] = inputCounts[operator] ?? [0, Infinity];
+    if (inputs.length < least || inputs.length > most) throw unsupported(`${operatorName(operator)} with ${inputs.length} inputs`);
     switch (operator) {
       case 'GET': return this.#get(fields, inputs);
       case 'DELIM_JOIN': return this.#delimJoin(fields, inputs);
@@ -72,7 +74,7 @@ class Lowering {
       case 'MATERIALIZED_CTE': return this.#cte(fields, inputs);
       case 'CTE_REF': return this.#cteReference(fields);
       case 'PROJECTION': return this.#project(fields, this.node(inputs[0]), inputs[0]);
-      case 'EXPRESSION_GET': return this.#values(fields);
+      case 'EXPRESSION_GET': return this.#values(fields, inputs);
       case 'DUMMY_SCAN':
         fields.ignore('table_index');
         return ended(fields, this.#dummy());
@@ -248,7 +250,8 @@ class Lowering {
     return ended(fields, {kind, all: fields.flag('setop_all'), children, columns: first.columns.map(column => ({...column}))});
   }
 
-  #values(fields: PlanFields): PlanNode {
+  #values(fields: PlanFields, inputs: readonly unknown[]): PlanNode {
+    if (inputs.length !== 1 || this.node(inputs[0]).kind !== 'dummy') throw unsupported('VALUES over other rows');
     fields.ignore('table_index');
     const columns = unnamed(fields.list('expr_types'));
     const scope: ExpressionScope = {typeOf: index => { throw unsupported(`column ${index} in VALUES`); }};
@@ -377,8 +380,18 @@ function lowerLimit(fields: PlanFields): number | null {
   const kind = fields.text('type');
   if (kind !== 'UNSET' && kind !== 'CONSTANT_VALUE') throw unsupported(`${fields.where} by ${kind === 'EXPRESSION_VALUE' ? 'an expression' : 'a percentage'}`, 'write a number');
   const rows = fields.index('constant_integer');
+  fields.ignore('constant_percentage');
+  fields.expect('expression', null);
+  fields.end();
   return kind === 'UNSET' ? null : rows;
 }
+
+/** Fewest and most inputs of each operator. */
+const inputCounts: Readonly<Record<string, readonly [number, number]>> = {
+  GET: [0, 1], DELIM_GET: [0, 0], CTE_REF: [0, 0], DUMMY_SCAN: [0, 0], EMPTY_RESULT: [0, 0], EXPRESSION_GET: [1, 1],
+  PROJECTION: [1, 1], FILTER: [1, 1], AGGREGATE_AND_GROUP_BY: [1, 1], WINDOW: [1, 1], UNNEST: [1, 1], DISTINCT: [1, 1], ORDER_BY: [1, 1], LIMIT: [1, 1],
+  DELIM_JOIN: [2, 2], COMPARISON_JOIN: [2, 2], ASOF_JOIN: [2, 2], ANY_JOIN: [2, 2], CROSS_PRODUCT: [2, 2], EXCEPT: [2, 2], INTERSECT: [2, 2], UNION: [2, Infinity], MATERIALIZED_CTE: [2, 2],
+};
 
 const operatorNames: Readonly<Record<string, string>> = {
   SAMPLE: 'TABLESAMPLE', POSITIONAL_JOIN: 'POSITIONAL JOIN', RECURSIVE_CTE: 'a recursive WITH', PIVOT: 'PIVOT without IN', CHUNK_GET: 'a constant result',
