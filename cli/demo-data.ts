@@ -1,6 +1,5 @@
 /** What the demo replays: the 3,000,000 US flights of early 2001 if the data set is installed, else flights made up from a seed. */
 import {existsSync} from 'node:fs';
-import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
 
 export interface DemoData {
@@ -20,16 +19,8 @@ export function findDemoData(): DemoData {
 }
 
 function installedData(): DemoData | null {
-  let folder: string;
-  try {
-    folder = join(dirname(createRequire(join(process.cwd(), 'package.json')).resolve('vega-datasets/package.json')), 'data');
-  } catch {
-    try {
-      folder = join(dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')), 'data');
-    } catch {
-      return null;
-    }
-  }
+  const folder = [process.cwd(), import.meta.dirname].flatMap(ancestors).map((at) => join(at, 'node_modules', 'vega-datasets', 'data')).find((at) => existsSync(at));
+  if (folder === undefined) return null;
   const flights = join(folder, 'flights-3m.parquet');
   const airports = join(folder, 'airports.csv');
   if (!existsSync(flights) || !existsSync(airports)) return null;
@@ -40,6 +31,12 @@ function installedData(): DemoData | null {
       FROM read_parquet(${quote(flights)}, file_row_number = true) WHERE file_row_number >= ${from - 1} AND file_row_number < ${to}`,
     airportsSql: `SELECT iata, name, city, state FROM read_csv(${quote(airports)}, header = true, all_varchar = true) WHERE iata IS NOT NULL`,
   };
+}
+
+/** A folder and all above it. */
+function ancestors(folder: string): string[] {
+  const above = dirname(folder);
+  return above === folder ? [folder] : [folder, ...ancestors(above)];
 }
 
 /** Pseudo-random but the same every time: hashes of the row number. Three flights have impossible delays, as in the real data. */

@@ -74,7 +74,7 @@ export class WorkerCore {
     this.session = await this.kernel.connect();
     for (const statement of macroStatements) await this.session.run(statement);
     this.budget = new MemoryBudget(options.memoryBytes);
-    this.dataflow = new Dataflow();
+    this.dataflow = new Dataflow({session: this.session});
     this.checkpointer = await Checkpointer.open({
       directory: options.directory, warehouseId: options.warehouseId, files: nodeFileSystem, clock: systemClock, session: await this.kernel.connect(),
       checkpointBytes: options.checkpointBytes, checkpointMs: options.checkpointMs,
