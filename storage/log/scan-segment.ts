@@ -7,7 +7,7 @@
  * `continues` flag, proves that e had been acknowledged: damage. Without such a proof e was in the last append, which never
  * finished: a torn tail, and e never happened. (Damage inside the last append cannot be told from a torn one.)
  */
-import {epoch} from '../../base/epoch.ts';
+import {nextEpoch} from '../../base/epoch.ts';
 import type {Epoch} from '../../base/epoch.ts';
 import {WarehouseError} from '../../base/error.ts';
 import type {FileHandle} from '../file/file-system.ts';
@@ -53,43 +53,82 @@ const chunkBytesDefault = 1 << 20;
  *   frame of a newer version (`MR_LOG_VERSION`).
  */
 export async function* scanSegment(file: FileHandle, options: ScanOptions): AsyncGenerator<readonly ScannedFrame[], ScanEnd> {
-  const {end, skipThrough, chunkBytes = chunkBytesDefault} = options;
+  const {end, chunkBytes = chunkBytesDefault} = options;
   let {position, expected} = options;
-  let wanted = chunkBytes;
-  for (;;) {
-    const bytes = new Uint8Array(new SharedArrayBuffer(Math.max(0, Math.min(wanted, end - position))));
-    const have = await file.read(bytes, position);
-    const atEnd = position + have >= end || have < bytes.length;
-    wanted = chunkBytes;
-    const frames: ScannedFrame[] = [];
-    let at = 0;
-    let stop: ScanEnd | undefined;
-    const stopAt = (problem: string | undefined, resume: number, torn = true): ScanEnd => ({position: position + at, expected, problem, torn, resume: position + resume});
+  let reading = readChunk(file, position, chunkBytes, end);
+  try {
     for (;;) {
-      if (at + preambleBytes > have) {
-        if (atEnd) stop = stopAt(at === have ? undefined : `found ${have - at} bytes`, have);
-        break;
-      }
-      const preamble = readPreamble(bytes, at);
-      if (preamble === undefined) { stop = stopAt('found no frame', at + 8); break; }
-      if (preamble.epoch !== expected) { stop = stopAt(`found that of epoch ${preamble.epoch}`, at, false); break; }
-      if (at + preamble.frameBytes > have) {
-        if (atEnd) stop = stopAt(`of ${preamble.frameBytes} bytes, found ${have - at}`, have);
-        else wanted = Math.max(chunkBytes, preamble.frameBytes);
-        break;
-      }
-      const frame = bytes.subarray(at, at + preamble.frameBytes);
-      if (expected > skipThrough) {
-        if (preamble.version !== frameVersion) throw newerVersion(file.path, position + at, preamble.version);
-        if (!bodyIntact(frame, preamble)) { stop = stopAt('found it with a wrong checksum', at + preamble.frameBytes); break; }
-        frames.push({epoch: expected, position: position + at, bytes: frame});
-      }
-      at += preamble.frameBytes;
-      expected = epoch(expected + 1);
+      const walked = walkChunk(file.path, await reading, position, expected, options);
+      ({position, expected} = walked);
+      // The next chunk is read while the caller works on this one.
+      if (walked.stop === undefined) reading = readChunk(file, position, Math.max(chunkBytes, walked.wanted), end);
+      if (walked.frames.length > 0) yield walked.frames;
+      if (walked.stop !== undefined) return walked.stop;
     }
-    if (frames.length > 0) yield frames;
-    if (stop !== undefined) return stop;
-    position += at;
+  } finally {
+    await reading.catch(() => undefined); // the caller may close the file now
+  }
+}
+
+/** Bytes from some position of a segment on. */
+interface Chunk {
+  readonly bytes: Uint8Array;
+  /** How many of them were read. */
+  readonly have: number;
+  /** Whether nothing stands behind them. */
+  readonly atEnd: boolean;
+}
+
+function readChunk(file: FileHandle, position: number, wanted: number, end: number): Promise<Chunk> {
+  const reading = readNow(file, position, wanted, end);
+  reading.catch(() => undefined); // it may fail before anyone waits for it; who does then hears of it
+  return reading;
+}
+
+async function readNow(file: FileHandle, position: number, wanted: number, end: number): Promise<Chunk> {
+  const bytes = new Uint8Array(new SharedArrayBuffer(Math.max(0, Math.min(wanted, end - position))));
+  const have = await file.read(bytes, position);
+  return {bytes, have, atEnd: position + have >= end || have < bytes.length};
+}
+
+interface Walked {
+  readonly frames: readonly ScannedFrame[];
+  /** Behind the last whole frame, and the epoch that comes next. */
+  readonly position: number;
+  readonly expected: Epoch;
+  /** Bytes that the next frame needs, if that is known. */
+  readonly wanted: number;
+  readonly stop: ScanEnd | undefined;
+}
+
+/** Walks over the whole frames of a chunk that begins at `start` with the frame of `first`. */
+function walkChunk(path: string, {bytes, have, atEnd}: Chunk, start: number, first: Epoch, {skipThrough}: ScanOptions): Walked {
+  const frames: ScannedFrame[] = [];
+  let at = 0;
+  let expected = first;
+  const walked = (wanted: number): Walked => ({frames, position: start + at, expected, wanted, stop: undefined});
+  const stopped = (problem: string | undefined, resume: number, torn = true): Walked =>
+    ({...walked(0), stop: {position: start + at, expected, problem, torn, resume: start + resume}});
+  for (;;) {
+    if (at + preambleBytes > have) {
+      if (!atEnd) return walked(preambleBytes);
+      return stopped(at === have ? undefined : `found ${have - at} bytes`, have);
+    }
+    const preamble = readPreamble(bytes, at);
+    if (preamble === undefined) return stopped('found no frame', at + 8);
+    if (preamble.epoch !== expected) return stopped(`found that of epoch ${preamble.epoch}`, at, false);
+    if (at + preamble.frameBytes > have) {
+      if (!atEnd) return walked(preamble.frameBytes);
+      return stopped(`of ${preamble.frameBytes} bytes, found ${have - at}`, have);
+    }
+    const frame = bytes.subarray(at, at + preamble.frameBytes);
+    if (expected > skipThrough) {
+      if (preamble.version !== frameVersion) throw newerVersion(path, start + at, preamble.version);
+      if (!bodyIntact(frame, preamble)) return stopped('found it with a wrong checksum', at + preamble.frameBytes);
+      frames.push({epoch: expected, position: start + at, bytes: frame});
+    }
+    at += preamble.frameBytes;
+    expected = nextEpoch(expected);
   }
 }
 
