@@ -4,7 +4,7 @@ import {refusedPath} from './gate-files.ts';
 import {fileFunctions, pureTableFunctions, refusedFunction, tableSystemFunctions, unsupportedSystemFunctions, unsupportedWindowFunctions, windowFunctions} from './gate-functions.ts';
 import type {Refusals} from './gate-refusal.ts';
 import type {GateTables} from './gate-tables.ts';
-import {field, text, type TreeNode, type TreeVisitor} from './gate-tree.ts';
+import {argumentOf, field, text, type TreeNode, type TreeVisitor} from './gate-tree.ts';
 import type {EpochBound, GateReference} from './gate-types.ts';
 
 export class GateJudge implements TreeVisitor {
@@ -53,7 +53,10 @@ export class GateJudge implements TreeVisitor {
     if (pureTableFunctions.has(name)) return [...children, ...others];
     if (windowFunctions.has(name)) {
       const table = children.find((child) => text(child, 'alias').toLowerCase() === 't') ?? children.find((child) => text(child, 'alias') === '');
-      if (table === undefined) throw this.#refuse.syntax(`a table in ${name}(…)`, at, 'write TUMBLE(t, ts, INTERVAL 1 MINUTE)');
+      // `t = x` may be taken for `t := x`, past the check of the name; no argument is a comparison.
+      if (table === undefined || children.some((child) => child['class'] === 'COMPARISON')) {
+        throw this.#refuse.syntax(`a table, a time and a size in ${name}(…)`, at, 'write TUMBLE(t, ts, INTERVAL 1 MINUTE)');
+      }
       const rest = children.filter((child) => child !== table);
       this.#tables.visitArgument(table, children, isCte, at);
       return [...rest, ...others];
@@ -71,12 +74,11 @@ export class GateJudge implements TreeVisitor {
     const [target, ...rest] = children;
     if (target === undefined || text(target, 'alias') !== '') throw this.#refuse.syntax(`a table as the first argument of ${kind}(…)`, at);
     const bounds: {since?: EpochBound; until?: EpochBound} = {};
-    for (const argument of rest) {
-      const bound = text(argument, 'alias').toLowerCase();
+    for (const {name: bound, value} of rest.map(argumentOf)) {
       if (kind !== 'changes' || (bound !== 'since' && bound !== 'until') || bound in bounds) {
         throw this.#refuse.syntax(kind === 'changes' ? 'since => n and until => m, each at most once, after the table of changes(…)' : `one argument of ${kind}(…)`, at);
       }
-      bounds[bound] = this.#bound(argument, kind, at);
+      bounds[bound] = this.#bound(bound, value, at);
     }
     if (text(node, 'with_ordinality') !== 'WITHOUT_ORDINALITY') throw this.#refuse.unsupported(`${kind}(…) WITH ORDINALITY`, at);
     const names = this.#tables.namesOf(target, at);
@@ -85,27 +87,28 @@ export class GateJudge implements TreeVisitor {
     this.#tables.visitCall(node, kind, reference, at);
   }
 
-  #bound(argument: TreeNode, name: string, at: number): EpochBound {
+  #bound(bound: string, argument: TreeNode, at: number): EpochBound {
     if (argument['class'] === 'PARAMETER') {
       this.parameterTaken = true;
       const identifier = text(argument, 'identifier');
       return {parameter: /^\d+$/.test(identifier) ? Number(identifier) : identifier};
     }
-    const value = argument['class'] === 'CONSTANT' ? field(argument['value'], 'value') : undefined;
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-    throw this.#refuse.syntax(`an epoch number for "${text(argument, 'alias')}" of ${name}(…)`, at, 'write a whole number or a parameter');
+    const constant = argument['class'] === 'CONSTANT' ? argument['value'] : undefined;
+    const type = field(field(constant, 'type'), 'id'), value = field(constant, 'value');
+    // The value of a DECIMAL is unscaled here: 1.5 would read 15.
+    if ((type === 'INTEGER' || type === 'BIGINT') && typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+    throw this.#refuse.syntax(`an epoch number for ${bound} of changes(…)`, at, 'write a whole number or a parameter');
   }
 
   #fileFunction(name: string, children: readonly TreeNode[], options: ReadonlySet<string>, at: number): void {
     const [first, ...rest] = children;
-    if (first === undefined || text(first, 'alias') !== '') throw this.#refuse.syntax(`a path as the first argument of ${name}(…)`, at);
+    if (first === undefined || argumentOf(first).name !== '') throw this.#refuse.syntax(`a path as the first argument of ${name}(…)`, at);
     for (const path of this.#paths(first, name, at)) {
       const refusal = refusedPath(path, this.#allowedDirectories);
       if (refusal !== undefined) throw this.#refuse.notAllowed(`the file "${path}"`, at, `it ${refusal}`);
       this.files.push(path);
     }
-    for (const child of rest) {
-      const option = text(child, 'alias').toLowerCase();
+    for (const {name: option} of rest.map(argumentOf)) {
       if (!options.has(option)) throw this.#refuse.notAllowed(option === '' ? `a second path of ${name}` : `option "${option}" of ${name}`, at, option === '' ? `write a list: ${name}(['a', 'b'])` : 'leave it out');
     }
   }

@@ -1,6 +1,6 @@
 /** DuckDB's parser as a function: text of one SELECT → tree, and when two trees are the same. */
 import {WarehouseError} from '../base/error.ts';
-import {characterOffset} from '../kernel/statement/place.ts';
+import {codePointOffset} from '../kernel/statement/place.ts';
 import type {GateSession} from './gate-types.ts';
 
 /** A parse tree: plain JSON, ours to change. */
@@ -37,8 +37,8 @@ export async function parseSelect(session: GateSession, source: string, placeAt:
     }
     throw new WarehouseError('invalid', 'MR_UNSUPPORTED', `${message} (in the query at ${placeAt(0)})`);
   }
-  const byte = Number(answer.position);
-  throw new WarehouseError('invalid', 'MR_SYNTAX', `${message}, at ${placeAt(Number.isSafeInteger(byte) ? characterOffset(source, byte) : 0)}`);
+  const position = Number(answer.position);
+  throw new WarehouseError('invalid', 'MR_SYNTAX', `${message}, at ${placeAt(Number.isSafeInteger(position) ? codePointOffset(source, position) : 0)}`);
 }
 
 function read(json: string): Answer {

@@ -3,6 +3,7 @@
  * changed to say the same; the table keeps the name under which the rest of the query knows it.
  */
 import {WarehouseError} from '../base/error.ts';
+import {tokenize} from '../kernel/statement/lexer.ts';
 import {asAlias, type TextEdits} from './gate-edits.ts';
 import type {Tree} from './gate-parse.ts';
 import type {Refusals} from './gate-refusal.ts';
@@ -56,13 +57,14 @@ export class GateTables {
     if (alias === '') this.#renamed.push({schema: schema === '' ? 'main' : schema.toLowerCase(), name: name.toLowerCase()});
   }
 
-  /** An argument that names a table, of a table macro. @returns false when it names a common table expression. */
+  /** An argument that names a table, of a table macro; `siblings` are the arguments. */
   visitArgument(argument: TreeNode, siblings: unknown[], isCte: (name: string) => boolean, at: number): void {
     const names = this.namesOf(argument, at);
     if (names.length === 1 && isCte(names[0]!)) return;
-    const own = argument['class'] === 'COLUMN_REF' ? this.#edits.tokenAt(argument) : this.#constantAt(argument, at);
+    const own = this.#edits.tokenAt(argument);
     const {resolution, standIn} = this.#reference(this.#named(names, '', at), own);
     if (resolution === 'as-written') return;
+    if (!isName(resolution.relation)) throw this.#refuse.unsupported(`"${names.join('.')}" as an argument`, at, `write WITH x AS (FROM ${names.join('.')}) and use x`);
     this.#edits.replace(own, argument['class'] === 'COLUMN_REF' ? this.#edits.nameEnd(own) : own + 1, standIn, resolution.relation);
     const index = siblings.indexOf(argument);
     this.#treeChanges.push(() => {
@@ -148,9 +150,14 @@ export class GateTables {
     this.#edits.remove(at, at + 2);
     column['column_names'] = names.slice(1);
   }
+}
 
-  #constantAt(argument: TreeNode, call: number): number {
-    const at = this.#edits.tokenAt(argument);
-    return at === 0 ? call : at;
+/** @returns whether `relation` is `a`, `a.b`, `"a"."b"` …: what can be the argument of a macro. */
+function isName(relation: string): boolean {
+  const tokens = tokenize(relation);
+  for (let i = 0; i < tokens.count; i++) {
+    const kind = tokens.kind(i);
+    if (i % 2 === 0 ? kind !== 'word' && kind !== 'quoted' : !tokens.isSymbol(i, '.')) return false;
   }
+  return tokens.count % 2 === 1;
 }

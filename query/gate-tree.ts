@@ -153,6 +153,20 @@ export function text(node: unknown, name: string): string {
   return typeof value === 'string' ? value : '';
 }
 
+/**
+ * An argument of a table function, taken apart: `f(x)`, `f(name := x)`, `f(name => x)`, and `f(name = x)`, which DuckDB takes for the
+ * same.
+ */
+export function argumentOf(child: TreeNode): {readonly name: string; readonly value: TreeNode} {
+  const alias = text(child, 'alias');
+  if (alias === '' && child['class'] === 'COMPARISON' && child['type'] === 'COMPARE_EQUAL') {
+    const left = child['left'] as TreeNode;
+    const names = left['class'] === 'COLUMN_REF' ? (left['column_names'] as string[]) : [];
+    if (names.length === 1) return {name: names[0]!.toLowerCase(), value: child['right'] as TreeNode};
+  }
+  return {name: alias.toLowerCase(), value: child};
+}
+
 function unknownNode(type: string): WarehouseError {
   return new WarehouseError('invalid', 'MR_UNSUPPORTED', `${type.toLowerCase().replaceAll('_', ' ')} in a query is not supported in this version`);
 }

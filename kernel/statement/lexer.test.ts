@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import {DuckDBInstance} from '@duckdb/node-api';
 import {WarehouseError} from '../../base/error.ts';
 import {tokenize} from './lexer.ts';
-import {byteOffset, characterOffset, placeOf} from './place.ts';
+import {byteOffset, characterOffset, codePointOffset, placeOf} from './place.ts';
 import {partText, splitScript} from './split.ts';
 
 const seed = Number(process.env['MR_SEED'] ?? 20_260_101);
@@ -91,5 +91,6 @@ test('place: characters and bytes are converted both ways', () => {
   const text = 'aé\n💡b';
   assert.deepEqual([0, 1, 2, 3, 5].map((offset) => byteOffset(text, offset)), [0, 1, 3, 4, 8]);
   assert.deepEqual([0, 1, 3, 4, 8].map((byte) => characterOffset(text, byte)), [0, 1, 2, 3, 5]);
+  assert.deepEqual([0, 2, 3, 4, 9].map((count) => codePointOffset(text, count)), [0, 2, 3, 5, 6]);
   assert.deepEqual(placeOf(text, 5), {line: 2, column: 2});
 });

@@ -46,3 +46,10 @@ export function characterOffset(source: string, byte: number): number {
   }
   return source.length;
 }
+
+/** @returns the offset of the `count`-th character (code point) of `source`: how DuckDB's parser says where an error is. */
+export function codePointOffset(source: string, count: number): number {
+  let offset = 0;
+  for (let i = 0; i < count && offset < source.length; i++) offset += source.codePointAt(offset)! > 0xffff ? 2 : 1;
+  return offset;
+}
