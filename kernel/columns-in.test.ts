@@ -225,7 +225,7 @@ test('columns: in by mr_rows and out by stream are equal bit for bit, directly, 
     await checkStream(session, 'FROM kept', held);
     await session.run(`COPY (FROM mr_rows('rows')) TO ${file} (FORMAT parquet)`);
     await checkStream(session, `FROM read_parquet(${file})`, held, 'unsigned');
-  }), {seed, numRuns: 200});
+  }), {seed, numRuns: 120});
   for (const rowCount of rowCounts) assert.ok(reached.has(`rows ${rowCount}`), `no case had ${rowCount} rows`);
   for (const layout of ['packed', 'scattered', 'segments', 'repeated', 'shared']) assert.ok(reached.has(layout), `no column was ${layout}`);
   for (const type of storedTypes) {
