@@ -22,7 +22,7 @@ before(async () => {
 after(() => kernel.close());
 
 test('tumble: windows count from 1970, half-open, for every width and both time types', async () => {
-  const widths = [['INTERVAL 1 SECOND', 1_000_000n], ['INTERVAL 7 MINUTE', 420_000_000n], ['INTERVAL 1 HOUR', 3_600_000_000n], ['INTERVAL 1 DAY', 86_400_000_000n], ["INTERVAL '1 day 1 second'", 86_401_000_000n], ['INTERVAL 13 DAY', 1_123_200_000_000n]] as const;
+  const widths = [['INTERVAL 1 SECOND', 1_000_000n], ['INTERVAL 7 MINUTE', 420_000_000n], ['INTERVAL 1 HOUR', 3_600_000_000n], ['INTERVAL 1 DAY', 86_400_000_000n], ['INTERVAL 86401 SECOND', 86_401_000_000n], ['INTERVAL 13 DAY', 1_123_200_000_000n]] as const;
   const instant = fc.oneof(fc.bigInt(-(10n ** 16n), 10n ** 17n), fc.tuple(fc.constantFrom(...widths), fc.bigInt(-9n, 9n), fc.constantFrom(-1n, 0n, 1n)).map(([[, micros], count, aside]) => micros * count + aside));
   await fc.assert(fc.asyncProperty(fc.array(instant, {minLength: 1, maxLength: 20}), fc.constantFrom(...widths), fc.constantFrom('ts', 'tz'), async (instants, [size, micros], column) => {
     await session.run(`DELETE FROM ods.flights; INSERT INTO ods.flights SELECT i, make_timestamp(i), make_timestamptz(i), NULL FROM (VALUES ${instants.map(value => `(${value})`).join(', ')}) v(i)`);

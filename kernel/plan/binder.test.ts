@@ -14,7 +14,7 @@ before(async () => {
   await binder.createSchema('odd "schema"');
   await binder.createTable('ods', 'flights', [
     {name: 'id', type: {kind: 'bigint'}, nullable: false}, {name: 'delay', type: {kind: 'integer'}, nullable: true}, {name: 'ts', type: {kind: 'timestamp'}, nullable: true},
-    {name: 'price', type: {kind: 'decimal', precision: 12, scale: 2}, nullable: true}, {name: 'at', type: {kind: 'timestamptz'}, nullable: true}]);
+    {name: 'price', type: {kind: 'decimal', precision: 12, scale: 2}, nullable: true}, {name: 'moment', type: {kind: 'timestamptz'}, nullable: true}]);
   await binder.createTable('odd "schema"', 'T "1"', [{name: 'select', type: {kind: 'varchar'}, nullable: true}]);
 });
 after(() => binder.close());
@@ -39,7 +39,7 @@ test('binder: errors are DuckDB’s own, with the line and the place', async () 
   assert.match(error.message, /^Binder Error: Referenced column "nope" not found in FROM clause!/);
   assert.match(error.message, /LINE 2: {3}nope FROM ods\.flights\n {10}\^$/);
   assert.match((await refused('SELECT * FROM ods.nope')).message, /^Catalog Error: Table with name nope does not exist!/);
-  assert.match((await refused('SELECT é FRM x y')).message, /^Parser Error: syntax error at or near "y"\n\nLINE 1: SELECT é FRM x y\n {22,23}\^$/);
+  assert.match((await refused('SELECT é FRM x y')).message, /^Parser Error: syntax error at or near "x"\n\nLINE 1: SELECT é FRM x y\n {20}\^$/);
 });
 
 for (const [sql, message] of [
@@ -70,9 +70,9 @@ test('binder: dropped tables and schemas are gone, and names can come again with
 });
 
 test('binder: TimeZone is UTC, so that times with and without zone agree', async () => {
-  const {tree} = await binder.bindSelect("SELECT id FROM ods.flights WHERE at > TIMESTAMPTZ '2024-06-01 00:00:00+02'");
+  const {tree} = await binder.bindSelect("SELECT id FROM ods.flights WHERE moment > TIMESTAMPTZ '2024-06-01 00:00:00+02'");
   assert.ok(tree.kind === 'project');
-  const types = await binder.expressionTypes(['ts + INTERVAL 1 DAY', 'at - at', 'delay * 2', 'CAST(ts AS TIMESTAMPTZ) = at', 'price + 1 -- comment'], {schema: 'ods', name: 'flights'});
+  const types = await binder.expressionTypes(['ts + INTERVAL 1 DAY', 'moment - moment', 'delay * 2', 'CAST(ts AS TIMESTAMPTZ) = moment', 'price + 1 -- comment'], {schema: 'ods', name: 'flights'});
   assert.deepEqual(types.map(printType), ['TIMESTAMP', 'INTERVAL', 'INTEGER', 'BOOLEAN', 'DECIMAL(13,2)']);
   assert.deepEqual((await binder.expressionTypes(['1', "'x'", 'now()'])).map(printType), ['INTEGER', 'VARCHAR', 'TIMESTAMP WITH TIME ZONE']);
 });
@@ -87,7 +87,7 @@ test('create table: columns, types, NULLs, defaults and key are read, and nothin
   const table = await binder.readCreateTable(sql);
   assert.deepEqual({schema: table.schema, name: table.name, primaryKey: table.primaryKey}, {schema: 'ods', name: 'orders', primaryKey: ['day', 'Id']});
   assert.deepEqual(table.columns.map(({name, type, nullable}) => `${name} ${type}${nullable ? '' : ' NOT NULL'}`), ['Id BIGINT NOT NULL', 'day DATE NOT NULL', 'amount DECIMAL(12,2) NOT NULL', 'note VARCHAR', 'sum HUGEINT']);
-  assert.deepEqual(table.columns.map(column => column.default), [null, "CAST('2024-01-01' AS DATE)", null, "'it''s'", null]);
+  assert.deepEqual(table.columns.map(column => column.default), [null, `CAST('2024-01-01' AS "DATE")`, null, "'it''s'", null]);
   assert.deepEqual(await binder.readCreateTable(sql), table, 'it left a trace');
   assert.deepEqual((await binder.readCreateTable('CREATE OR REPLACE TABLE ods.flights (a INTEGER)')).primaryKey, []);
   assert.equal((await binder.readCreateTable('create table plain (a int primary key)')).schema, 'main');
@@ -117,7 +117,7 @@ test('stored type: exact wider types are chosen, the others are refused with the
     }
   };
   for (const [expression, expected] of [
-    ['sum(id)', 'DECIMAL(38,0)'], ['1::UTINYINT', 'SMALLINT'], ['1::USMALLINT', 'INTEGER'], ['1::UINTEGER', 'BIGINT'], ['hash(id)', 'DECIMAL(20,0)'], ['price', 'DECIMAL(12,2)'], ['at', 'TIMESTAMP WITH TIME ZONE'],
+    ['sum(id)', 'DECIMAL(38,0)'], ['1::UTINYINT', 'SMALLINT'], ['1::USMALLINT', 'INTEGER'], ['1::UINTEGER', 'BIGINT'], ['hash(id)', 'DECIMAL(20,0)'], ['price', 'DECIMAL(12,2)'], ['moment', 'TIMESTAMP WITH TIME ZONE'],
     ['ts::TIMESTAMP_S', 'TIMESTAMP'], ['ts::TIMESTAMP_MS', 'TIMESTAMP'], ['uuid()', 'VARCHAR'], ["'1'::JSON", 'VARCHAR'], ["'x'::ENUM('x')", 'VARCHAR'], ['NULL', 'INTEGER'],
     ['ts::TIMESTAMP_NS', '!TIMESTAMP'], ['1::UHUGEINT', '!DECIMAL(38,0)'], ['ts::TIME', '!VARCHAR'], ['INTERVAL 1 DAY', '!VARCHAR'], ['[id]', '!JSON'], ["{'a': id}", '!JSON'], ["MAP {'a': 1}", '!JSON'], ["'1'::BIT", '!VARCHAR'],
   ] as const) assert.equal(await stored(expression), expected, expression);

@@ -101,9 +101,17 @@ function foldText(text: string, to: PlanType): ConstantValue | undefined {
     case 'timestamp': return parseTimestampMicros(text);
     case 'timestamptz': return /(?:Z|\+00)$/.test(text) ? parseTimestampMicros(text.replace(/(?:Z|\+00)$/, '')) : undefined;
     case 'interval': return foldIntervalText(text);
-    default: return undefined;
+    case 'double': return plainDoubles[text];
+    case 'decimal': {
+      const [, digits, fraction = ''] = /^(-?\d{1,38}(?:\.(\d{1,38}))?)$/.exec(text) ?? [];
+      return digits === undefined ? undefined : foldDecimal(BigInt(digits.replace('.', '')), fraction.length, to);
+    }
+    default: return integerRanges[to.kind] !== undefined && /^-?\d{1,39}$/.test(text) ? inRange(BigInt(text), to) : undefined;
   }
 }
+
+/** Doubles without a literal. */
+const plainDoubles: Readonly<Record<string, number>> = {nan: NaN, inf: Infinity, '-inf': -Infinity, '-0': -0};
 
 /** `1 hour`, `-2 days`, and several of them; other spellings stay a cast. */
 function foldIntervalText(text: string): ConstantValue | undefined {

@@ -40,12 +40,17 @@ function printNumber(value: number, type: PlanType): string {
 const int64 = integerRanges.bigint!;
 const int32 = integerRanges.integer!;
 
+/** An integer as a literal of whatever type; the most negative ones would be read as minus a too large number. */
+function integerLiteral(value: bigint): string {
+  return value > int64[0] && value <= int64[1] && value !== int32[0] ? String(value) : `'${value}'`;
+}
+
 function printInteger(value: bigint, type: PlanType): string {
   switch (type.kind) {
-    case 'integer': return value === int32[0] ? cast(`'${value}'`, type) : String(value);
-    case 'bigint': return value > int32[1] || (value < int32[0] && value > int64[0]) ? String(value) : cast(`'${value}'`, type);
-    case 'hugeint': return value > int64[1] && value < integerRanges.hugeint![1] ? String(value) : cast(`'${value}'`, type);
-    case 'tinyint': case 'smallint': case 'utinyint': case 'usmallint': case 'uinteger': case 'ubigint': case 'uhugeint': return cast(`'${value}'`, type);
+    case 'integer': return value === int32[0] ? cast(integerLiteral(value), type) : String(value);
+    case 'bigint': return value > int32[1] || (value < int32[0] && value > int64[0]) ? String(value) : cast(integerLiteral(value), type);
+    case 'hugeint': return value > int64[1] && value < integerRanges.hugeint![1] ? String(value) : cast(integerLiteral(value), type);
+    case 'tinyint': case 'smallint': case 'utinyint': case 'usmallint': case 'uinteger': case 'ubigint': case 'uhugeint': return cast(integerLiteral(value), type);
     case 'decimal': return printDecimal(value, type);
     case 'date': {
       const text = dateText(value);
@@ -66,10 +71,15 @@ function printInteger(value: bigint, type: PlanType): string {
   }
 }
 
+/** A literal with more digits is a DOUBLE. */
+const decimalDigitsMax = 38;
+
 function printDecimal(unscaled: bigint, type: Extract<PlanType, {kind: 'decimal'}>): string {
   const text = printDecimalLiteral(unscaled, type.scale);
   // A literal's type is as wide as it is written.
-  return type.scale > 0 && text.replace(/[-.]/g, '').length === type.precision ? text : cast(`'${text}'`, type);
+  const digitCount = text.replaceAll(/[-.]/g, '').length;
+  if (type.scale === 0) return cast(integerLiteral(unscaled), type);
+  return digitCount === type.precision ? text : cast(digitCount <= decimalDigitsMax ? text : `'${text}'`, type);
 }
 
 /** @returns e.g. `-12.50`: a literal of its own width. */

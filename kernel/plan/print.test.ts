@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import test, {after, before} from 'node:test';
 import fc from 'fast-check';
 import {testSeed} from '../../test/support/random.ts';
-import {typeText} from '../../base/type.ts';
 import {Kernel} from '../duckdb.ts';
 import type {Session} from '../session.ts';
 import {integerRanges} from './fold-constant.ts';
@@ -90,7 +89,7 @@ test('print: a constant of every type comes back as the same constant', async ()
     for (const [i, constant] of list.entries()) {
       kinds.set(constant.type.kind, (kinds.get(constant.type.kind) ?? 0) + 1);
       assert.equal(described[i]![1], printType(constant.type).replace('"NULL"', 'INTEGER'), texts[i]);
-      const found = tree.expressions[i]!;
+      const found: Expression = tree.expressions[i]!;
       if (found.kind === 'constant') assert.equal(expressionKey(found), expressionKey(constant), texts[i]);
       else unfolded.add(constant.type.kind);
     }
@@ -99,11 +98,12 @@ test('print: a constant of every type comes back as the same constant', async ()
     if (compared.length === 0) return;
     const {rows: [values]} = await session.rows(`SELECT ${compared.map(pair => pair.sql).join(', ')}`);
     assert.deepEqual(values, compared.map(pair => pair.expected), sql);
-  }), {numRuns: 30, seed: testSeed()});
+  }), {numRuns: 30, seed: testSeed(), includeErrorInReport: true});
   for (const kind of ['tinyint', 'smallint', 'integer', 'bigint', 'hugeint', 'ubigint', 'uhugeint', 'decimal', 'double', 'float', 'boolean', 'varchar', 'date', 'timestamp', 'timestamptz', 'time', 'interval']) {
     assert.ok((kinds.get(kind) ?? 0) >= 10, `${kind} occurs ${kinds.get(kind) ?? 0} times`);
   }
-  assert.ok(!unfolded.has('integer') && !unfolded.has('boolean'), [...unfolded].join(', '));
+  // Text with NULs, and times beyond the years 0001 … 9999; the time of day has no literal.
+  assert.deepEqual([...unfolded].filter(kind => !['varchar', 'date', 'timestamp', 'timestamptz', 'time', 'interval'].includes(kind)), []);
 });
 
 /** Integers of all sizes through text; dates and times through their number. */
@@ -118,12 +118,7 @@ function asText({type, ...constant}: Expression, text: string): {sql: string; ex
     case 'timestamp': return {sql: `CAST(epoch_us(${text}) AS VARCHAR)`, expected: String(value)};
     case 'timestamptz': return {sql: `CAST(epoch_us(${text}) AS VARCHAR)`, expected: String(value)};
     case 'time': return {sql: `CAST(epoch_us(${text}) AS VARCHAR)`, expected: String(value)};
-    case 'decimal': return {sql: `replace(CAST(${text} AS VARCHAR), '.', '') = '${signed(value, type.scale)}' OR CAST(${text} AS VARCHAR) = '${typeText(type)}'`, expected: true as unknown as number};
+    case 'decimal': return {sql: `CAST(CAST(replace(CAST(${text} AS VARCHAR), '.', '') AS HUGEINT) AS VARCHAR)`, expected: String(value)};
     default: return {sql: `CAST(${text} AS VARCHAR)`, expected: String(value)};
   }
-}
-
-function signed(unscaled: bigint, scale: number): string {
-  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
-  return `${unscaled < 0n ? '-' : ''}${digits}`;
 }
