@@ -95,6 +95,7 @@ export async function commitChange(table: PaimonTable, change: TableChange, opti
 async function findCommit(table: PaimonTable, state: TableState | undefined, change: TableChange, options: CommitOptions): Promise<Snapshot | undefined> {
   if (state === undefined) return undefined;
   const earliest = (await table.snapshots.earliestId())!;
+  let newer: Snapshot | undefined;
   for (let id = state.snapshot.id; id >= earliest; id--) {
     const snapshot = await table.snapshots.read(id);
     if (snapshot.commitUser !== options.commitUser) {
@@ -108,10 +109,11 @@ async function findCommit(table: PaimonTable, state: TableState | undefined, cha
     if (change.kind === 'COMPACT') return outputsLive(state, change) ? state.snapshot : undefined;
     if (snapshot.commitKind !== change.kind) continue;
     if (snapshot.commitIdentifier === options.commitIdentifier) return snapshot;
-    if (snapshot.commitIdentifier < options.commitIdentifier) return undefined;
-    throw new WarehouseError('conflict', 'MR_PAIMON_CONFLICT', `commit ${options.commitIdentifier} to '${table.directory}' comes after commit ${snapshot.commitIdentifier} of the same user (snapshot ${id})`);
+    if (snapshot.commitIdentifier < options.commitIdentifier) break;
+    newer = snapshot;
   }
-  return undefined;
+  if (newer === undefined) return undefined;
+  throw new WarehouseError('conflict', 'MR_PAIMON_CONFLICT', `commit ${options.commitIdentifier} to '${table.directory}' comes after commit ${newer.commitIdentifier} of the same user (snapshot ${newer.id})`);
 }
 
 function outputsLive(state: TableState, change: TableChange): boolean {
