@@ -7,8 +7,7 @@
 import {quoteIdentifier} from '../../kernel/quote.ts';
 import {unsupported} from '../paimon/failure.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
-import {KIND_COLUMN, pathListSql, readSql, SEQUENCE_COLUMN} from './column-sql.ts';
-import {CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from './flush.ts';
+import {CHANGE_SEQUENCE_COLUMN, KIND_COLUMN, OP_COLUMN, pathListSql, readSql, SEQUENCE_COLUMN} from './column-sql.ts';
 import type {PaimonTable} from './paimon-table.ts';
 import {checkFiles} from './scan-plan.ts';
 
@@ -34,7 +33,7 @@ export interface ChangelogOptions {
  */
 export async function changelogSql(table: PaimonTable, range: ChangelogRange, options: ChangelogOptions = {}): Promise<string> {
   const names = options.columns ?? table.schema.fields.map((field) => field.name);
-  const fields = names.map((name) => table.schema.fields.find((field) => field.name === name)!);
+  const fields = names.map((name) => table.field(name));
   const files = (await changelogFiles(table, range)).filter(({file}) =>
     (range.untilSequence === undefined || file.minSequence < range.untilSequence) && (range.fromSequence === undefined || file.maxSequence >= range.fromSequence));
   const columns = fields.map((field) => `${readSql(field)} AS ${quoteIdentifier(field.name)}`);

@@ -16,6 +16,12 @@ export const SEQUENCE_FIELD_ID = 2_147_483_646;
 export const KIND_FIELD_ID = 2_147_483_645;
 export const KEY_FIELD_ID_OFFSET = 1_073_741_823;
 
+/** Columns of a batch of changes beside the table's own. */
+export const OP_COLUMN = '_op';
+export const CHANGE_SEQUENCE_COLUMN = '_seq';
+/** Only where the table has more than one bucket; see bucketColumn. */
+export const BUCKET_COLUMN = '_bucket';
+
 /** @returns the DuckDB type that a column is read as; undefined where the file's own nested type is taken as it is. */
 function readType(field: DataField): string | undefined {
   const {type} = field;

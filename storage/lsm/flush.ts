@@ -10,16 +10,10 @@ import {uuid} from '../../base/id.ts';
 import {invariant} from '../../base/invariant.ts';
 import {quoteIdentifier} from '../../kernel/quote.ts';
 import {type FileEntryJson, fileEntryJson} from '../paimon/file-entry-json.ts';
-import {KEY_PREFIX, KIND_COLUMN, SEQUENCE_COLUMN, writeSql} from './column-sql.ts';
+import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, KEY_PREFIX, KIND_COLUMN, OP_COLUMN, SEQUENCE_COLUMN, writeSql} from './column-sql.ts';
 import {copyToFile, describeFiles, type NewFile} from './data-file-writer.ts';
 import {ensureBucketDirectory, type PaimonTable} from './paimon-table.ts';
 import {namedRows, type SqlSession} from './sql-session.ts';
-
-/** Columns of the changes beside the table's own. */
-export const OP_COLUMN = '_op';
-export const CHANGE_SEQUENCE_COLUMN = '_seq';
-/** Only where the table has more than one bucket; see bucket.ts. */
-export const BUCKET_COLUMN = '_bucket';
 
 /** Files that are written and durable but in no snapshot yet. Plain JSON. */
 export interface PreparedFiles {

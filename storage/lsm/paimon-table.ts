@@ -18,7 +18,7 @@ import {decodeManifest, type ManifestEntry, mergeEntries} from '../paimon/manife
 import {decodeManifestList, type ManifestFileMeta} from '../paimon/manifest-list.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
 import {parseSchema, printSchema, sameColumns, type TableSchema, trimmedKey} from '../paimon/table-schema.ts';
-import {KEY_PREFIX, KIND_COLUMN, SEQUENCE_COLUMN} from './column-sql.ts';
+import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, KEY_PREFIX, KIND_COLUMN, OP_COLUMN, SEQUENCE_COLUMN} from './column-sql.ts';
 import {SnapshotStore} from './snapshot-store.ts';
 import {checkReadable, checkWritable} from './table-features.ts';
 import {TablePaths} from './table-paths.ts';
@@ -53,6 +53,9 @@ export interface TableState {
   readonly live: readonly ManifestEntry[];
 }
 
+/** Names of columns that stand beside the table's own in data files and in batches of changes. */
+const reservedNames: ReadonlySet<string> = new Set([SEQUENCE_COLUMN, KIND_COLUMN, OP_COLUMN, CHANGE_SEQUENCE_COLUMN, BUCKET_COLUMN]);
+
 /** Manifest entries kept decoded per table (about 1 KB each). */
 const ENTRIES_CACHED_MAX = 50_000;
 
@@ -83,6 +86,13 @@ export class PaimonTable {
   }
 
   get directory(): string { return this.paths.directory; }
+
+  /** @throws {WarehouseError} `MR_PAIMON_COLUMN` (invalid) when there is no such column. */
+  field(name: string): DataField {
+    const field = this.schema.fields.find((candidate) => candidate.name === name);
+    if (field === undefined) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `expected a column of '${this.directory}', found "${name}"`);
+    return field;
+  }
 
   /**
    * Makes a table, durably; opens it if the very same one is there already (a creation that is repeated after a crash).
@@ -206,7 +216,7 @@ function newSchema(spec: NewTable, directory: string, nowMs: number): TableSchem
     // Readers match columns by exact name and find nothing under another case, DuckDB does not tell the two apart.
     if (other !== undefined) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `columns "${other}" and "${name}" differ only by case`);
     seen.set(name.toLowerCase(), name);
-    if (name.startsWith(KEY_PREFIX) || name === SEQUENCE_COLUMN || name === KIND_COLUMN) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `column name "${name}" is reserved by the table format`);
+    if (name.startsWith(KEY_PREFIX) || reservedNames.has(name)) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `column name "${name}" is reserved by the table format`);
   }
   const fields = spec.columns.map((column): DataField => {
     const type = paimonType(column.type, column.nullable && !spec.primaryKey.includes(column.name));

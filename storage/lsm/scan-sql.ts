@@ -27,14 +27,16 @@ export interface ScanOptions {
 }
 
 const BUCKET_ALIAS = '_mr_bucket';
+/** A row without columns, for counting. */
+const NO_COLUMNS = '1 AS _mr_one';
 
 /** @returns a SELECT that gives the table's rows at the plan's snapshot. */
 export function scanSql(table: PaimonTable, plan: ScanPlan, options: ScanOptions = {}): string {
   const names = options.columns ?? table.schema.fields.map((field) => field.name);
-  const fields = names.map((name) => table.schema.fields.find((field) => field.name === name)!);
+  const fields = names.map((name) => table.field(name));
   const keyed = table.keyFields.length > 0;
   if (!keyed || plan.buckets.length === 0) return appendSql(plan, fields);
-  const output = [...names, ...(options.withSequence === true ? [SEQUENCE_COLUMN] : [])].map(quoteIdentifier).join(', ');
+  const output = [...names, ...(options.withSequence === true ? [SEQUENCE_COLUMN] : [])].map(quoteIdentifier).join(', ') || NO_COLUMNS;
   const ordered = options.ordered === true;
   const keys = table.keyFields.map((field) => quoteIdentifier(field.name));
   // A bucket needs a query of its own only where its number is an order key.
@@ -57,9 +59,9 @@ function appendSql(plan: ScanPlan, fields: readonly DataField[]): string {
   const files = plan.buckets.flatMap((bucket) => bucket.sections.flatMap((section) => section.runs.flat()));
   if (files.length === 0) {
     const empty = fields.map((field) => `${readSql({...field, name: '_mr_null'})} AS ${quoteIdentifier(field.name)}`);
-    return `SELECT ${(empty.length === 0 ? ['1'] : empty).join(', ')} FROM (SELECT NULL AS _mr_null) AS nothing WHERE false`;
+    return `SELECT ${empty.join(', ') || NO_COLUMNS} FROM (SELECT NULL AS _mr_null) AS nothing WHERE false`;
   }
-  return `SELECT ${columns.join(', ')} FROM ${filesSql(files)} AS data`;
+  return `SELECT ${columns.join(', ') || NO_COLUMNS} FROM ${filesSql(files)} AS data`;
 }
 
 /** The columns that every part yields: those asked for, keys for the order, the sequence number. */
@@ -69,7 +71,7 @@ function partColumns(table: PaimonTable, fields: readonly DataField[], options: 
   const columns = [...wanted.values()].map((field) => `${readSql(field)} AS ${quoteIdentifier(field.name)}`);
   if (options.withSequence === true || keys) columns.push(SEQUENCE_COLUMN);
   if (keys) columns.push(KIND_COLUMN);
-  return columns.length === 0 ? '1 AS _mr_one' : columns.join(', ');
+  return columns.join(', ') || NO_COLUMNS;
 }
 
 function layered(sections: readonly Section[]): {readonly young: readonly PlannedFile[]; readonly oldest: readonly PlannedFile[]} {
@@ -117,7 +119,7 @@ function partNames(table: PaimonTable, fields: readonly DataField[], options: Sc
   if (options.ordered === true) for (const field of table.keyFields) names.add(field.name);
   const columns = [...names].map(quoteIdentifier);
   if (options.withSequence === true) columns.push(SEQUENCE_COLUMN);
-  return columns.length === 0 ? '1 AS _mr_one' : columns.join(', ');
+  return columns.join(', ') || NO_COLUMNS;
 }
 
 /** @returns a table expression over data files, without the rows that deletion vectors mark. */
