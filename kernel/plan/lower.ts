@@ -13,10 +13,11 @@
  */
 import {WarehouseError} from '../../base/error.ts';
 import {lowerAggregate, lowerWindow} from './lower-call.ts';
-import {lowerValue} from './lower-constant.ts';
 import {expressionAlias, lowerExpression, lowerSortKeys, type ExpressionScope} from './lower-expression.ts';
 import {lowerJoin} from './lower-join.ts';
-import {ABSENT_INDEX, PlanFields, parsePlanJson, planIndex, planInteger, planList, unsupported} from './plan-json.ts';
+import {ended, projected} from './lower-node.ts';
+import {lowerScan} from './lower-scan.ts';
+import {PlanFields, parsePlanJson, planIndex, planList, unsupported} from './plan-json.ts';
 import {lowerType, printType, samePlanType} from './plan-type.ts';
 import type {Expression, PlanColumn, PlanNode, PlanType} from './tree.ts';
 import {simplify} from './simplify.ts';
@@ -66,7 +67,7 @@ class Lowering {
     const [least, most] = inputCounts[operator] ?? [0, Infinity];
     if (inputs.length < least || inputs.length > most) throw unsupported(`${operatorName(operator)} with ${inputs.length} inputs`);
     switch (operator) {
-      case 'GET': return this.#get(fields, inputs);
+      case 'GET': return lowerScan(fields, inputs, {node: input => this.node(input), dummy: () => this.#dummy(), phantom: column => { this.#phantoms.add(column); }});
       case 'DELIM_JOIN': return this.#delimJoin(fields, inputs);
       case 'COMPARISON_JOIN': case 'ASOF_JOIN': case 'ANY_JOIN':
         return lowerJoin(operator, fields, this.node(inputs[0]), this.node(inputs[1]), this.#scopeOf).join;
@@ -124,55 +125,6 @@ class Lowering {
         return ended(fields, {kind: 'limit', child, limit, offset: offset ?? 0, columns: child.columns});
       }
     }
-  }
-
-  #get(fields: PlanFields, inputs: readonly unknown[]): PlanNode {
-    const name = fields.text('name');
-    fields.expect('ordinality_idx', ABSENT_INDEX);
-    fields.expect('row_group_order_options', null);
-    expectNoScanOptions(fields);
-    const types = fields.list('returned_types').map(lowerType);
-    const names = fields.list('names').map(String);
-    const indexes = fields.list('column_indexes').map(lowerColumnIndex);
-    const projection = fields.list('projection_ids').map(value => planIndex(value, 'projection_ids'));
-    const chosen = projection.length > 0 ? projection.map(position => indexes[position]!) : indexes;
-    fields.ignore('table_index', 'arguments', 'original_arguments', 'catalog_name', 'schema_name', 'has_serialize');
-    if (name !== 'seq_scan') return this.#tableFunction(name, fields, inputs, chosen, types, names);
-    const scan = fields.object('function_data', 'scan');
-    const [schema, table] = [scan.text('schema'), scan.text('table')];
-    scan.ignore('catalog');
-    scan.expect('is_index_scan', false);
-    scan.expect('is_create_index', false);
-    scan.expect('result_ids', 'empty list');
-    scan.end();
-    fields.expect('projected_input', 'empty list');
-    const columnIndexes = chosen.map(index => index === ABSENT_INDEX ? 0 : Number(index));
-    const columns = columnIndexes.map((index): PlanColumn => {
-      const type = types[index];
-      if (type === undefined) throw unsupported(`column ${index} of ${schema}.${table}`);
-      return {name: names[index]!, type};
-    });
-    for (const [i, index] of chosen.entries()) if (index === ABSENT_INDEX) this.#phantoms.add(columns[i]!);
-    return ended(fields, {kind: 'get', schema, table, columnIndexes, columns});
-  }
-
-  /** `range`, `generate_series` and `unnest` of constants, or of columns of the tables before them, become an unnest. */
-  #tableFunction(name: string, fields: PlanFields, inputs: readonly unknown[], chosen: readonly bigint[], types: readonly PlanType[], names: readonly string[]): PlanNode {
-    if (name !== 'range' && name !== 'generate_series' && name !== 'unnest') throw unsupported(`table function ${name}`, 'read tables of the warehouse only');
-    if (types.length !== 1 || chosen.some(index => index !== 0n)) throw unsupported(`table function ${name} with ${types.length} columns`);
-    fields.expect('named_parameters', 'empty list');
-    fields.ignore('input_table_types', 'input_table_names');
-    const passed = fields.list('projected_input').map(value => planIndex(value, 'projected_input'));
-    const parameters = fields.list('parameters').map(lowerValue);
-    const column: PlanColumn = {name: names[0]!, type: types[0]!};
-    const listType: PlanType = {kind: 'other', text: `${printType(column.type)}[]`};
-    const child: PlanNode = inputs.length === 0 ? this.#dummy() : this.node(inputs[0]);
-    if (inputs.length > 0 && name !== 'unnest') throw unsupported(`table function ${name} over columns`, `write unnest(${name}(…)) instead`);
-    const list: Expression = inputs.length > 0 ? reference(child, 0)
-      : name === 'unnest' ? parameters[0]! : {kind: 'function', type: listType, name, args: parameters, infix: false};
-    const unnest: PlanNode = {kind: 'unnest', child, expressions: [list], columns: [...child.columns, column]};
-    const output = [...chosen.map(() => child.columns.length), ...passed];
-    return ended(fields, projected(unnest, output));
   }
 
   /** DuckDB counts one column here, which nothing refers to. */
@@ -307,24 +259,6 @@ class Lowering {
   }
 }
 
-function ended(fields: PlanFields, node: PlanNode): PlanNode {
-  fields.end();
-  return node;
-}
-
-/** @returns `node` under a project of the columns at `positions`; `node` itself if there are none (DuckDB's "all of them"). */
-function projected(node: PlanNode, positions: readonly unknown[]): PlanNode {
-  if (positions.length === 0) return node;
-  const expressions = positions.map(position => reference(node, planIndex(position, 'projection_map')));
-  return {kind: 'project', child: node, expressions, columns: expressions.map(expression => node.columns[expression.index]!)};
-}
-
-function reference(node: PlanNode, index: number): Extract<Expression, {kind: 'column'}> {
-  const column = node.columns[index];
-  if (column === undefined) throw unsupported(`a reference to column ${index} of ${node.columns.length}`);
-  return {kind: 'column', type: column.type, index};
-}
-
 function nameOf(json: unknown, expression: Expression, child: PlanNode): string {
   const alias = expressionAlias(json);
   if (alias !== '') return alias;
@@ -334,30 +268,6 @@ function nameOf(json: unknown, expression: Expression, child: PlanNode): string 
 
 function unnamed(types: readonly unknown[]): PlanColumn[] {
   return types.map((type, i) => ({name: `column${i + 1}`, type: lowerType(type)}));
-}
-
-function lowerColumnIndex(json: unknown): bigint {
-  const fields = new PlanFields(json, 'column index');
-  fields.expect('child_indexes', 'empty list');
-  fields.expect('index_type', 'FULL_READ');
-  fields.expect('field', '');
-  fields.expect('has_index', true);
-  fields.ignore('type');
-  const index = planInteger(fields.take('index'), 'column index');
-  fields.end();
-  return index;
-}
-
-/** Filters pushed into a scan, samples and the like are an optimiser's work: an unoptimised plan has none. */
-function expectNoScanOptions(fields: PlanFields): void {
-  const filters = fields.object('table_filters', 'scan filters');
-  filters.expect('filters', 'empty list');
-  filters.end();
-  const extra = fields.object('extra_info', 'scan');
-  extra.expect('file_filters', '');
-  if (extra.has('sample_options') && extra.take('sample_options') !== null) throw unsupported('TABLESAMPLE', 'filter by a hash of the key instead');
-  extra.ignore('total_files', 'filtered_files');
-  extra.end();
 }
 
 function lowerUnnests(list: readonly unknown[], scope: ExpressionScope): {expressions: Expression[]; columns: PlanColumn[]} {

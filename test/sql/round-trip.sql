@@ -264,6 +264,8 @@ SELECT e, count(*) FROM (SELECT unnest(l) AS e FROM nested) GROUP BY e;
 SELECT unnest([{'a': 1, 'b': 'x'}, {'a': 2, 'b': NULL}], recursive := true);
 SELECT unnest(generate_series(1, 3)), unnest(['a', 'b']);
 SELECT * FROM range(3);
+SELECT count(*), 7 FROM range(10);
+SELECT count(*) FROM t, range(3), unnest([1, 2]);
 SELECT * FROM generate_series(1, 10, 3) g(i) JOIN t ON t.a = g.i;
 SELECT * FROM range(TIMESTAMP '2024-01-01', TIMESTAMP '2024-01-02', INTERVAL 6 HOUR);
 SELECT * FROM unnest([3, 1, 2]) AS x(v);
