@@ -97,6 +97,15 @@ test('dml: INSERT … VALUES stores what DuckDB itself would store', async () =>
   assert.throws(() => insert('INSERT INTO ods.flights (id, fare) VALUES (1, 2, 3)'), {code: 'MR_SYNTAX', message: 'expected 2 values in every row, found more than 2 in row 1'});
 });
 
+test('dml: lists of literals are told from lists with anything else', () => {
+  const only = (values: string): boolean => insert(`INSERT INTO ods.flights (id, origin) VALUES ${values}`).literalsOnly;
+  for (const values of ["(1, 'a')", "(-1.5e3, NULL), (2, DATE '2020-01-01')", "(TRUE, E'a\\'b'), (0x1F, $$getenv('x')$$)", "(1, 'a''b, (c)')"]) assert.ok(only(values), values);
+  for (const values of ["(getenv('x'), 'a')", '(1, a)', '(?, 1)', '(1, (SELECT 2))', "(1, 'a' || 'b')", '(1 + 1, 2)', '(- -1, 2)', '([1], 2)', "(1, getenv 'x')", '(1, "x")', '((1), 2)', "(1, JSON '1')"]) assert.ok(!only(values), values);
+  assert.equal(insert("INSERT INTO ods.flights (id, origin) VALUES (1, 'a'), (NULL, 'b')").sql.includes("CAST(("), false);
+  assert.equal(insert('INSERT INTO ods.flights (id, origin) SELECT 1, 2').literalsOnly, false);
+  assert.throws(() => insert('INSERT INTO ods.flights (id, origin) VALUES (1,)'), {code: 'MR_SYNTAX', message: 'expected a value for column "origin" in row 1, found none'});
+});
+
 test('dml: unknown columns and keyless tables are refused', () => {
   assert.throws(() => update('UPDATE ods.flights SET delay = 1'), {code: 'MR_UNKNOWN_COLUMN', hint: 'did you mean "De lay"?'});
   assert.throws(() => insert('INSERT INTO ods.flights (nope) VALUES (1)'), {code: 'MR_UNKNOWN_COLUMN'});

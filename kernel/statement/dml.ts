@@ -13,7 +13,7 @@
 import {WarehouseError} from '../../base/error.ts';
 import {typeText, type LogicalType} from '../../base/type.ts';
 import {quoteIdentifier} from '../quote.ts';
-import {tokenize} from './lexer.ts';
+import {castLiteralRows} from './literal-rows.ts';
 import {didYouMean} from './nearest.ts';
 import type {Assignment, DeleteStatement, InsertStatement, UpdateStatement} from './statement.ts';
 
@@ -82,6 +82,8 @@ export interface InsertQuery {
   /** The source alone, to ask DuckDB how many columns it has: `sourceColumnCount`, where that is not checked already (literal rows, BY NAME). */
   readonly sourceSql: string;
   readonly sourceColumnCount: number | undefined;
+  /** `sql` holds nothing of the user's but literals: there is nothing in it to judge, and long lists need not pass the gate. */
+  readonly literalsOnly: boolean;
 }
 
 /**
@@ -102,47 +104,8 @@ export function insertQuery(statement: InsertStatement, table: DmlTable, sourceN
     return `CAST(${value} AS ${typeText(column.type)}) AS ${quoteIdentifier(column.name)}`;
   });
   const aliases = given.map((_, i) => sourceColumn(i)).join(', ');
-  const cast = statement.literalRows ? castRows(source, given, table) : source;
-  return {sql: `SELECT ${list.join(', ')} FROM (${cast}) AS _mr_source(${aliases})`, sourceSql: source, sourceColumnCount: statement.byName || statement.literalRows ? undefined : given.length};
-}
-
-/**
- * VALUES with every value cast to its column's type, as DuckDB's own INSERT does: left alone, a column of VALUES takes one type
- * that fits all rows, and there is none for (1), ('x').
- *
- * @throws {WarehouseError} `MR_SYNTAX` when a row has another number of values than there are columns.
- */
-function castRows(source: string, given: readonly string[], table: DmlTable): string {
-  const casts = given.map((name) => {
-    const column = table.columns.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase())!;
-    return `) AS ${typeText(column.type)})`;
-  });
-  const tokens = tokenize(source);
-  const parts: string[] = [];
-  let depth = 0, column = 0, row = 0, copied = 0;
-  for (let i = 0; i < tokens.count; i++) {
-    if (tokens.kind(i) !== 'symbol') continue;
-    const symbol = tokens.text(i);
-    if (symbol === '(' || symbol === '[' || symbol === '{') {
-      if (depth++ === 0) {
-        parts.push(source.slice(copied, tokens.end(i)), 'CAST((');
-        copied = tokens.end(i);
-        column = 0;
-        row++;
-      }
-    } else if ((symbol === ',' && depth === 1) || (symbol === ')' || symbol === ']' || symbol === '}') && --depth === 0) {
-      const last = symbol !== ',';
-      if (last !== (column === casts.length - 1)) {
-        throw new WarehouseError('invalid', 'MR_SYNTAX', `expected ${casts.length} values in every row, found ${last ? column + 1 : `more than ${casts.length}`} in row ${row}`,
-          {hint: `the columns are ${given.join(', ')}`});
-      }
-      parts.push(source.slice(copied, tokens.start(i)), casts[column]!, last ? ')' : ', CAST((');
-      copied = tokens.end(i);
-      column++;
-    }
-  }
-  parts.push(source.slice(copied));
-  return parts.join('');
+  const rows = statement.literalRows ? castLiteralRows(source, given.map((name) => typeText(requireColumn(table, name, '').type)), given) : {sql: source, literalsOnly: false};
+  return {sql: `SELECT ${list.join(', ')} FROM (${rows.sql}) AS _mr_source(${aliases})`, sourceSql: source, sourceColumnCount: statement.byName || statement.literalRows ? undefined : given.length, literalsOnly: rows.literalsOnly};
 }
 
 function sourceColumn(index: number): string {
@@ -171,8 +134,9 @@ function resolveAssignments(assignments: readonly Assignment[], table: DmlTable)
   return assigned;
 }
 
-function requireColumn(table: DmlTable, name: string, place: string): void {
-  if (table.columns.some((column) => column.name.toLowerCase() === name.toLowerCase())) return;
+function requireColumn(table: DmlTable, name: string, place: string): DmlTable['columns'][number] {
+  const found = table.columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+  if (found !== undefined) return found;
   const names = table.columns.map((column) => column.name);
   throw new WarehouseError('invalid', 'MR_UNKNOWN_COLUMN', `expected a column of "${table.schema}.${table.name}", found "${name}" (${place})`,
     {hint: didYouMean(name, names) ?? `its columns are ${names.join(', ')}`});
