@@ -103,7 +103,7 @@ async function writeCase(session: Session, directory: string, tableCase: TableCa
     // Every key first, so that later flushes update and delete what is there, with key ranges that overlap.
     if (flush === 0) for (const key of keys) model.upsert([...key, ...sample(fc.tuple(...shape.values.map(valueOf)), 1, flush + 7)[0]!]);
     for (const {remove, key, values} of sample(change, tableCase.changesPerFlush, flush + 100)) if (remove) model.remove([...key, ...values]); else model.upsert([...key, ...values]);
-    if (tableCase.name === 'everything_deleted') for (const row of [...model.rows.values()]) model.remove(row);
+    if (tableCase.name === 'everything_deleted') for (const row of model.rows.values()) model.remove(row);
     const prepared = await prepareFlush(session, table, bindChanges(session, 'changes', shape, model.changes.slice(flushed)));
     flushed = model.changes.length;
     await commitFlush(table, prepared, {commitUser: 'millrace-interop', commitIdentifier: BigInt(flush + 1), properties: {epoch: String(flush + 1)}});
