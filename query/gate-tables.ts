@@ -121,9 +121,11 @@ export class GateTables {
   #reference(reference: GateReference, at: number): {readonly resolution: Exclude<Resolution, {unknown: true}>; readonly standIn: string} {
     const known = this.#resolved.get(at);
     if (known !== undefined) return known;
-    const resolution = this.#resolve(reference);
-    if (resolution !== 'as-written' && 'unknown' in resolution) throw this.#unknown(reference, resolution.nearest, at);
+    const answer = this.#resolve(reference);
+    if (answer !== 'as-written' && 'unknown' in answer) throw this.#unknown(reference, answer.nearest, at);
     this.references.push(reference);
+    // Most tables are read under their own names: then the text stays as it is, and is parsed once.
+    const resolution = answer !== 'as-written' && isNameOf(answer.relation, reference) ? 'as-written' : answer;
     const resolved = {resolution, standIn: resolution === 'as-written' ? '' : this.#edits.standIn()};
     this.#resolved.set(at, resolved);
     return resolved;
@@ -154,10 +156,22 @@ export class GateTables {
 
 /** @returns whether `relation` is `a`, `a.b`, `"a"."b"` …: what can be the argument of a macro. */
 function isName(relation: string): boolean {
+  return nameParts(relation) !== undefined;
+}
+
+function isNameOf(relation: string, {kind, schema = 'main', name}: GateReference): boolean {
+  const parts = kind === 'table' ? nameParts(relation) : undefined;
+  return parts?.length === 2 && parts[0]!.toLowerCase() === schema.toLowerCase() && parts[1]!.toLowerCase() === name.toLowerCase();
+}
+
+/** @returns the names in `a`, `a.b`, `"a"."b"` …; undefined for other SQL. */
+function nameParts(relation: string): string[] | undefined {
   const tokens = tokenize(relation);
+  const parts: string[] = [];
   for (let i = 0; i < tokens.count; i++) {
     const kind = tokens.kind(i);
-    if (i % 2 === 0 ? kind !== 'word' && kind !== 'quoted' : !tokens.isSymbol(i, '.')) return false;
+    if (i % 2 === 0 ? kind !== 'word' && kind !== 'quoted' : !tokens.isSymbol(i, '.')) return undefined;
+    if (i % 2 === 0) parts.push(tokens.value(i));
   }
-  return tokens.count % 2 === 1;
+  return tokens.count % 2 === 1 ? parts : undefined;
 }

@@ -22,6 +22,7 @@ before(async () => {
   await session.run(`CREATE SCHEMA ods; CREATE SCHEMA mr_internal; ATTACH ':memory:' AS live;
     CREATE TABLE ods.flights AS SELECT 1::BIGINT AS id, TIMESTAMP '2026-01-01 00:00:30' AS ts, {'x': 7} AS part; CREATE TABLE t AS SELECT 2 AS a, 3 AS b;
     CREATE TABLE live.t1 AS SELECT 1 AS _pos; CREATE TABLE mr_internal.t7 AS SELECT 5 AS _pos, 1::BIGINT AS id, NULL::TIMESTAMP AS ts, {'x': 7} AS part;
+    CREATE VIEW mr_internal.t8 AS FROM main.t;
     CREATE MACRO mr_changes(n) AS TABLE SELECT n AS _epoch, '+I' AS _op, 1 AS a`);
   for (const statement of macroStatements) await session.run(statement);
 });
@@ -43,7 +44,7 @@ function elsewhere(reference: GateReference): Resolution {
   if (!tables.has(`${schema ?? 'main'}.${name}`.toLowerCase())) return {unknown: true, nearest: []};
   if (kind === 'changes') return {relation: `mr_changes(${typeof since === 'number' ? since : 0})`};
   if (kind !== 'table') return {relation: `(SELECT '${kind}' AS kind)`};
-  return {relation: name.toLowerCase() === 'flights' ? 'mr_internal.t7' : '"main"."t"'};
+  return {relation: name.toLowerCase() === 'flights' ? 'mr_internal.t7' : 'mr_internal.t8'};
 }
 
 const gate = (text: string, context: Partial<GateContext> = {}) => gateSelect(session, text, {resolve: asWritten, ...context});
@@ -158,22 +159,22 @@ test('gate: tables that are read elsewhere keep their names in the query', async
     ['SELECT ods . /* x */ flights . id FROM ods.flights -- y\n WHERE "ods"."flights".id = 1', 'SELECT flights . id FROM mr_internal.t7 AS "flights" -- y\n WHERE "flights".id = 1', ['1']],
     ['SELECT f.id, f.part.x FROM ods.flights AS f', 'SELECT f.id, f.part.x FROM mr_internal.t7 AS f', ['1', 7]],
     ['SELECT ods.part.x FROM ods.flights AS ods', 'SELECT ods.part.x FROM mr_internal.t7 AS ods', [7]],
-    ['SELECT f.a FROM f: main.t', 'SELECT f.a FROM f: "main"."t"', [2]],
-    ['SELECT u.x FROM t AS u(x, y), ods.flights', 'SELECT u.x FROM "main"."t" AS u(x, y), mr_internal.t7 AS "flights"', [2]],
-    ['TABLE t', 'SELECT * FROM "main"."t" AS "t"', [2, 3]],
-    ['SELECT count(*) FROM (DESCRIBE t)', 'SELECT count(*) FROM (DESCRIBE FROM "main"."t" AS "t")', ['2']],
-    ['SELECT count(*) FROM (SUMMARIZE SELECT * FROM t)', 'SELECT count(*) FROM (SUMMARIZE SELECT * FROM "main"."t" AS "t")', ['2']],
+    ['SELECT f.a FROM f: main.t', 'SELECT f.a FROM f: mr_internal.t8', [2]],
+    ['SELECT u.x FROM t AS u(x, y), ods.flights', 'SELECT u.x FROM mr_internal.t8 AS u(x, y), mr_internal.t7 AS "flights"', [2]],
+    ['TABLE t', 'SELECT * FROM mr_internal.t8 AS "t"', [2, 3]],
+    ['SELECT count(*) FROM (DESCRIBE t)', 'SELECT count(*) FROM (DESCRIBE FROM mr_internal.t8 AS "t")', ['2']],
+    ['SELECT count(*) FROM (SUMMARIZE SELECT * FROM t)', 'SELECT count(*) FROM (SUMMARIZE SELECT * FROM mr_internal.t8 AS "t")', ['2']],
     ['SELECT max(_pos) FROM TUMBLE(ods.flights, ts, INTERVAL 1 DAY)', 'SELECT max(_pos) FROM TUMBLE(mr_internal.t7, ts, INTERVAL 1 DAY)', [5]],
     ["SELECT max(_pos) FROM TUMBLE('ods.flights', ts, INTERVAL 1 DAY)", 'SELECT max(_pos) FROM TUMBLE(mr_internal.t7, ts, INTERVAL 1 DAY)', [5]],
     ['SELECT _epoch, changes._op FROM changes(t, since => 12, until => 20)', 'SELECT _epoch, changes._op FROM mr_changes(12) AS "changes"', [12, '+I']],
     ['SELECT c.e FROM changes(main.t) AS c(e)', 'SELECT c.e FROM mr_changes(0) AS c(e)', [0]],
     ['SELECT r.kind, t$changelog.kind FROM rejected(ods.flights) r, t$changelog', 'SELECT r.kind, t$changelog.kind FROM (SELECT \'rejected\' AS kind) r, (SELECT \'changelog\' AS kind) AS "t$changelog"', ['rejected', 'changelog']],
     ['SELECT kind FROM ods."flights$rejected"', 'SELECT kind FROM (SELECT \'rejected\' AS kind) AS "flights$rejected"', ['rejected']],
-    ["SELECT 'größe', g.a FROM größe g WHERE 'é💡' <> ''", "SELECT 'größe', g.a FROM \"main\".\"t\" g WHERE 'é💡' <> ''", ['größe', 2]],
-    ['SELECT CASE (SELECT max(a) FROM t) WHEN 2 THEN 5 WHEN 3 THEN 6 END AS x', 'SELECT CASE (SELECT max(a) FROM "main"."t" AS "t") WHEN 2 THEN 5 WHEN 3 THEN 6 END AS x', [5]],
-    ['WITH t AS (SELECT a + 1 AS a FROM t) SELECT a FROM t', 'WITH t AS (SELECT a + 1 AS a FROM "main"."t" AS "t") SELECT a FROM t', [3]],
-    ['FROM t PIVOT (sum(b) FOR a IN (2))', 'FROM "main"."t" AS "t" PIVOT (sum(b) FOR a IN (2))', ['3']],
-    ['SELECT "x y".a FROM (VALUES (1), (2)) v(q), main.t AS "x y" TABLESAMPLE 100% WHERE q = 2', 'SELECT "x y".a FROM (VALUES (1), (2)) v(q), "main"."t" AS "x y" TABLESAMPLE 100% WHERE q = 2', [2]],
+    ["SELECT 'größe', g.a FROM größe g WHERE 'é💡' <> ''", "SELECT 'größe', g.a FROM mr_internal.t8 g WHERE 'é💡' <> ''", ['größe', 2]],
+    ['SELECT CASE (SELECT max(a) FROM t) WHEN 2 THEN 5 WHEN 3 THEN 6 END AS x', 'SELECT CASE (SELECT max(a) FROM mr_internal.t8 AS "t") WHEN 2 THEN 5 WHEN 3 THEN 6 END AS x', [5]],
+    ['WITH t AS (SELECT a + 1 AS a FROM t) SELECT a FROM t', 'WITH t AS (SELECT a + 1 AS a FROM mr_internal.t8 AS "t") SELECT a FROM t', [3]],
+    ['FROM t PIVOT (sum(b) FOR a IN (2))', 'FROM mr_internal.t8 AS "t" PIVOT (sum(b) FOR a IN (2))', ['3']],
+    ['SELECT "x y".a FROM (VALUES (1), (2)) v(q), main.t AS "x y" TABLESAMPLE 100% WHERE q = 2', 'SELECT "x y".a FROM (VALUES (1), (2)) v(q), mr_internal.t8 AS "x y" TABLESAMPLE 100% WHERE q = 2', [2]],
   ];
   for (const [text, sql, row] of cases) {
     const gated = await gate(text, {resolve: elsewhere});
@@ -183,6 +184,11 @@ test('gate: tables that are read elsewhere keep their names in the query', async
   }
   assert.deepEqual((await gate('FROM changes(ods.flights, since => 5) c', {resolve: elsewhere})).references, [{kind: 'changes', schema: 'ods', name: 'flights', alias: 'c', since: 5}]);
   await assert.rejects(gate('FROM TUMBLE(t$rejected, a, INTERVAL 1 DAY)', {resolve: elsewhere}), {code: 'MR_UNSUPPORTED'}); // a query cannot be an argument
+});
+
+test('gate: a table that is read under its own name stays as written', async () => {
+  const own = ({schema, name}: GateReference): Resolution => ({relation: `"${schema?.toLowerCase() ?? 'main'}"."${name.toLowerCase()}"`});
+  for (const text of ['SELECT main.t.a, ods.flights.id FROM t, ODS."flights"', 'FROM TUMBLE(ods.flights, ts, INTERVAL 1 DAY)', 'DESCRIBE t']) assert.equal((await gate(text, {resolve: own})).sql, text);
 });
 
 test('gate: parameters are numbered without gaps, and those of changes() are told apart', async () => {
