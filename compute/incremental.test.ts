@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type {CheckTable, CheckView} from '../test/support/check-incremental.ts';
 import {IncrementalCheck} from '../test/support/check-incremental.ts';
-import {randomEpoch} from '../test/support/random-epochs.ts';
+import {randomEpoch, randomRows} from '../test/support/random-epochs.ts';
 import {Random, testSeed} from '../test/support/random.ts';
 
 const orders: CheckTable = {
@@ -64,7 +64,7 @@ const groups: Readonly<Record<string, readonly CheckView[]>> = {
     view('bools', 'SELECT customer, bool_and(paid) AS every, bool_or(paid) AS some FROM ods.orders GROUP BY customer'),
     view('several_keys', 'SELECT status, paid, price, count(*) AS n, sum(quantity % 4) AS q FROM ods.orders GROUP BY ALL'),
     view('by_expression', "SELECT date_trunc('hour', created) AS hour, coalesce(status, 'none') AS status, count(*) AS n, max(CAST(quantity AS BIGINT) * 2) FILTER (WHERE quantity > 0 AND quantity < 100) AS most FROM ods.orders GROUP BY ALL"),
-    view('having', 'SELECT customer, count(*) AS n FROM ods.orders GROUP BY customer HAVING count(*) > 2 AND max(quantity) > 0'),
+    view('having', 'SELECT customer, count(*) AS n FROM ods.orders GROUP BY customer HAVING count(*) > 1 AND max(quantity) > 2'),
     view('distinct_rows', 'SELECT DISTINCT customer, page FROM ods.clicks'),
     view('of_bag', 'SELECT customer, count(*) AS n, count(DISTINCT page) AS pages, sum(ms) AS ms, min(score) AS score FROM ods.clicks GROUP BY customer'),
     view('of_log', 'SELECT customer, count(*) AS n, min(seen) AS first_at, max(day) AS last_day FROM ods.visits GROUP BY customer'),
@@ -92,21 +92,25 @@ const groups: Readonly<Record<string, readonly CheckView[]>> = {
   ],
 };
 
-const epochs = 14;
+const epochs = 10;
+const keyRange = 20;
 
 for (const [group, views] of Object.entries(groups)) {
   test(`incremental: ${group} equal their SELECT after every epoch, by both executors`, async () => {
     const random = new Random(testSeed());
     await using check = await IncrementalCheck.open();
     for (const table of tables) await check.table(table);
-    await check.epoch(randomEpoch(random, check, tables, {rowsMax: 12, keyRange: 12}));
+    await check.epoch(tables.map((table) => randomRows(random, table, 36, keyRange)));
     for (const one of views) await check.view(one);
+    const seen = new Map<string, number>();
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const changes = randomEpoch(random, check, tables, {rowsMax: 10, keyRange: 12});
-      if (random.chance(0.25)) await check.undone(changes, false);
-      await check.epoch(changes);
+      const changes = randomEpoch(random, check, tables, {rowsMax: 12, keyRange});
+      if (random.chance(0.25)) await check.undone(changes, null);
+      const made = await check.epoch(changes);
+      for (const [name, rows] of made) seen.set(name, (seen.get(name) ?? 0) + rows.length);
       if (epoch === epochs >> 1) await check.restart();
     }
-    assert.ok(check.changesSeen > views.length * epochs, `only ${check.changesSeen} changes were seen`);
+    // Coverage is asserted for the fixed seed alone.
+    if (process.env['MR_SEED'] === undefined) for (const {name} of views) assert.ok((seen.get(`dw.${name}`) ?? 0) >= epochs, `${name} changed by ${seen.get(`dw.${name}`)} rows only`);
   });
 }

@@ -1,8 +1,9 @@
 /** Why a node of a plan is not maintained, and what to write instead. */
 import type {WarehouseError} from '../base/error.ts';
+import {printType} from '../kernel/plan/plan-type.ts';
 import type {PlanNode, PlanType} from '../kernel/plan/tree.ts';
 import {notIncremental, readInstead} from './refusal.ts';
-import {carried, planTypeText} from './stored-type.ts';
+import {carried} from './stored-type.ts';
 
 /** @returns the refusal of a node that has no operator. */
 export function refusedNode(node: PlanNode): WarehouseError {
@@ -41,5 +42,5 @@ function refusedJoin(node: PlanNode & {kind: 'join'}): WarehouseError {
 
 /** @throws {WarehouseError} MR_NOT_INCREMENTAL (invalid) if rows cannot be found by values of `type`. */
 export function requireHashable(what: string, type: PlanType): void {
-  if (!carried(type)) throw notIncremental(`${what} of type ${planTypeText(type)}`, 'rows cannot be found by values of this type', 'cast it to a type that a table stores, such as VARCHAR or BIGINT');
+  if (!carried(type)) throw notIncremental(`${what} of type ${printType(type)}`, 'rows cannot be found by values of this type', 'cast it to a type that a table stores, such as VARCHAR or BIGINT');
 }

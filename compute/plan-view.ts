@@ -10,6 +10,8 @@
  */
 import {invariant} from '../base/invariant.ts';
 import type {AggregateCall, Expression, PlanColumn, PlanNode} from '../kernel/plan/tree.ts';
+import {printType} from '../kernel/plan/plan-type.ts';
+import {storedTypeOf} from '../kernel/plan/stored-type.ts';
 import {expressionKey} from '../kernel/plan/walk-expression.ts';
 import {expressionsOfAggregate, mapAggregate} from '../kernel/plan/walk.ts';
 import {aggregateLevel, requireOrderFree, unorderedList} from './aggregates.ts';
@@ -19,7 +21,7 @@ import type {Executor} from './operator.ts';
 import type {JoinKey, Level, OperatorSpec, TableLookup, ViewPlan} from './operator-spec.ts';
 import {refusedNode, requireHashable} from './plan-refusal.ts';
 import {notIncremental} from './refusal.ts';
-import {carried, planTypeText, storedType} from './stored-type.ts';
+import {carried} from './stored-type.ts';
 import {refuseVolatile} from './volatile.ts';
 
 export interface PlanOptions {
@@ -34,7 +36,7 @@ type OperatorSpecBody = OperatorSpec extends infer S ? S extends OperatorSpec ? 
 
 /**
  * @param tree the bound SELECT; get nodes must resolve in `tables`.
- * @throws {WarehouseError} MR_NOT_INCREMENTAL (invalid) naming the operator and the way out; MR_TYPE_NOT_STORED (invalid).
+ * @throws {WarehouseError} MR_NOT_INCREMENTAL (invalid) naming the operator and the way out; MR_TYPE_UNSTORABLE (invalid).
  */
 export function planView(tree: PlanNode, tables: TableLookup, options: PlanOptions = {}): ViewPlan {
   const planner = new Planner(tables, options.executor ?? 'code');
@@ -67,10 +69,9 @@ class Planner {
 
   /** Makes `pending` the view's output: an operator whose columns can be stored. */
   finish(pending: Pending, tree: PlanNode): number {
-    const expressions = pending.expressions.map((expression): Expression => {
-      const stored = storedType(expression.type);
-      if (stored === undefined || expression.type.kind === 'hugeint' || stored.kind === expression.type.kind) return expression;
-      return {kind: 'cast', try: false, child: expression, type: stored};
+    const expressions = pending.expressions.map((expression, index): Expression => {
+      if (carried(expression.type)) return expression;
+      return {kind: 'cast', try: false, child: expression, type: storedTypeOf(expression.type, tree.columns[index]!.name)};
     });
     return this.#operator({...pending, expressions, columns: expressions.map(({type}, index) => ({name: tree.columns[index]!.name, type}))}, 'an output column', true);
   }
@@ -139,7 +140,7 @@ class Planner {
     if (unheld !== undefined) {
       const sunk = this.#sink(pending);
       if (sunk !== null) return sunk;
-      throw notIncremental(`${what} of type ${planTypeText(unheld.type)}`, 'values of this type cannot be kept between operators', 'cast it to a type that a table stores, such as VARCHAR or BIGINT');
+      throw notIncremental(`${what} of type ${printType(unheld.type)}`, 'values of this type cannot be kept between operators', 'cast it to a type that a table stores, such as VARCHAR or BIGINT');
     }
     const {input, predicate, expressions, columns} = pending;
     const compiled = this.#executor === 'code' && uncompiledReason(predicate === null ? expressions : [predicate, ...expressions]) === null;
@@ -245,7 +246,7 @@ class Planner {
       const found = known.get(text);
       if (found !== undefined) return found;
       known.set(text, expressions.length);
-      columns.push({name: `x${expressions.length}`, type: composed.type});
+      columns.push({name: expression.kind === 'column' ? pending.columns[expression.index]!.name : `x${expressions.length + 1}`, type: composed.type});
       return expressions.push(composed) - 1;
     });
     return [{...pending, expressions, columns}, positions];

@@ -48,7 +48,7 @@ export class View {
   /** @returns the view's change in this epoch, null if nothing that it reads changed. */
   step(changes: EpochChanges): Delta | null | Promise<Delta | null> {
     if (!this.plan.tables.some((table) => changes.has(table))) return null;
-    return this.#run(0, new Array<Delta | null>(this.#operators.length).fill(null), changes);
+    return this.#run(0, this.#operators.map(() => null), changes);
   }
 
   #run(start: number, outputs: (Delta | null)[], changes: EpochChanges): Delta | null | Promise<Delta | null> {

@@ -62,7 +62,7 @@ export class IncrementalCheck {
   readonly #kernel: Kernel;
   readonly #oracle: Session;
   readonly #work: Session;
-  readonly #flows: ReadonlyMap<Executor, Dataflow>;
+  readonly #flows: Map<Executor, Dataflow>;
   readonly #tables = new Map<string, Known>();
   #nextId = 1;
   /** Epochs compared, and change rows of dynamic tables seen: for asserting coverage. */
@@ -186,17 +186,22 @@ export class IncrementalCheck {
     return answer!;
   }
 
-  /** Applies changes, then takes the epoch back: nothing may be left of it. */
-  async undone(changes: readonly CheckChange[], fail: boolean): Promise<void> {
+  /**
+   * Applies changes, then takes the epoch back: nothing may be left of it.
+   *
+   * @param failure checks what the step must throw; null: it does not.
+   */
+  async undone(changes: readonly CheckChange[], failure: ((error: unknown, executor: Executor) => void) | null): Promise<void> {
     for (const [executor, flow] of this.#flows) {
       let failed = false;
       try {
         await flow.step(this.#write(flow, changes));
       } catch (error) {
+        if (failure === null) throw error;
+        failure(error, executor);
         failed = true;
-        if (!fail) throw error;
       }
-      assert.equal(failed, fail, 'the epoch fails');
+      assert.equal(failed, failure !== null, 'the epoch fails');
       flow.undo();
       for (const known of this.#tables.values()) assertSameRows(this.#stored(flow, known), known.content.rows(), () => `${known.spec.name} after undo, ${executor}`);
     }
@@ -204,8 +209,7 @@ export class IncrementalCheck {
 
   /** Makes new dataflows from the tables' content, as a restart does. */
   async restart(): Promise<void> {
-    for (const executor of [...this.#flows.keys()]) {
-      const before = this.#flows.get(executor)!;
+    for (const [executor, before] of this.#flows) {
       const flow = new Dataflow({session: this.#work});
       for (const {spec, view} of this.#tables.values()) {
         const old = before.state(spec.id);
@@ -216,7 +220,7 @@ export class IncrementalCheck {
         for (const {rows, count} of old.store.scan()) state.load(columnsFromRows(spec.columns.map(({type}) => type), rowsFromColumns(old.store.gather(rows, count, all), spec.columns.map(({type}) => type), count).toSorted(byLast)), count);
       }
       for (const {spec, view} of this.#tables.values()) if (view !== null) await flow.rebuild(spec.id);
-      (this.#flows as Map<Executor, Dataflow>).set(executor, flow);
+      this.#flows.set(executor, flow);
     }
   }
 

@@ -9,7 +9,7 @@ const words = ['', 'a', 'ab', 'abcdefghijklmnop', 'Z', 'ä', 'late', 'on time', 
 /** @returns a value of few, edges among them. */
 export function randomValue(random: Random, type: LogicalType, nullable: boolean): Value {
   if (nullable && random.chance(0.15)) return null;
-  const small = random.integer(-3, 6);
+  const small = random.integer(-1, 8);
   switch (type.kind) {
     case 'boolean': return random.chance(0.5);
     case 'tinyint': case 'smallint': return small;
@@ -45,6 +45,11 @@ export interface EpochSize {
   readonly keyRange: number;
 }
 
+/** @returns `rowCount` random rows for one table. */
+export function randomRows(random: Random, table: CheckTable, rowCount: number, keyRange: number): CheckChange {
+  return {table: `${table.schema}.${table.name}`, upsert: Array.from({length: rowCount}, () => randomRow(random, table, keyRange))};
+}
+
 /** @returns changes of some of the tables: now and then all rows of one go, or one row alone changes. */
 export function randomEpoch(random: Random, check: IncrementalCheck, tables: readonly CheckTable[], size: EpochSize): CheckChange[] {
   const changed = tables.filter(() => random.chance(0.6));
@@ -54,7 +59,7 @@ export function randomEpoch(random: Random, check: IncrementalCheck, tables: rea
     const key = table.key ?? [];
     if (key.length === 0 && table.bag !== true) return {table: name, upsert: rows};
     const content = check.content(name);
-    const gone = random.chance(0.08) ? content : content.filter(() => random.chance(0.2));
+    const gone = random.chance(0.05) ? content : content.filter(() => random.chance(0.12));
     if (key.length === 0) return {table: name, upsert: rows, remove: gone};
     const positions = key.map((column) => table.columns.findIndex(({name: other}) => other === column));
     const absent = random.chance(0.2) ? [randomRow(random, table, size.keyRange)] : [];
