@@ -12,6 +12,7 @@ import {quoteLiteral} from '../../kernel/quote.ts';
 import {storedTypes, valueOf} from '../paimon/test-columns.ts';
 import {changelogSql} from './changelog-sql.ts';
 import {checkTable} from './check-table.ts';
+import {commitCompaction, planCompactions, prepareCompaction} from './compact.ts';
 import {commitFlush} from './commit.ts';
 import {prepareFlush} from './flush.ts';
 import type {PaimonTable} from './paimon-table.ts';
@@ -179,3 +180,25 @@ function zigzag(value: number): Buffer {
     bytes.push((rest % 128) | 128);
   }
 }
+
+test('scan: compacted files come back in the order of keys without a sort, merged ones with it', async () => {
+  await withSession(async (session, directory) => {
+    const shape: TestShape = {keys: [{kind: 'bigint'}], values: [{kind: 'varchar'}], bucketCount: 1};
+    const table = await createTable(shape, directory);
+    const ordered = async (): Promise<readonly unknown[]> => {
+      const scan = scanSql(table, await scanPlan(table), {columns: ['k0'], ordered: true});
+      const {rows} = await session.rows(`SELECT count(*)::INTEGER, count(*) FILTER (before >= k0)::INTEGER FROM (SELECT k0, lag(k0) OVER () AS before FROM (${scan}) AS t) AS pairs`);
+      return [scan.includes('ORDER BY'), ...rows[0]!];
+    };
+    const from = (start: number, rowCount: number): string => `(SELECT 0::TINYINT AS _op, ${start} + i AS _seq, (i * 7919) % 400009 AS k0, 'x' || i AS v0 FROM range(${rowCount}) r(i))`;
+    await commitFlush(table, await prepareFlush(session, table, {from: from(0, 400_000)}), {commitUser: 'u', commitIdentifier: 1n});
+    assert.deepEqual(await ordered(), [false, 400_000, 0]);
+    await commitFlush(table, await prepareFlush(session, table, {from: from(400_000, 1000)}), {commitUser: 'u', commitIdentifier: 2n});
+    assert.deepEqual(await ordered(), [true, 400_000, 0]);
+    const merged = [];
+    for (const spec of planCompactions(table, await table.state(), {full: true})) merged.push(await prepareCompaction(session, table, spec, {targetBytes: 300_000}));
+    assert.ok(merged[0]!.outputs.length > 3);
+    await commitCompaction(table, merged, {commitUser: 'u', commitIdentifier: 2n});
+    assert.deepEqual(await ordered(), [false, 400_000, 0]);
+  });
+});

@@ -8,8 +8,9 @@
  *   UNION ALL  oldest runs of layered sections, +I and +U, ANTI JOIN the keys of young
  *   UNION ALL  mixed sections by row_number(), which is slow and only met after several writers
  *
- * Order, when asked for: keyed tables by (bucket, key), which is unique; append tables by (file, row), which is the order of a plain
- * scan. Both depend on the plan's files alone, so the same plan gives the same order everywhere and always.
+ * Order, when asked for: keyed tables by (bucket, key), which is unique; append tables by (file, row). Both depend on the plan's files
+ * alone, so the same plan gives the same order everywhere and always. Where files stand in that order anyway there is no ORDER BY:
+ * DuckDB keeps the order of files and rows unless `preserve_insertion_order` is switched off, which a kernel must not do.
  */
 import {quoteIdentifier} from '../../kernel/quote.ts';
 import type {DataField} from '../paimon/data-type.ts';
@@ -38,6 +39,11 @@ export function scanSql(table: PaimonTable, plan: ScanPlan, options: ScanOptions
   if (!keyed || plan.buckets.length === 0) return appendSql(plan, fields);
   const output = [...names, ...(options.withSequence === true ? [SEQUENCE_COLUMN] : [])].map(quoteIdentifier).join(', ') || NO_COLUMNS;
   const ordered = options.ordered === true;
+  const inOrder = plan.buckets.flatMap((bucket) => bucket.sections);
+  if (ordered && inOrder.every((section) => section.kind === 'raw' && section.runs[0]![0]!.deletedRows === undefined)) {
+    // Sections stand in the order of their keys, files are sorted, and DuckDB keeps the order of files and rows.
+    return `SELECT ${output} FROM (${mergedParts(table, inOrder, fields, options, 'young')[0]!}) AS merged`;
+  }
   const keys = table.keyFields.map((field) => quoteIdentifier(field.name));
   // A bucket needs a query of its own only where its number is an order key.
   const groups = ordered && plan.buckets.length > 1
