@@ -52,18 +52,24 @@ function lowerTableFunction(name: string, fields: PlanFields, inputs: readonly u
   if (name !== 'range' && name !== 'generate_series' && name !== 'unnest') throw unsupported(`table function ${name}`, 'read tables of the warehouse only');
   if (chosen.some(index => index !== 0n && index !== ABSENT_INDEX)) throw unsupported(`table function ${name} with columns ${chosen.join(', ')}`);
   fields.expect('named_parameters', 'empty list');
-  fields.ignore('input_table_types', 'input_table_names');
+  const argumentCount = fields.list('input_table_types').length;
+  fields.ignore('input_table_names');
   const passed = fields.list('projected_input').map(value => planIndex(value, 'projected_input'));
   const parameters = fields.list('parameters').map(lowerValue);
   if (chosen.includes(ABSENT_INDEX)) context.phantom(column);
   const listType: PlanType = {kind: 'other', text: `${printType(column.type)}[]`};
   const child: PlanNode = inputs.length === 0 ? context.dummy() : context.node(inputs[0]);
-  if (inputs.length > 0 && name !== 'unnest') throw unsupported(`table function ${name} over columns`, `write unnest(${name}(…)) instead`);
-  const list: Expression = inputs.length > 0 ? reference(child, 0)
-    : name === 'unnest' ? parameters[0]! : {kind: 'function', type: listType, name, args: parameters, infix: false};
+  // A lateral call finds its arguments in the first columns below it.
+  const args = inputs.length === 0 ? parameters : Array.from({length: argumentCount}, (_, i) => seriesArgument(reference(child, i), column.type));
+  const list: Expression = name === 'unnest' ? args[0]! : {kind: 'function', type: listType, name, args, infix: false};
   const unnest: PlanNode = {kind: 'unnest', child, expressions: [list], columns: [...child.columns, column]};
   const output = [...chosen.map(() => child.columns.length), ...passed];
   return ended(fields, projected(unnest, output));
+}
+
+/** A series of BIGINT takes any integers. */
+function seriesArgument(argument: Expression, type: PlanType): Expression {
+  return type.kind === 'bigint' && argument.type.kind !== 'bigint' && argument.type.kind !== 'other' ? {kind: 'cast', type, child: argument, try: false} : argument;
 }
 
 function lowerColumnIndex(json: unknown): bigint {

@@ -203,12 +203,16 @@ class Lowering {
   }
 
   #values(fields: PlanFields, inputs: readonly unknown[]): PlanNode {
-    if (inputs.length !== 1 || this.node(inputs[0]).kind !== 'dummy') throw unsupported('VALUES over other rows');
     fields.ignore('table_index');
     const columns = unnamed(fields.list('expr_types'));
-    const scope: ExpressionScope = {typeOf: index => { throw unsupported(`column ${index} in VALUES`); }};
+    const child = this.node(inputs[0]);
+    if (child.kind !== 'dummy' && child.kind !== 'delim-get') throw unsupported('VALUES over other rows');
+    const scope = this.#scopeOf(child.columns);
     const rows = fields.list('expressions').map(row => planList(row, 'VALUES').map(json => lowerExpression(json, scope)));
-    return ended(fields, {kind: 'values', rows, columns});
+    if (child.kind === 'dummy') return ended(fields, {kind: 'values', rows, columns});
+    // Rows over correlated columns: each of them for every row of the outer columns.
+    const branches = rows.map((expressions): PlanNode => ({kind: 'project', child, expressions, columns}));
+    return ended(fields, branches.length === 1 ? branches[0]! : {kind: 'union', all: true, children: branches, columns});
   }
 
   #delimJoin(fields: PlanFields, inputs: readonly unknown[]): PlanNode {

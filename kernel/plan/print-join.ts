@@ -1,9 +1,10 @@
 /** Join nodes → SQL: the FROM clause and the output columns. */
 import {unreachable} from '../../base/invariant.ts';
+import {unsupported} from './plan-json.ts';
 import {printExpression} from './print-expression.ts';
 import type {Source} from './print-source.ts';
 import {singleRowPer} from './single-row.ts';
-import type {ComparisonOp, JoinCondition, PlanNode} from './tree.ts';
+import type {JoinCondition, PlanNode} from './tree.ts';
 
 type JoinNode = Extract<PlanNode, {kind: 'join'}>;
 
@@ -61,9 +62,9 @@ function markText(compared: readonly JoinCondition[], left: Source, right: Sourc
   const rights = compared.map(condition => printExpression(condition.right, right.ref)).join(', ');
   const lefts = compared.map(condition => printExpression(condition.left, left.ref));
   const subquery = `(SELECT ${rights} FROM ${right.text}${where})`;
-  if (compared.length > 1) return `(${lefts.join(', ')}) IN ${subquery}`;
-  const value = first.left.kind === 'column' ? lefts[0]! : `(${lefts[0]!})`;
-  return first.op === '=' ? `${value} IN ${subquery}` : `${value} ${first.op satisfies ComparisonOp} ANY ${subquery}`;
+  if (compared.some(condition => condition.op !== first.op)) throw unsupported('a comparison of rows with ANY by different operators');
+  const value = compared.length > 1 ? `(${lefts.join(', ')})` : first.left.kind === 'column' ? lefts[0]! : `(${lefts[0]!})`;
+  return first.op === '=' ? `${value} IN ${subquery}` : `${value} ${first.op} ANY ${subquery}`;
 }
 
 const manyRows = 'More than one row returned by a subquery used as an expression - scalar subqueries can only return a single row.';

@@ -160,8 +160,12 @@ class TreePrinter {
   }
 
   #aggregate(node: Extract<PlanNode, {kind: 'aggregate'}>, as: (texts: readonly string[]) => string): string {
-    const from = this.source(node.child);
-    const groups = node.groups.map(group => printKey(group, from.ref));
+    const input = this.source(node.child);
+    const keys = node.groups.map(group => printKey(group, input.ref));
+    // Two equal keys would be one key to DuckDB, but of two grouping sets each may have its own.
+    const copies = node.groupingSets === null || new Set(keys).size === keys.length ? [] : keys;
+    const from = copies.length === 0 ? input : this.#step(`SELECT ${numbered([...refs(input), ...copies])} FROM ${input.text}`, input.columnCount + copies.length);
+    const groups = copies.length === 0 ? keys : keys.map((_, i) => from.ref(input.columnCount + i));
     const set = (positions: readonly number[]): string => positions.map(position => groups[position]!).join(', ');
     const texts = [...groups, ...node.aggregates.map(call => printAggregate(call, from.ref)), ...node.groupingFunctions.map(positions => `grouping(${set(positions)})`)];
     const by = node.groupingSets !== null ? ` GROUP BY GROUPING SETS (${node.groupingSets.map(positions => `(${set(positions)})`).join(', ')})`
