@@ -4,6 +4,9 @@
  * through `duckdb_functions()` and fails when a DuckDB of another version brings one that nobody has judged.
  */
 
+/** Schemas and databases of the engine and of the read cache. */
+export const engineSchemas: ReadonlySet<string> = new Set(['information_schema', 'pg_catalog', 'live', 'mr_internal', 'system', 'temp', 'memory']);
+
 /** Table functions that read their arguments only. */
 export const pureTableFunctions: ReadonlySet<string> = new Set(['range', 'generate_series', 'unnest', 'repeat', 'repeat_row', 'json_each', 'json_tree']);
 

@@ -1,7 +1,7 @@
 /** Judges what the walk of a query's tree meets: tables are resolved, functions are on their lists, files lie where they may. */
 import type {TextEdits} from './gate-edits.ts';
 import {refusedPath} from './gate-files.ts';
-import {fileFunctions, pureTableFunctions, refusedFunction, tableSystemFunctions, unsupportedSystemFunctions, unsupportedWindowFunctions, windowFunctions} from './gate-functions.ts';
+import {engineSchemas, fileFunctions, pureTableFunctions, refusedFunction, tableSystemFunctions, unsupportedSystemFunctions, unsupportedWindowFunctions, windowFunctions} from './gate-functions.ts';
 import type {Refusals} from './gate-refusal.ts';
 import type {GateTables} from './gate-tables.ts';
 import {argumentOf, field, text, type TreeNode, type TreeVisitor} from './gate-tree.ts';
@@ -35,7 +35,11 @@ export class GateJudge implements TreeVisitor {
     const name = text(node, 'function_name'), at = this.#edits.tokenAt(node);
     const why = refusedFunction(name);
     if (why !== undefined) throw this.#refuse.notAllowed(`the function ${name}(…), which ${why},`, at);
-    this.#requireBuiltin(node, at);
+    // `name.upper()` and `t.name.upper()` are calls upon columns: what stands before need not be a schema.
+    const schema = text(node, 'schema'), catalog = text(node, 'catalog');
+    if (engineSchemas.has(schema.toLowerCase()) || (engineSchemas.has(catalog.toLowerCase()) && !(catalog.toLowerCase() === 'system' && schema.toLowerCase() === 'main'))) {
+      throw this.#refuse.notAllowed(`${[catalog, schema, name].filter((part) => part !== '').join('.')}(…)`, at, 'write the function without schema');
+    }
   }
 
   tableFunction(node: TreeNode, isCte: (name: string) => boolean): readonly unknown[] {
@@ -123,7 +127,7 @@ export class GateJudge implements TreeVisitor {
     });
   }
 
-  /** Functions live in main (and system.main): another schema in front is a way around the lists, or a mistake. */
+  /** Table functions live in main (and system.main): another schema in front is a way around the lists, or a mistake. */
   #requireBuiltin(call: TreeNode, at: number): void {
     const schema = text(call, 'schema').toLowerCase(), catalog = text(call, 'catalog').toLowerCase();
     if ((schema === '' || schema === 'main') && (catalog === '' || catalog === 'system')) return;

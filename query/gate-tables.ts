@@ -5,6 +5,7 @@
 import {WarehouseError} from '../base/error.ts';
 import {tokenize} from '../kernel/statement/lexer.ts';
 import {asAlias, type TextEdits} from './gate-edits.ts';
+import {engineSchemas} from './gate-functions.ts';
 import type {Tree} from './gate-parse.ts';
 import type {Refusals} from './gate-refusal.ts';
 import {field, text, type TreeNode} from './gate-tree.ts';
@@ -13,8 +14,7 @@ import type {GateContext, GateReference, GateReferenceKind, Resolution} from './
 /** Suffixes of system tables, as in `t$rejected`. */
 const suffixKinds: ReadonlyMap<string, GateReferenceKind> = new Map([['rejected', 'rejected'], ['changelog', 'changelog']]);
 
-/** Schemas and prefixes of the engine's own tables: known so that the message can say more than that they do not exist. */
-const engineSchemas: ReadonlySet<string> = new Set(['information_schema', 'pg_catalog', 'live', 'mr_internal', 'system', 'temp', 'memory']);
+/** The engine's own tables: known so that the message can say more than that they do not exist. */
 const engineName = /^(?:duckdb_|pragma_|sqlite_|pg_)/i;
 
 export class GateTables {
