@@ -76,7 +76,7 @@ export type ToMain =
   | ({readonly kind: 'epoch'} & EpochMessage)
   | {readonly kind: 'checkpoint'; readonly checkpoint: CheckpointView}
   /** Sent once at open: catalog records of the checkpoint, then the tail follows as epochs, then `ready`. */
-  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly checkpoint: CheckpointView}
+  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly checkpoint: CheckpointView; /** the oldest cut whose content can be read: all later epochs are in the log */ readonly oldest: CheckpointView}
   | {readonly kind: 'ready'; readonly epoch: number; readonly openMs: number; readonly replayedEpochs: number}
   | {readonly kind: 'failed'; readonly error: ErrorReport};
 

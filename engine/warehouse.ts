@@ -64,8 +64,8 @@ export class Warehouse implements AsyncDisposable {
   #history: EpochHistory | null = null;
   #oldest: Epoch = toEpoch(0);
   #checkpoint: CheckpointView | null = null;
-  /** The checkpoint of this opening: its epoch is the oldest whose content can be read. */
-  #openCheckpoint: CheckpointView | null = null;
+  /** The oldest cut whose content can be read; all later epochs are in the log. */
+  #oldestCheckpoint: CheckpointView | null = null;
   #opened: {resolve: () => void; reject: (cause: unknown) => void} | null = null;
   #recovering: Promise<void> = Promise.resolve();
   #ddlQueue: Promise<unknown> = Promise.resolve();
@@ -274,7 +274,7 @@ export class Warehouse implements AsyncDisposable {
   #onEvent(event: EngineEvent): void {
     switch (event.kind) {
       case 'recovered':
-        this.#recovering = this.#recover(event.catalog, event.checkpoint);
+        this.#recovering = this.#recover(event.catalog, event.checkpoint, event.oldest);
         this.#recovering.catch((cause: unknown) => this.#opened?.reject(cause));
         return;
       case 'epoch': {
@@ -300,11 +300,11 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView): Promise<void> {
+  async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView, oldest: CheckpointView): Promise<void> {
     this.#checkpoint = checkpoint;
-    this.#openCheckpoint = checkpoint;
+    this.#oldestCheckpoint = oldest;
     const at = toEpoch(checkpoint.epoch);
-    this.#oldest = at;
+    this.#oldest = toEpoch(oldest.epoch);
     for (const record of records) this.#fold(record);
     const live = await LiveRelation.open(this.#serve, at);
     await live.define(records);
@@ -375,7 +375,7 @@ export class Warehouse implements AsyncDisposable {
       setEpochInterval: async (ms) => {
         await this.#request({kind: 'set', name: 'epoch_interval', value: ms});
       },
-      oldestContent: (table) => this.#cold.contentSql(table, this.#openCheckpoint),
+      oldestContent: (table) => this.#cold.contentSql(table, this.#oldestCheckpoint),
       cold: (table, read) => this.#cold.sqlAt(table, read),
     };
   }

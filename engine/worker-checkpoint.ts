@@ -17,11 +17,12 @@ import type {Session} from '../kernel/session.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
 import {decodeFrame} from '../storage/log/frame.ts';
 import {bucketColumn} from '../storage/paimon/bucket-column.ts';
-import {newestCheckpoint, removeOldCheckpoints, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import {listCheckpoints, loadCheckpoint, newestCheckpoint, removeOldCheckpoints, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
 import type {EpochSequence} from '../storage/lsm/epoch-sequences.ts';
 import {commitFlush} from '../storage/lsm/commit.ts';
 import {commitCompaction, planCompactions, prepareCompaction} from '../storage/lsm/compact.ts';
-import {prepareFlush, BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/flush.ts';
+import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/column-sql.ts';
+import {prepareFlush} from '../storage/lsm/flush.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan} from '../storage/lsm/scan-plan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
@@ -92,9 +93,25 @@ export class Checkpointer {
   }
 
   view(): CheckpointView {
+    return this.#viewOf(this.#current);
+  }
+
+  /** @returns the oldest retained cut after which the log, whose first frame is `firstEpoch`, is whole. */
+  async oldestView(firstEpoch: Epoch): Promise<CheckpointView> {
+    if (firstEpoch <= 1) return this.#viewOf(null);
+    const {files, directory} = this.#options;
+    for (const epoch of await listCheckpoints(files, metaDirectory(directory))) {
+      if (epoch < firstEpoch - 1) continue;
+      const checkpoint = await loadCheckpoint(files, metaDirectory(directory), epoch);
+      if (checkpoint !== undefined) return this.#viewOf(checkpoint);
+    }
+    return this.view();
+  }
+
+  #viewOf(checkpoint: Checkpoint | null): CheckpointView {
     return {
-      epoch: this.epoch,
-      tables: (this.#current?.tables ?? []).map(({id, path, snapshotId}) => ({table: id as TableId, directory: join(this.#options.directory, path), snapshot: snapshotId === 0 ? null : snapshotId})),
+      epoch: checkpoint?.epoch ?? 0,
+      tables: (checkpoint?.tables ?? []).map(({id, path, snapshotId}) => ({table: id as TableId, directory: join(this.#options.directory, path), snapshot: snapshotId === 0 ? null : snapshotId})),
     };
   }
 

@@ -28,7 +28,9 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
     core.epoch = toEpoch(found.epoch);
   }
   const records: DdlRecord[] = core.catalog.records();
-  post({kind: 'recovered', catalog: records, checkpoint: checkpointer.view()});
+  const {log, recovered} = await Log.open({directory: logDirectory(options.directory), fileSystem: nodeFileSystem, afterEpoch: core.epoch});
+  core.log = log;
+  post({kind: 'recovered', catalog: records, checkpoint: checkpointer.view(), oldest: await checkpointer.oldestView(log.firstEpoch)});
   for (const table of core.catalog.dependencyOrder()) {
     addTable(core, table, 'code');
     const types = typesOf(table);
@@ -39,8 +41,6 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
     await stream.close();
   }
   dataflow.endEpoch();
-  const {log, recovered} = await Log.open({directory: logDirectory(options.directory), fileSystem: nodeFileSystem, afterEpoch: core.epoch});
-  core.log = log;
   let replayed = 0;
   for await (const {bytes} of recovered) {
     replay(core, bytes, post);

@@ -32,7 +32,7 @@ test('worked example: one correction and one row move all layers in one epoch ea
     ],
   });
   assert.deepEqual(await warehouse.insert('ods.flights', [{id: 4, delay: 10, origin: 'PHX'}]), {epoch: start + 2, accepted: 1, rejected: 0, errors: []});
-  assert.deepEqual((await items.next()).value?.changes.map(({op, row}) => [op, row['origin'], row['flights'], row['delay_avg']]), [['-U', 'PHX', 1n, 5], ['+U', 'PHX', 2n, 7.5]]);
+  assert.deepEqual((await items.next()).value?.changes.map(({op, row}: {op: string; row: Record<string, unknown>}) => [op, row['origin'], row['flights'], row['delay_avg']]), [['-U', 'PHX', 1n, 5], ['+U', 'PHX', 2n, 7.5]]);
   await items.return(undefined);
   const {rows} = await warehouse.sql('SELECT id, class, city FROM dwd.flights ORDER BY id');
   assert.deepEqual(rows, [
