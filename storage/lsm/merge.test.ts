@@ -106,7 +106,7 @@ test('lsm: every snapshot reads as the fold of its changes, whatever the keys, f
     let run = 0;
     await fc.assert(fc.asyncProperty(scenarios, async (scenario) => {
       await checkScenario(session, join(directory, `t${run++}`), scenario);
-    }), {seed, numRuns: Number(process.env['MR_RUNS'] ?? 20), endOnFailure: process.env['MR_SHRINK'] === undefined});
+    }), {seed, numRuns: Number(process.env['MR_RUNS'] ?? 14), endOnFailure: process.env['MR_SHRINK'] === undefined});
     for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `the generator never met: ${what}`);
   });
 });
