@@ -30,6 +30,16 @@ export const dmlRetriesMax = 10;
 export const readsMax = 8;
 /** Rows that one statement answers as objects; more is refused with the hint to stream or to add LIMIT. */
 export const resultRowsMax = 5_000_000;
+/** Bytes of rows that one transaction holds until COMMIT. */
+export const transactionBytesMax = 256 * MiB;
+/** Statements that may wait for one of `readsMax`; the next one is refused (`MR_BUSY`). */
+export const readsWaitingMax = 10_000;
+/** Snapshots of subscriptions that are read at once, of `readsMax`: the rest of the reads stays for queries. */
+export const snapshotReadsMax = 2;
+/** Bytes of a snapshot that wait in memory for a slow subscriber; what follows waits in a temporary file. */
+export const snapshotMemoryBytes = 16 * MiB;
+/** ms of encoding an answer after which other requests get a turn. */
+export const encodeMsMax = 8;
 /** Time a user statement may take unless told otherwise. */
 export const statementMsMax = 300_000;
 /** Overwritten rows in the read cache before they are deleted physically. */
@@ -37,4 +47,5 @@ export const sweepRowsMin = 100_000;
 
 invariant(lineBytesMax <= requestBytesMax, 'a line must fit a request');
 invariant(epochBytesMax <= inFlightBytesMax, 'an epoch must fit what may be in flight');
+invariant(snapshotReadsMax < readsMax, 'snapshots must leave reads for queries');
 invariant(publishSliceRows <= publishRowsMax, 'a slice must fit a publish');

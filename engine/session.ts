@@ -1,8 +1,11 @@
 /**
  * A session: runs statements one after the other, holds `BEGIN … COMMIT` and settings. Inside a transaction all reads see the epoch
- * pinned at BEGIN; writes are collected and committed as one epoch at COMMIT.
+ * pinned at BEGIN; writes are collected and committed as one epoch at COMMIT. UPDATE and DELETE see the writes before them.
+ *
+ * A statement that fails inside a transaction ends it in all but name: nothing of it will be done, later statements are refused,
+ * and COMMIT says so. ROLLBACK (or the failing COMMIT) leaves the block.
  */
-import {WarehouseError} from '../base/error.ts';
+import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {statementMsMax} from '../base/limit.ts';
 import type {Row, Value} from '../base/value.ts';
 import type {TableSpec} from '../catalog/spec.ts';
@@ -13,35 +16,38 @@ import type {PinnedRead} from '../query/live.ts';
 import {viewName} from '../query/live-tables.ts';
 import type {Result, SqlOptions} from './api.ts';
 import type {Host} from './host.ts';
-import type {TableWrite} from './protocol.ts';
+import {OwnWrites} from './own-writes.ts';
+import {done, type StatementContext} from './statement-context.ts';
 import {createDynamicTable, createSchema, createTable, dropSchema, dropTable} from './sql-ddl.ts';
 import {prepareDelete, prepareInsert, prepareUpdate, retryConflicts, type PreparedWrite} from './sql-dml.ts';
 import {explainIncremental, runSelect} from './sql-query.ts';
 import {describeTable, show} from './sql-show.ts';
 import {verify} from './sql-verify.ts';
-import {withDeadline} from './deadline.ts';
+import {throwIfAborted, withDeadline} from './deadline.ts';
 
 interface Transaction {
   readonly read: PinnedRead;
   readonly readOnly: boolean;
-  readonly writes: TableWrite[];
-  rowCount: number;
+  readonly own: OwnWrites;
+  /** Why nothing of it will be done, once a statement failed. */
+  failure: WarehouseError | null;
 }
 
-export interface StatementContext {
-  readonly host: Host;
-  readonly params: readonly Value[];
-  readonly options: SqlOptions;
-  readonly settings: ReadonlyMap<string, string>;
+export interface SessionOptions {
+  /** The text is all there is: every BEGIN must have its COMMIT or ROLLBACK in it. Checked before anything runs. */
+  readonly wholeText?: boolean;
 }
 
 export class WarehouseSession implements AsyncDisposable {
   readonly #host: Host;
   readonly #settings = new Map<string, string>();
+  readonly #wholeText: boolean;
   #transaction: Transaction | null = null;
+  #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(host: Host) {
+  constructor(host: Host, {wholeText = false}: SessionOptions = {}) {
     this.#host = host;
+    this.#wholeText = wholeText;
   }
 
   /** Runs SQL; of several statements the last one's result is answered. */
@@ -55,16 +61,12 @@ export class WarehouseSession implements AsyncDisposable {
   async *script(text: string, params: readonly unknown[] = [], options: SqlOptions = {}): AsyncGenerator<Result> {
     const statements = parseScript(text);
     if (params.length > 0 && statements.length > 1) throw new WarehouseError('invalid', 'MR_PARAMETER', `${params.length} parameters for ${statements.length} statements`, {hint: 'run statements with parameters one at a time'});
+    if (this.#wholeText) requireClosed(statements);
     const values = params.map(parameterValue);
     for (const statement of statements) {
-      options.signal?.throwIfAborted();
-      yield await this.#run(statement, {host: this.#host, params: values, options, settings: this.#settings});
+      throwIfAborted(options.signal);
+      yield await this.#alone(() => this.#run(statement, {host: this.#host, params: values, options, settings: this.#settings, own: this.#transaction?.own ?? null}));
     }
-  }
-
-  /** @throws {WarehouseError} `MR_TRANSACTION_OPEN` if a BEGIN has no COMMIT yet. */
-  requireNoTransaction(): void {
-    if (this.#transaction !== null) throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', 'the text begins a transaction and does not end it; nothing of it was done', {hint: 'add COMMIT, or hold the transaction in a session: warehouse.session()'});
   }
 
   async lookup(table: TableSpec, key: readonly string[]): Promise<Row | null> {
@@ -86,7 +88,26 @@ export class WarehouseSession implements AsyncDisposable {
     return this.close();
   }
 
+  /** Statements of one session run one after the other, in the order they were asked for. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#queue.then(work);
+    this.#queue = next.catch(() => undefined);
+    return next;
+  }
+
   async #run(statement: Statement, context: StatementContext): Promise<Result> {
+    const transaction = this.#transaction;
+    if (transaction === null || statement.kind === 'commit' || statement.kind === 'rollback') return this.#runStatement(statement, context);
+    if (transaction.failure !== null) throw aborted(transaction.failure, 'the statement was not run');
+    try {
+      return await this.#runStatement(statement, context);
+    } catch (cause) {
+      transaction.failure = asWarehouseError(cause);
+      throw cause;
+    }
+  }
+
+  async #runStatement(statement: Statement, context: StatementContext): Promise<Result> {
     switch (statement.kind) {
       case 'select': return this.#read(context, (read) => runSelect(context, read, statement.select, ''));
       case 'explain': return this.#read(context, (read) => runSelect(context, read, statement.select, statement.analyze ? 'EXPLAIN ANALYZE ' : 'EXPLAIN '));
@@ -131,24 +152,24 @@ export class WarehouseSession implements AsyncDisposable {
     }
     if (transaction.readOnly) throw new WarehouseError('invalid', 'MR_READ_ONLY', `${what} in a read-only transaction`);
     const prepared = await this.#read(context, prepare);
-    transaction.writes.push(...prepared.writes);
-    transaction.rowCount += prepared.rowCount;
+    transaction.own.add(prepared.writes, prepared.removed);
     return done(`${what} ${prepared.rowCount}`, transaction.read.epoch);
   }
 
   async #begin(readOnly: boolean): Promise<Result> {
     if (this.#transaction !== null) throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', 'a transaction is open already', {hint: 'COMMIT or ROLLBACK it first'});
     const read = await this.#host.live.pin();
-    this.#transaction = {read, readOnly, writes: [], rowCount: 0};
+    this.#transaction = {read, readOnly, own: new OwnWrites(), failure: null};
     return done('BEGIN', read.epoch);
   }
 
   async #commit(): Promise<Result> {
-    const {writes, read} = this.#requireTransaction();
+    const {own, read, failure} = this.#requireTransaction();
     const at = read.epoch;
     await this.close();
-    if (writes.length === 0) return done('COMMIT', at);
-    const {epoch} = await this.#host.write(writes, []);
+    if (failure !== null) throw aborted(failure, 'nothing was committed');
+    if (own.writes.length === 0) return done('COMMIT', at);
+    const {epoch} = await this.#host.write(own.writes, []);
     return done('COMMIT', epoch);
   }
 
@@ -170,9 +191,19 @@ export class WarehouseSession implements AsyncDisposable {
   }
 }
 
-/** A result without rows. */
-export function done(tag: string, epoch: number): Result {
-  return {columns: [], rows: [], epoch, tag};
+function aborted(failure: WarehouseError, what: string): WarehouseError {
+  return new WarehouseError('invalid', 'MR_TRANSACTION_ABORTED', `${what}: an earlier statement of the transaction failed (${failure.code}: ${failure.message})`, {cause: failure, hint: 'ROLLBACK, then begin again'});
+}
+
+/** @throws {WarehouseError} `MR_TRANSACTION_OPEN` if a BEGIN has no end among the statements. */
+function requireClosed(statements: readonly Statement[]): void {
+  let open: Statement | null = null;
+  for (const statement of statements) {
+    if (statement.kind === 'begin') open ??= statement;
+    else if (statement.kind === 'commit' || statement.kind === 'rollback') open = null;
+  }
+  if (open === null) return;
+  throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', `the text begins a transaction (line ${open.span.line}) and does not end it; nothing of it was done`, {hint: 'add COMMIT, or hold the transaction in a session: warehouse.session()'});
 }
 
 function parameterValue(value: unknown): Value {

@@ -11,7 +11,7 @@ import {gateSelect} from '../query/gate.ts';
 import {planView} from '../compute/plan-view.ts';
 import {viewStorage} from '../compute/keys.ts';
 import type {Result} from './api.ts';
-import {done, type StatementContext} from './session.ts';
+import {done, type StatementContext} from './statement-context.ts';
 import {definitionContext} from './sql-query.ts';
 import {shapeOf, shapesOf} from './table-shape.ts';
 import {requireTable} from './lookup.ts';

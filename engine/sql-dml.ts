@@ -12,18 +12,21 @@ import {quoteIdentifier} from '../kernel/quote.ts';
 import {deleteQuery, insertQuery, updateQuery, type DmlTable} from '../kernel/statement/dml.ts';
 import type {DeleteStatement, Statement, TableName, UpdateStatement} from '../kernel/statement/parse.ts';
 import type {PinnedRead} from '../query/live.ts';
-import {rowsViewName} from '../query/live-tables.ts';
 import {Batcher, type Chunk} from './batcher.ts';
 import {encodeRows} from './encode-rows.ts';
 import type {Host} from './host.ts';
 import type {TableWrite} from './protocol.ts';
+import type {BoundTarget, RemovedRows} from './own-writes.ts';
+import {rowsViewName} from '../query/live-tables.ts';
 import {readyQuery} from './sql-query.ts';
-import type {StatementContext} from './session.ts';
+import type {StatementContext} from './statement-context.ts';
 import {requireTable} from './lookup.ts';
 
 export interface PreparedWrite {
   readonly writes: readonly TableWrite[];
   readonly rowCount: number;
+  /** Rows of bags that the writes take away. */
+  readonly removed: readonly RemovedRows[];
 }
 
 /** Rows of one write; a larger result is sent as several, in one epoch. */
@@ -48,8 +51,9 @@ export async function retryConflicts(host: Host, prepare: () => Promise<Prepared
 export async function prepareInsert(context: StatementContext, read: PinnedRead, statement: Extract<Statement, {kind: 'insert'}>): Promise<PreparedWrite> {
   const table = writable(context, statement.table);
   const shape = dmlTable(table);
-  const names = await columnNames(context, read, statement.source.text);
-  const query = insertQuery(statement, shape, names);
+  const byName = statement.byName ? await columnNames(context, read, statement.source.text) : [];
+  const query = insertQuery(statement, shape, byName);
+  const names = query.sourceColumnCount === undefined ? byName : await columnNames(context, read, query.sourceSql);
   if (query.sourceColumnCount !== undefined && names.length !== query.sourceColumnCount) {
     throw new WarehouseError('invalid', 'MR_COLUMN_COUNT', `${table.schema}.${table.name} takes ${query.sourceColumnCount} columns here, the source has ${names.length}`, {hint: `name the columns: INSERT INTO ${table.schema}.${table.name} (a, b, …) …`});
   }
@@ -62,7 +66,7 @@ export async function prepareInsert(context: StatementContext, read: PinnedRead,
     rowCount += batch.rowCount;
     writes.push({table: table.id, mode: table.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(visible.map((column) => column.type), batch.columns, batch.rowCount), expected: null, asOf: -1});
   }
-  return {writes, rowCount};
+  return {writes, rowCount, removed: []};
 }
 
 export async function prepareUpdate(context: StatementContext, read: PinnedRead, statement: UpdateStatement): Promise<PreparedWrite> {
@@ -74,8 +78,9 @@ export async function prepareUpdate(context: StatementContext, read: PinnedRead,
   const query = updateQuery(statement, bag ? {...dmlTable(table), key: ['']} : dmlTable(table), {positionExpression: (alias) => ['_pos', ...oldRow].map((name) => `${alias}.${name}`).join(', '), relation: targetName});
   const moves = query.changesKey || bag;
   const keyTypes = bag ? visible.map((column) => column.type) : query.changesKey ? table.key.map((index) => table.columns[index]!.type) : [];
-  const batches = await collect(context, read, query.sql, rowsViewName(table), [positionType, ...keyTypes, ...visible.map((column) => column.type)]);
+  const batches = await collectTarget(context, read, query.sql, table, [positionType, ...keyTypes, ...visible.map((column) => column.type)]);
   const writes: TableWrite[] = [];
+  const removed: RemovedRows[] = [];
   let rowCount = 0;
   const seen = new PositionSet(query.mayRepeat);
   for (const batch of batches) {
@@ -86,6 +91,7 @@ export async function prepareUpdate(context: StatementContext, read: PinnedRead,
     requireNotNull(table, rows, batch.rowCount, rowCount);
     rowCount += batch.rowCount;
     const encoded = encodeRows(visible.map((column) => column.type), rows, batch.rowCount);
+    if (bag) removed.push({table: table.id, positions: expected});
     if (moves) {
       const old = encodeRows(keyTypes, oldKeys, batch.rowCount);
       writes.push(bag ? {table: table.id, mode: 'remove', rows: old, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows: old, expected, asOf: -1});
@@ -94,7 +100,7 @@ export async function prepareUpdate(context: StatementContext, read: PinnedRead,
   }
   // A key may move onto a key that another row of the same statement leaves: all leave before any arrives.
   if (moves) writes.sort((a, b) => Number(arrives(a)) - Number(arrives(b)));
-  return {writes, rowCount};
+  return {writes, rowCount, removed};
 }
 
 function arrives({mode}: TableWrite): boolean {
@@ -106,15 +112,27 @@ export async function prepareDelete(context: StatementContext, read: PinnedRead,
   const query = deleteQuery(statement, dmlTable(table), {positionExpression: (alias) => `${alias}._pos`, relation: targetName});
   const bag = table.storage === 'bag';
   const keyTypes = bag ? visibleColumns(table).map((column) => column.type) : table.key.map((index) => table.columns[index]!.type);
-  const batches = await collect(context, read, query.sql, rowsViewName(table), [positionType, ...keyTypes]);
+  const batches = await collectTarget(context, read, query.sql, table, [positionType, ...keyTypes]);
+  const removed: RemovedRows[] = [];
   let rowCount = 0;
   const writes = batches.map((batch): TableWrite => {
     rowCount += batch.rowCount;
+    if (bag) removed.push({table: table.id, positions: positionsOf(batch.columns[0]!, batch.rowCount)});
     if (bag) return {table: table.id, mode: 'remove', rows: encodeRows(keyTypes, batch.columns.slice(1), batch.rowCount), expected: null, asOf: read.epoch};
     const expected = positionsOf(batch.columns[0]!, batch.rowCount);
     return {table: table.id, mode: 'delete', rows: encodeRows(keyTypes, batch.columns.slice(1), batch.rowCount), expected, asOf: -1};
   });
-  return {writes, rowCount};
+  return {writes, rowCount, removed};
+}
+
+/** As `collect`, of a query over the rows of `table`, in a transaction with its own writes. */
+async function collectTarget(context: StatementContext, read: PinnedRead, sql: string, table: TableSpec, types: readonly LogicalType[]): Promise<Chunk[]> {
+  const target: BoundTarget = context.own?.target(read.session, table) ?? {relation: rowsViewName(table), release: () => undefined};
+  try {
+    return await collect(context, read, sql, target.relation, types);
+  } finally {
+    target.release();
+  }
 }
 
 /** Runs a query and gathers its chunks into batches that are worth a message each. @param target what `_mr_target` reads. */

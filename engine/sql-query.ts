@@ -5,13 +5,13 @@ import type {Row, Value} from '../base/value.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {nearTables} from '../catalog/create.ts';
 import type {SqlText, Statement} from '../kernel/statement/parse.ts';
-import {gateSelect, type GateContext, type GatedSelect, type GateReference, type Resolution} from '../query/gate.ts';
+import {gateSelect, type GateContext, type GatedSelect, type Resolution} from '../query/gate.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {viewName} from '../query/live-tables.ts';
 import type {Result} from './api.ts';
 import {requireTable} from './lookup.ts';
-import {isDerived, prepareReferences} from './sql-references.ts';
-import type {StatementContext} from './session.ts';
+import {isDerived, prepareReferences, referenceKey} from './sql-references.ts';
+import type {StatementContext} from './statement-context.ts';
 
 /** The relation that DML puts in the place of its target: its rows with their positions. */
 export interface DmlTarget {
@@ -46,11 +46,6 @@ export function definitionContext(context: StatementContext, relationOf: (table:
       return {relation: relationOf(table)};
     },
   };
-}
-
-/** Identifies what a reference reads; two equal ones share a relation. */
-export function referenceKey(reference: GateReference): string {
-  return JSON.stringify([reference.kind, reference.schema, reference.name, reference.since, reference.until]);
 }
 
 /** A query that may run: gated, and everything that it reads beside tables bound to the session. */

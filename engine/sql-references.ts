@@ -18,11 +18,15 @@ import {viewName} from '../query/live-tables.ts';
 import {silentUpdate, visibleShape} from '../query/change-rows.ts';
 import {emptyRejectedSql} from './rejected-table.ts';
 import {rejectedTableOf, requireTable} from './lookup.ts';
-import {referenceKey} from './sql-query.ts';
-import type {StatementContext} from './session.ts';
+import type {StatementContext} from './statement-context.ts';
 
 export function isDerived({kind}: GateReference): boolean {
   return kind !== 'table';
+}
+
+/** Identifies what a reference reads; two equal ones share a relation. */
+export function referenceKey(reference: GateReference): string {
+  return JSON.stringify([reference.kind, reference.schema, reference.name, reference.since, reference.until]);
 }
 
 /** @returns SQL of every derived reference, by `referenceKey`. */

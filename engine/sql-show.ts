@@ -5,7 +5,7 @@ import type {TableSpec} from '../catalog/spec.ts';
 import type {Statement, TableName} from '../kernel/statement/parse.ts';
 import {settings} from '../kernel/statement/settings.ts';
 import type {Result} from './api.ts';
-import type {StatementContext} from './session.ts';
+import type {StatementContext} from './statement-context.ts';
 import {requireTable} from './lookup.ts';
 
 function answer(context: StatementContext, names: readonly string[], rows: readonly (readonly (string | number | boolean | null)[])[]): Result {

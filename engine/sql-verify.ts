@@ -13,7 +13,7 @@ import type {PinnedRead} from '../query/live.ts';
 import type {Result} from './api.ts';
 import {withDeadline} from './deadline.ts';
 import {requireTable} from './lookup.ts';
-import type {StatementContext} from './session.ts';
+import type {StatementContext} from './statement-context.ts';
 import {definitionContext} from './sql-query.ts';
 import {statementMsMax} from '../base/limit.ts';
 

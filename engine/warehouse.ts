@@ -34,7 +34,7 @@ import {prepareDirectory} from './prepare-directory.ts';
 import type {CheckpointView, ReplyBody, TableWrite} from './protocol.ts';
 import {sealedFromFrame, sealedFromMessage} from './sealed.ts';
 import {decodeFrame} from '../storage/log/frame.ts';
-import {WarehouseSession} from './session.ts';
+import {WarehouseSession, type SessionOptions} from './session.ts';
 import {WorkerClient, type EngineEvent} from './worker-client.ts';
 import {readHolder, WarehouseLock, type LockHolder} from '../storage/lock.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
@@ -141,10 +141,9 @@ export class Warehouse implements AsyncDisposable {
 
   /** Runs SQL, giving every statement's result in turn. */
   async *script(text: string, params: readonly unknown[] = [], options: SqlOptions = {}): AsyncGenerator<Result> {
-    const session = this.#newSession();
+    const session = this.#newSession({wholeText: true});
     try {
       yield* session.script(text, params, options);
-      session.requireNoTransaction();
     } finally {
       await session.close();
     }
@@ -260,9 +259,9 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  #newSession(): WarehouseSession {
+  #newSession(options: SessionOptions = {}): WarehouseSession {
     this.#requireOpen();
-    return new WarehouseSession(this.#host);
+    return new WarehouseSession(this.#host, options);
   }
 
   #ready(): Promise<void> {

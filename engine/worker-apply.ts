@@ -2,7 +2,7 @@
  * Rows that came in become changes of base tables: all writes of an epoch on one table are one ordered batch, in which the last
  * row of a key wins, looked up against the row before.
  */
-import {concatBatches, concatColumn, nullColumn, type Piece} from '../base/columns.ts';
+import {concatColumn, nullColumn, type Piece} from '../base/columns.ts';
 import type {ChangeBatch, Column} from '../base/delta.ts';
 import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
@@ -47,8 +47,16 @@ export function applyWrites(catalog: Catalog, dataflow: Dataflow, writes: readon
 
 function applyTable(spec: TableSpec, state: TableState, writes: readonly DecodedWrite[]): ChangeBatch {
   if (spec.storage !== 'keyed') {
-    const batches = writes.map(({mode, rowCount, columns}) => state.applyDelta({rowCount, weights: new Int32Array(rowCount).fill(mode === 'remove' ? -1 : 1), columns: [...columns]}));
-    return concatBatches(spec.columns.map((column) => column.type), batches);
+    // One delta for the whole epoch: what one write adds and another removes cancels out, as it does when the epoch is replayed.
+    const rowCount = writes.reduce((sum, write) => sum + write.rowCount, 0);
+    const weights = new Int32Array(rowCount);
+    let at = 0;
+    for (const write of writes) {
+      weights.fill(write.mode === 'remove' ? -1 : 1, at, at + write.rowCount);
+      at += write.rowCount;
+    }
+    const columns = givenTypes(spec).map((type, index) => concatColumn(type, writes.map((write): Piece => ({column: write.columns[index]!, rowCount: write.rowCount}))));
+    return state.applyDelta({rowCount, weights, columns});
   }
   const only = writes.length === 1 ? writes[0] : undefined;
   if (only !== undefined) return only.mode === 'delete' ? state.deleteByKey(only.columns, only.rowCount) : state.upsert(only.columns, only.rowCount);
