@@ -1,5 +1,5 @@
 /**
- * An arena whose values begin at multiples of 8 bytes and are padded with zeros to such a multiple, so that they are hashed,
+ * An arena whose values begin at multiples of 8 bytes and are padded with zeros to a multiple of 4, so that they are hashed,
  * compared and copied by words of 4 bytes. Freed values are kept by size class and taken again: updates in place do not grow it.
  *
  * Size classes: every multiple of 8 up to 256 bytes, then four steps per doubling. Values above `largeBytes` have a segment of
@@ -143,7 +143,7 @@ export class AlignedArena extends Arena {
   }
 }
 
-/** Copies bytes to words, the last one padded with zeros; with an odd count of words one more zero word follows (blocks are of 8 bytes). */
+/** Copies bytes to words, the last one padded with zeros. */
 export function copyToWords(source: Uint8Array, start: number, length: number, to: Int32Array, at: number): void {
   let p = start;
   const full = length >> 2;
@@ -152,15 +152,12 @@ export function copyToWords(source: Uint8Array, start: number, length: number, t
     p += 4;
   }
   const rest = length & 3;
-  let count = full;
   if (rest !== 0) {
     let word = source[p]!;
     if (rest > 1) word |= source[p + 1]! << 8;
     if (rest > 2) word |= source[p + 2]! << 16;
     to[at + full] = word;
-    count++;
   }
-  if ((count & 1) === 1) to[at + count] = 0;
 }
 
 function alignRows(arena: AlignedArena, column: BytesColumn, selection: Int32Array | null, count: number, address: Float64Array): void {

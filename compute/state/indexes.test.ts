@@ -175,3 +175,15 @@ test('multi index: restoring in reverse gives the very chains there were', () =>
   }), {seed, numRuns: 300});
   assert.ok(restored > 100);
 });
+
+test('unique index: long integers whose lower words agree are different keys', () => {
+  const long: LogicalType = {kind: 'decimal', precision: 38, scale: 0};
+  const store = new RowStore([long]);
+  const index = new UniqueIndex(store, [0], weak);
+  const rows = new Int32Array(3);
+  store.insert(columnsOf([long], [[2n ** 64n + 1n], [-(2n ** 64n) + 5n], [-(2n ** 64n) - 7n]]), null, 3, rows);
+  index.insert(rows, 3);
+  const found = new Int32Array(3);
+  index.find(columnsOf([long], [[1n], [5n], [-7n]]), null, 3, found);
+  assert.deepEqual([...found], [-1, -1, -1]);
+});

@@ -197,9 +197,9 @@ const bagSpec = {types: [...bagTypes, {kind: 'bigint'}, {kind: 'integer'}] as Lo
 test('table state: a bag holds each row as often as its weights say, copies of a hash never meet', () => {
   const row = fc.tuple(fc.constantFrom<Cell[]>(null, 1, 2), fc.constantFrom<Cell[]>(null, 'a', 'b'), fc.constantFrom<Cell[]>(0, -0, Number.NaN));
   const batch = fc.array(fc.record({row, weight: fc.constantFrom(-3, -2, -1, 1, 1, 2, 3)}), {maxLength: 12});
-  const step = fc.oneof({weight: 5, arbitrary: batch}, {weight: 1, arbitrary: fc.constant('end' as const)}, {weight: 1, arbitrary: fc.constant('undo' as const)});
-  const seen = {inserts: 0, deletes: 0, collisions: 0, undone: 0};
-  fc.assert(fc.property(fc.array(step, {maxLength: 14}), fc.boolean(), anyForm, (steps, weak, form) => {
+  const step = fc.oneof({weight: 5, arbitrary: batch}, {weight: 1, arbitrary: fc.constant('end' as const)}, {weight: 1, arbitrary: fc.constant('undo' as const)}, {weight: 1, arbitrary: fc.constant('delete' as const)});
+  const seen = {inserts: 0, deletes: 0, collisions: 0, undone: 0, byKey: 0};
+  fc.assert(fc.property(fc.array(step, {maxLength: 14}), fc.boolean(), fc.boolean(), anyForm, (steps, weak, keyed, form) => {
     const state = new TableState(bagSpec, weak ? {rowFinish: (low, high, count) => {
       for (let i = 0; i < count; i++) {
         low[i]! &= 1;
@@ -221,7 +221,7 @@ test('table state: a bag holds each row as often as its weights say, copies of a
         state.undo();
         model = sealed.copy();
         counts = new Map(sealedCounts);
-      } else {
+      } else if (step !== 'delete') {
         // a weight never takes more than there is
         const next = new Map(counts);
         const taken = step.map(({row, weight}) => {
@@ -256,6 +256,27 @@ test('table state: a bag holds each row as often as its weights say, copies of a
         hashes.set(hash, text);
       }
       assert.equal(keys.size, model.rows.size, '(_mr_row, _mr_copy) is a key');
+      if (keyed) {
+        const stored = [...model.rows];
+        const asked = [...stored.map(([, row]) => row.slice(3)), [12_345n, 0]];
+        const found = new Int32Array(asked.length);
+        state.find(columnsOf(bagSpec.types.slice(3), asked), null, asked.length, found);
+        assert.deepEqual(Array.from(found, (row) => row < 0 ? -1 : state.store.getPosition(row)), [...stored.map(([position]) => position), -1]);
+        if (step === 'delete' && stored.length > 0) {
+          // one row in three goes by its key, from anywhere in its chain, one key twice
+          const gone = stored.filter((_, i) => i % 3 === 0).map(([, row]) => row);
+          const batch = state.deleteByKey(columnsOf(bagSpec.types.slice(3), [...gone, gone[0]!].map((row) => row.slice(3))), gone.length + 1);
+          assert.equal(model.fold(bagSpec.types, batch).length, gone.length);
+          for (const row of gone) {
+            const text = rowText(row.slice(0, 3));
+            counts.set(text, counts.get(text)! - 1);
+            held.set(text, held.get(text)! - 1);
+            if (held.get(text) === 0) held.delete(text);
+          }
+          seen.byKey += gone.length;
+          model.check(state);
+        }
+      }
       assert.deepEqual(new Map([...held].sort()), new Map([...counts].filter(([, count]) => count > 0).sort()));
     }
     // what was stored can be loaded again in key order
@@ -332,4 +353,46 @@ test('table state: a delta with random transient rows ends as its net says', () 
       state.endEpoch();
     }
   }), {seed, numRuns: 300});
+});
+
+test('table state: an index made within an epoch is right after the epoch is taken back', () => {
+  const types: LogicalType[] = [{kind: 'integer'}, {kind: 'integer'}];
+  const state = new TableState({types, storage: 'keyed', key: [0], hidden: []});
+  state.load(columnsOf(types, [[1, 7], [2, 7], [3, 7], [4, 8]]), 4);
+  state.upsert(columnsOf(types, [[2, 9], [1, 8], [5, 7]]), 3);
+  state.deleteByKey(columnsOf([types[0]!], [[4], [3]]), 2);
+  const index = state.index([1], 'group');
+  state.upsert(columnsOf(types, [[1, 7], [6, 7], [3, 3]]), 3);
+  state.deleteByKey(columnsOf([types[0]!], [[2]]), 1);
+  checkIndex(state, index);
+  state.undo();
+  checkIndex(state, index);
+  assert.deepEqual(contentOf(state).map(({row}) => row), [[1, 7], [2, 7], [3, 7], [4, 8]]);
+  state.upsert(columnsOf(types, [[2, 1]]), 1);
+  state.endEpoch();
+  checkIndex(state, index);
+});
+
+test('table state: an epoch goes back to a savepoint, and from there to its beginning', () => {
+  const types: LogicalType[] = [{kind: 'integer'}, {kind: 'varchar'}];
+  const state = new TableState({types, storage: 'keyed', key: [0], hidden: []});
+  const index = state.index([1], 'never-match');
+  state.load(columnsOf(types, [[1, 'a'], [2, 'b']]), 2);
+  const shown = (): string[] => contentOf(state).map(({row, position}) => `${rowText(row)} @${position}`);
+  const start = shown();
+  state.upsert(columnsOf(types, [[1, 'x'], [3, 'c']]), 2);
+  const middle = shown();
+  const savepoint = state.savepoint();
+  state.upsert(columnsOf(types, [[1, 'y'], [3, 'd'], [4, 'e']]), 3);
+  state.deleteByKey(columnsOf([types[0]!], [[2], [1]]), 2);
+  state.undo(savepoint);
+  assert.deepEqual(shown(), middle);
+  checkIndex(state, index);
+  state.upsert(columnsOf(types, [[4, 'e']]), 1);
+  assert.equal(state.nextPosition, savepoint.nextPosition + 1);
+  state.undo(savepoint);
+  state.undo();
+  assert.deepEqual(shown(), start);
+  checkIndex(state, index);
+  assert.throws(() => state.undo(savepoint), /savepoint/);
 });
