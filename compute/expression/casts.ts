@@ -6,6 +6,7 @@ import {checkLimits, checkNarrow} from './arithmetic-code.ts';
 import {limitsOf, narrowForm, physicalName, twoWords} from './form.ts';
 import type {Operand, Result} from './operand.ts';
 import {asBig} from './operand.ts';
+import {timeCasts} from './casts-time.ts';
 import type {CompiledCast} from './registry.ts';
 import {exactKinds, floatKinds, integerKinds} from './registry.ts';
 import type {Writer} from './writer.ts';
@@ -166,4 +167,5 @@ export const casts: readonly CompiledCast[] = [
   }},
   ...each([...exactKinds, ...floatKinds], ['boolean'], toBoolean),
   ...each(['boolean'], [...exactKinds, ...floatKinds], fromBoolean),
+  ...timeCasts,
 ];

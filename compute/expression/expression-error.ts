@@ -8,10 +8,13 @@ import {WarehouseError} from '../../base/error.ts';
 export class ExpressionError extends WarehouseError {
   override readonly name = 'ExpressionError';
   readonly rowIndex: number;
+  /** DuckDB would answer where generated code does not (dates far out of use): evaluate this batch by SQL, or reject the row. */
+  readonly needsFallback: boolean;
 
-  constructor(rowIndex: number, message: string) {
-    super('invalid', 'MR_EXPRESSION', message, {hint: 'correct the value, widen the type, or write try_cast(…) or try(…) to get NULL instead'});
+  constructor(rowIndex: number, message: string, needsFallback = false) {
+    super('invalid', 'MR_EXPRESSION', message, {hint: needsFallback ? 'correct the value' : 'correct the value, widen the type, or write try_cast(…) or try(…) to get NULL instead'});
     this.rowIndex = rowIndex;
+    this.needsFallback = needsFallback;
   }
 }
 
@@ -60,5 +63,9 @@ function invalidInput(row: number, message: string): ExpressionError {
   return new ExpressionError(row, `Invalid Input Error: ${message}`);
 }
 
+function fallback(row: number, message: string): ExpressionError {
+  return new ExpressionError(row, message, true);
+}
+
 /** What generated code calls as `raise`. */
-export const raise = {overflow, outOfRange, castRange, castDecimal, conversion, invalidInput} as const;
+export const raise = {overflow, outOfRange, castRange, castDecimal, conversion, invalidInput, fallback} as const;

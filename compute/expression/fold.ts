@@ -6,6 +6,7 @@ import {mapOperands, operandsOf} from '../../kernel/plan/walk-expression.ts';
 import {ColumnBuffers} from './column-buffers.ts';
 import {ExpressionError} from './expression-error.ts';
 import {narrowForm} from './form.ts';
+import {splitExtract} from './functions-text.ts';
 import {intervalConstant} from './interval.ts';
 import {projectionKernel} from './kernel.ts';
 import {emptyOutput, runProjection} from './run-kernel.ts';
@@ -14,10 +15,21 @@ import {refusalOf} from './support.ts';
 
 const textDecoder = new TextDecoder();
 
+const splitNames: ReadonlySet<string> = new Set(['string_split', 'str_split', 'split', 'string_to_array']);
+const extractNames: ReadonlySet<string> = new Set(['array_extract', 'list_extract', 'list_element']);
+
+/** `string_split(x, separator)[index]` becomes one function, so that no list is made. */
+function fused(expression: Expression): Expression {
+  if (expression.kind !== 'function' || !extractNames.has(expression.name)) return expression;
+  const [list, index] = expression.args;
+  if (list?.kind !== 'function' || !splitNames.has(list.name) || index === undefined) return expression;
+  return {kind: 'function', type: expression.type, name: splitExtract, args: [...list.args, index], infix: false};
+}
+
 /** @returns `expression` with every subexpression that reads no column replaced by its value. */
 export function fold(expression: Expression): Expression {
   if (expression.kind === 'column' || expression.kind === 'constant') return expression;
-  const folded = mapOperands(expression, fold);
+  const folded = mapOperands(fused(expression), fold);
   if (!operandsOf(folded).every((child) => child.kind === 'constant')) return folded;
   if (folded.type.kind === 'interval') return intervalConstant(folded) ?? folded;
   if (folded.type.kind === 'blob' || refusalOf(folded) !== null) return folded;

@@ -7,10 +7,12 @@ import type {Expression, PlanType} from '../../kernel/plan/tree.ts';
 import {casts} from './casts.ts';
 import {arithmeticFunctions} from './functions-arithmetic.ts';
 import {extremeFunctions} from './functions-extremes.ts';
+import {textFunctions} from './functions-text.ts';
+import {timeFunctions} from './functions-time.ts';
 import type {CompiledCast, CompiledFunction} from './registry.ts';
 import {comparableKinds, fitsSignature} from './registry.ts';
 
-export const compiledFunctions: readonly CompiledFunction[] = [...arithmeticFunctions, ...extremeFunctions];
+export const compiledFunctions: readonly CompiledFunction[] = [...arithmeticFunctions, ...extremeFunctions, ...textFunctions, ...timeFunctions];
 
 /** Kinds whose values compare, and so may stand in =, <, BETWEEN, IN, CASE, COALESCE. */
 export const compiledKinds: readonly string[] = comparableKinds;

@@ -211,6 +211,10 @@ export class Generator {
     return lines;
   }
 
+  operand(type: PlanType, result: Result, valid: string): Operand {
+    return operandOf(type, result, valid);
+  }
+
   operandOfTarget({type, form, value, start, length, address, valid}: Target, bound: number): Operand {
     return {type, form, code: value, start, length, address, valid, bound, constant: undefined};
   }

@@ -22,6 +22,7 @@ export function intervalOf(constant: ConstantValue | undefined): Interval | null
 /** @returns the constant that an interval function of constants yields, or null where it is not known here. */
 export function intervalConstant(expression: Expression): Expression | null {
   const {type} = expression;
+  if (expression.kind === 'cast') return intervalOfText(expression);
   if (expression.kind !== 'function') return null;
   const [arg] = expression.args;
   if (expression.args.length !== 1 || arg?.kind !== 'constant' || arg.value === null) return null;
@@ -34,6 +35,24 @@ export function intervalConstant(expression: Expression): Expression | null {
   const unit = units[expression.name];
   if (unit === undefined || typeof arg.value !== 'bigint') return null;
   const value = {months: unit.months * Number(arg.value), days: unit.days * Number(arg.value), micros: unit.micros * arg.value};
-  const inRange = Math.abs(value.months) < 2 ** 31 && Math.abs(value.days) < 2 ** 31 && BigInt.asIntN(64, value.micros) === value.micros;
-  return inRange ? {kind: 'constant', type, value} : null;
+  return intervalInRange(value) ? {kind: 'constant', type, value} : null;
+}
+
+/** `INTERVAL '1 DAY'`: a cast of text. Other spellings than counts and units stay a cast. */
+function intervalOfText({child, type}: Extract<Expression, {kind: 'cast'}>): Expression | null {
+  if (child.kind !== 'constant' || typeof child.value !== 'string' || !/^(?:-?\d{1,15} [a-z]+(?: (?=.)|$))+$/i.test(child.value)) return null;
+  const sum = {months: 0, days: 0, micros: 0n};
+  for (const [, count, name] of child.value.toLowerCase().matchAll(/(-?\d+) ([a-z]+)/g)) {
+    const plural = name!.endsWith('s') ? name! : `${name!}s`;
+    const unit = units[`to_${plural}`] ?? (fractionalUnits[`to_${plural}`] === undefined ? undefined : {months: 0, days: 0, micros: BigInt(fractionalUnits[`to_${plural}`]!)});
+    if (unit === undefined) return null;
+    sum.months += unit.months * Number(count);
+    sum.days += unit.days * Number(count);
+    sum.micros += unit.micros * BigInt(count!);
+  }
+  return intervalInRange(sum) ? {kind: 'constant', type, value: sum} : null;
+}
+
+function intervalInRange({months, days, micros}: Interval): boolean {
+  return Math.abs(months) < 2 ** 31 && Math.abs(days) < 2 ** 31 && BigInt.asIntN(64, micros) === micros;
 }

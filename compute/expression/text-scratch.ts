@@ -5,8 +5,11 @@
 export class TextScratch {
   bytes = new Uint8Array(1 << 12);
   used = 0;
+  /** Second and third result of functions that yield a part of their argument. */
+  sliceStart = 0;
+  sliceLength = 0;
 
-  /** Makes room for `length` more bytes. @returns where they start in `bytes`; the function adds what it wrote to `used`. */
+  /** Makes room for `length` more bytes. @returns where they start in `bytes`; the function moves `used` to the end of what it wrote. */
   reserve(length: number): number {
     if (this.used + length > this.bytes.length) {
       this.bytes = new Uint8Array(Math.max(this.bytes.length * 2, length));

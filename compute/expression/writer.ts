@@ -118,6 +118,12 @@ export class Writer {
     return `throw raise.${error};`;
   }
 
+  /** @returns a statement that gives the row up to another executor; no TRY catches it. */
+  fallBack(message: string): string {
+    this.raises = true;
+    return `throw raise.fallback(r, '${message}');`;
+  }
+
   /** @returns a statement that leaves the batch for the wide variant. */
   widen(): string {
     invariant(!this.wide, 'the wide variant has nowhere to go');
