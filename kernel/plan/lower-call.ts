@@ -1,9 +1,9 @@
 /** DuckDB's serialised aggregate and window calls → `AggregateCall`, `WindowCall`. */
 import {lowerExpression, lowerFunctionHeader, lowerSortKeys, type ExpressionScope} from './lower-expression.ts';
-import {lowerValue} from './lower-constant.ts';
+import {movedArguments} from './lower-moved.ts';
 import {PlanFields, unsupported} from './plan-json.ts';
 import {lowerType} from './plan-type.ts';
-import type {AggregateCall, Expression, FrameBound, PlanType, SortKey, WindowCall} from './tree.ts';
+import type {AggregateCall, Expression, FrameBound, SortKey, WindowCall} from './tree.ts';
 import {sameExpression} from './walk-expression.ts';
 
 /** @throws {WarehouseError} `MR_PLAN_UNSUPPORTED` naming the aggregate whose constant arguments are not understood. */
@@ -27,38 +27,6 @@ export function lowerAggregate(json: unknown, scope: ExpressionScope): Aggregate
   order?.end();
   fields.end();
   return call;
-}
-
-/** Constant arguments that DuckDB moved out of the call into its bind data. */
-function movedArguments(name: string, type: PlanType, data: PlanFields | undefined): Expression[] {
-  if (data === undefined) return [];
-  const moved = readMoved(name, type, data);
-  data.end();
-  return moved;
-}
-
-function readMoved(name: string, type: PlanType, data: PlanFields): Expression[] {
-  if (data.has('separator')) return [{kind: 'constant', type: {kind: 'varchar'}, value: data.text('separator')}];
-  if (!data.has('quantiles') || !data.has('desc')) return [];
-  data.ignore('order'); // the order of the list, sorted: follows from it
-  const descending = data.flag('desc');
-  const quantiles = data.list('quantiles').map(json => lowerQuantile(json, descending, name));
-  const [first] = quantiles;
-  if (first === undefined) throw unsupported(`${name} without a quantile`);
-  if (name === 'median') return [];
-  // Only the type of the answer tells one quantile from a list of one.
-  if (type.kind !== 'other' || !type.text.endsWith('[]')) return [first];
-  return [{kind: 'function', type: {kind: 'other', text: 'DECIMAL(18,9)[]'}, name: 'list_value', args: quantiles, infix: false}];
-}
-
-/** `WITHIN GROUP (ORDER BY x DESC)` is a negative quantile in a plain call. */
-function lowerQuantile(json: unknown, descending: boolean, name: string): Expression {
-  const quantile = lowerValue(json);
-  if (!descending) return quantile;
-  if (quantile.kind !== 'constant' || (typeof quantile.value !== 'bigint' && typeof quantile.value !== 'number') || Number(quantile.value) === 0) {
-    throw unsupported(`${name} in descending order at ${quantile.kind === 'constant' ? String(quantile.value) : quantile.kind}`, 'order ascending and take 1 - the quantile');
-  }
-  return {...quantile, value: -quantile.value};
 }
 
 const windowNames: Readonly<Record<string, string>> = {

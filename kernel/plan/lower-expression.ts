@@ -2,6 +2,7 @@
 import {PlanFields, unsupported} from './plan-json.ts';
 import {foldCall, foldCast} from './fold-constant.ts';
 import {lowerValue} from './lower-constant.ts';
+import {movedArguments} from './lower-moved.ts';
 import {lowerType, printType, samePlanType, structFields} from './plan-type.ts';
 import type {ComparisonOp, Expression, FunctionDetail, PlanType, SortKey} from './tree.ts';
 
@@ -120,15 +121,14 @@ function lowerOperator(operator: string, type: PlanType, children: readonly Expr
   }
 }
 
-function lowerFunction(fields: PlanFields, args: readonly Expression[], scope: ExpressionScope): Expression {
+function lowerFunction(fields: PlanFields, children: readonly Expression[], scope: ExpressionScope): Expression {
   const returnType = fields.take('return_type');
   const type = lowerType(returnType);
   const {name, data} = lowerFunctionHeader(fields);
   const infix = fields.flag('is_operator');
-  const detail = data === undefined ? undefined : lowerFunctionData(name, data, args, returnType, scope);
-  const folded = detail === undefined ? foldCall(name, args, type) : undefined;
-  if (folded !== undefined) return folded;
-  return detail === undefined || detail === 'plain' ? {kind: 'function', type, name, args, infix} : {kind: 'function', type, name, args, infix, detail};
+  if (data === undefined) return foldCall(name, children, type) ?? {kind: 'function', type, name, args: children, infix};
+  const {detail, moved = []} = lowerFunctionData(name, data, children, returnType, scope);
+  return {kind: 'function', type, name, args: [...children, ...moved], infix, ...(detail === undefined ? {} : {detail})};
 }
 
 /** Reads what functions, aggregates and windows share. @returns the name and, where the function has one, its bind data. */
@@ -142,26 +142,37 @@ export function lowerFunctionHeader(fields: PlanFields): {name: string; data: Pl
 const lambdaFunctions: ReadonlySet<string> = new Set(['list_transform', 'array_transform', 'list_apply', 'array_apply', 'apply', 'list_filter', 'array_filter', 'filter', 'list_reduce', 'array_reduce', 'reduce']);
 const reduceFunctions: ReadonlySet<string> = new Set(['list_reduce', 'array_reduce', 'reduce']);
 
-function lowerFunctionData(name: string, data: PlanFields, args: readonly Expression[], returnType: unknown, scope: ExpressionScope): FunctionDetail | 'plain' {
-  if (lambdaFunctions.has(name)) return lowerLambda(name, data, scope);
+/** @returns what the printer has to know, and arguments that DuckDB moved out of the call. */
+function lowerFunctionData(name: string, data: PlanFields, args: readonly Expression[], returnType: unknown, scope: ExpressionScope): {detail?: FunctionDetail; moved?: readonly Expression[]} {
+  if (lambdaFunctions.has(name)) return {detail: lowerLambda(name, data, scope)};
   if (data.has('variable_return_type')) {
     data.ignore('variable_return_type'); // the return type again
     data.end();
     const names = structFields(returnType)?.map(field => field.name) ?? [];
     switch (name) {
-      case 'row': return 'plain';
-      case 'struct_pack': return {structNames: names};
-      case 'struct_insert': return {structNames: names.slice(names.length - (args.length - 1))};
-      case 'union_value': return {structNames: names.slice(1)};
+      case 'row': return {};
+      case 'struct_pack': return {detail: {structNames: names}};
+      case 'struct_insert': return {detail: {structNames: names.slice(names.length - (args.length - 1))}};
+      case 'union_value': return {detail: {structNames: names.slice(1)}};
       default: throw unsupported(`function ${name}`);
     }
   }
+  const moved = data.has('bind_data') ? lowerListAggregate(data.optionalObject('bind_data')) : [];
   // Decimal arithmetic: all of it follows from the types of operands and result.
   if (data.has('check_overflow')) data.ignore('check_overflow', 'return_type', 'arguments');
-  // list_aggregate and its kin: the bound aggregate follows from the name and the list's type.
-  if (data.has('bind_data')) data.ignore('bind_data');
   data.end();
-  return 'plain';
+  return {moved};
+}
+
+/** `list_aggregate(list, 'string_agg', '|')`: the name is an argument still, the constants behind it are in the bound aggregate. */
+function lowerListAggregate(data: PlanFields | undefined): Expression[] {
+  if (data === undefined) return [];
+  data.ignore('stype');
+  const call = data.object('aggr_expr');
+  const type = lowerType(call.take('return_type'));
+  const {name, data: callData} = lowerFunctionHeader(call);
+  data.end();
+  return movedArguments(name, type, callData);
 }
 
 /**
@@ -173,7 +184,9 @@ function lowerLambda(name: string, data: PlanFields, outer: ExpressionScope): Fu
   const hasInitial = data.flag('has_initial');
   const parameterCount = (reduceFunctions.has(name) ? 2 : 1) + (hasIndex ? 1 : 0);
   data.ignore('return_type');
-  const body = lowerExpression(data.take('lambda_expr'), {
+  const json = data.take('lambda_expr');
+  if (json === null) throw unsupported(`${name} over NULL`);
+  const body = lowerExpression(json, {
     typeOf: () => undefined,
     position: index => index < parameterCount ? parameterCount - 1 - index : index,
     ...(outer.resolve === undefined ? {} : {resolve: outer.resolve}),

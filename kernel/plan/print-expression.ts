@@ -160,6 +160,7 @@ class ExpressionPrinter {
       const unnamedCount = args.length - names.length;
       return `${printName(name)}(${args.map((arg, i) => i < unnamedCount ? this.print(arg) : `${printName(names[i - unnamedCount]!)} := ${this.print(arg)}`).join(', ')})`;
     }
+    if (sliceFunctions.has(name) && args.slice(1).some(opensSlice)) return this.#openSlice(args);
     const word = infixWords[name];
     if (word !== undefined && first !== undefined && second !== undefined && args.length === 2) {
       const text = `${this.operand(first)} ${word} ${this.operand(second)}`;
@@ -167,6 +168,13 @@ class ExpressionPrinter {
     }
     if (prefixWords.has(name) && first !== undefined && args.length === 1) return `${name}${this.operand(first)}`;
     return `${printName(name)}(${this.#list(args)})`;
+  }
+
+  /** A slice without a lower or upper bound has no form as a call. */
+  #openSlice([list, lower, upper, step]: readonly Expression[]): string {
+    const bound = (expression: Expression): string => opensSlice(expression) ? '' : this.operand(expression);
+    if (step === undefined) return `(${this.print(list!)})[${bound(lower!)}:${bound(upper!)}]`;
+    return `(${this.print(list!)})[${bound(lower!)}:${bound(upper!) || '-'}:${this.operand(step)}]`;
   }
 
   #lambda(name: string, args: readonly Expression[], lambda: {readonly body: Expression; readonly parameterCount: number; readonly hasInitial?: boolean}): string {
@@ -178,6 +186,13 @@ class ExpressionPrinter {
     const rest = passedCount === 2 ? `, ${this.print(initial!)}` : '';
     return `${printName(name)}(${this.print(list!)}, lambda ${parameters.join(', ')}: ${inner.print(lambda.body)}${rest})`;
   }
+}
+
+const sliceFunctions: ReadonlySet<string> = new Set(['array_slice', 'list_slice']);
+
+/** DuckDB says "no bound" by an empty list in its place. */
+function opensSlice(expression: Expression): boolean {
+  return expression.kind === 'cast' ? opensSlice(expression.child) : expression.kind === 'function' && expression.name === 'list_value' && expression.args.length === 0;
 }
 
 function isNull(expression: Expression): boolean {

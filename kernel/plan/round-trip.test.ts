@@ -53,21 +53,20 @@ function insertStatements(random: Random): string[] {
   ];
 }
 
-/** @returns the printed text. */
-async function checkRoundTrip(sql: string): Promise<string> {
+/** @returns how many rows the query has. */
+async function checkRoundTrip(sql: string): Promise<number> {
   const described = (await session.rows(`DESCRIBE ${sql}`)).rows.map(([name, type]) => [name, type]);
   const tree = lowerPlan(await serializePlan(session, sql));
   const printed = printTree(tree, {names: described.map(([name]) => String(name))});
   try {
     assert.deepEqual((await session.rows(`DESCRIBE ${printed}`)).rows.map(([name, type]) => [name, type]), described, 'names or types differ');
-    const {rows: [row]} = await session.rows(`SELECT
-      (SELECT count(*) FROM (SELECT * FROM (${sql}) EXCEPT ALL SELECT * FROM (${printed}))),
-      (SELECT count(*) FROM (SELECT * FROM (${printed}) EXCEPT ALL SELECT * FROM (${sql})))`);
-    assert.deepEqual(row, [0n, 0n], `${row![0]} rows missing, ${row![1]} too many`);
+    const {rows: [row]} = await session.rows(`WITH asked AS MATERIALIZED (${sql}), printed AS MATERIALIZED (${printed}) SELECT
+      (SELECT count(*) FROM (FROM asked EXCEPT ALL FROM printed)), (SELECT count(*) FROM (FROM printed EXCEPT ALL FROM asked)), (SELECT count(*) FROM asked)`);
+    assert.deepEqual(row!.slice(0, 2), [0n, 0n], `${row![0]} rows missing, ${row![1]} too many`);
+    return Number(row![2]);
   } catch (cause) {
     throw new Error(`${cause instanceof Error ? cause.message : String(cause)}\nprinted:\n${printed}`, {cause});
   }
-  return printed;
 }
 
 function queriesOf(file: URL): string[] {
@@ -78,7 +77,7 @@ test('round trip: rows, types and names stay, for every query of round-trip.sql'
   const queries = queriesOf(new URL('../../test/sql/round-trip.sql', import.meta.url));
   assert.ok(queries.length >= 150, `${queries.length} queries`);
   const failures: string[] = [];
-  for (const query of queries) await checkRoundTrip(query).catch((cause: unknown) => { failures.push(`${cause instanceof Error ? cause.message : String(cause)}\n${query}`); });
+  for (const query of queries) await checkRoundTrip(query).catch((cause: unknown): void => { failures.push(`${cause instanceof Error ? cause.message : String(cause)}\n${query}`); });
   assert.equal(failures.length, 0, `${failures.length} of ${queries.length} failed:\n\n${failures.join('\n\n')}`);
   context.diagnostic(`${queries.length} queries`);
 });
@@ -100,9 +99,8 @@ test('round trip: rows, types and names stay, for random queries of the incremen
   for (let seed = first; seed < first + 300; seed++) {
     const {sql, features} = randomSelect(seed, generatorTables, {floatSums: true});
     for (const feature of features) seen.set(feature, (seen.get(feature) ?? 0) + 1);
-    await checkRoundTrip(sql).catch((cause: unknown) => { throw new Error(`seed ${seed}: ${sql}`, {cause}); });
-    const {rows: [row]} = await session.rows(`SELECT count(*) FROM (${sql})`);
-    if (Number(row![0]) > 0) answered++;
+    const rowCount = await checkRoundTrip(sql).catch((cause: unknown) => { throw new Error(`seed ${seed}: ${sql}`, {cause}); });
+    if (rowCount > 0) answered++;
   }
   for (const feature of ['filter', 'inner-join', 'left-join', 'group', 'global-aggregate', 'having', 'union', 'tumble', 'subquery', 'count', 'sum', 'avg', 'min', 'max', 'count-distinct'] satisfies QueryFeature[]) {
     assert.ok((seen.get(feature) ?? 0) >= 5, `${feature} occurs in ${seen.get(feature) ?? 0} queries`);

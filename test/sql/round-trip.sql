@@ -122,6 +122,9 @@ SELECT id, a IN (SELECT a FROM u) AS k, a NOT IN (SELECT a FROM u WHERE false) A
 SELECT id, (a, b) IN (SELECT a, a + 1 FROM u WHERE a IS NOT NULL) FROM t;
 SELECT id FROM t WHERE (a, c) IN (SELECT a, c FROM u);
 SELECT id, (a, c) NOT IN (SELECT a, c FROM u) FROM t;
+SELECT id, (a, b) <> ANY (SELECT a, id FROM u), (a, b) = ALL (SELECT a, id FROM u WHERE id < 3) FROM t;
+SELECT t.id, x.v FROM t, LATERAL (VALUES (t.a), (t.b), (7)) x(v);
+SELECT n.id, g.i FROM nested n, generate_series(1, n.id) g(i);
 SELECT * FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a = t.a);
 SELECT * FROM t WHERE NOT EXISTS (SELECT * FROM u WHERE u.a = t.a AND u.c = t.c);
 SELECT * FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a > t.a + t.b);
@@ -176,6 +179,8 @@ SELECT a, b, count(*) FROM t GROUP BY ROLLUP (a, b);
 SELECT a, b, c, sum(id), grouping(a), grouping(a, b), grouping_id(c, a) FROM t GROUP BY CUBE (a, b, c);
 SELECT a, b, count(*) FROM t GROUP BY GROUPING SETS ((a), (b), (), (a, b), ());
 SELECT a, b, sum(id) FROM t GROUP BY ROLLUP (a), b;
+SELECT a, count(*), max(b) FROM t GROUP BY GROUPING SETS ((a, b), (a), (b)), a;
+SELECT id, (SELECT min(u.a) FROM u GROUP BY GROUPING SETS (t.a, u.a) HAVING t.a = u.a) FROM t;
 SELECT a % 2, sum(id) FROM t GROUP BY GROUPING SETS ((a % 2), ()) HAVING sum(id) > 10;
 SELECT a, count(*) FROM (SELECT DISTINCT a, b FROM t) GROUP BY a;
 SELECT avg(n) FROM (SELECT a, count(*) AS n FROM t GROUP BY a);
@@ -256,6 +261,8 @@ SELECT s.a, s."b c", struct_extract(s, 'a'), {'x': id, 'y z': l}, struct_pack(p 
 SELECT m['k1'], map_keys(m), map_values(m), cardinality(m), MAP {'a': id}, map_entries(m) FROM nested;
 SELECT list_transform(l, lambda x: x + id), list_filter(l, lambda x: x > 1 AND x < id), [y * 2 FOR y IN l IF y > 1], list_transform(l, lambda x, i: x * 10 + i) FROM nested;
 SELECT list_reduce([1, 2, 3], lambda acc, x: acc * 10 + x), list_reduce([1, 2], lambda acc, x, i: acc + x * i + id, 10), list_transform([1, 2], lambda x: list_sum(list_transform(l, lambda y: x - y))) FROM nested;
+SELECT l[2:], l[:2], l[:], l[1:-:2], list_reverse(l), l[-2:], 'abcdef'[2:], 'abcdef'[:3] FROM nested;
+SELECT array_to_string(l, '-'), list_aggregate(l, 'string_agg', '|'), list_aggregate(l, 'quantile_cont', 0.25), list_aggr(l, 'quantile_disc', [0.1, 0.9]), list_string_agg(l::VARCHAR[]), list_median(l), list_unique(l) FROM nested;
 SELECT id, unnest(l) FROM nested;
 SELECT id, unnest(l) AS e, unnest([1, 2, 3]) AS k FROM nested;
 SELECT n.id, x.e FROM nested n, unnest(n.l) AS x(e);
