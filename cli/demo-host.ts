@@ -6,6 +6,7 @@ import {Warehouse} from '../engine/warehouse.ts';
 import {rowsOfQuery} from '../engine/file-source.ts';
 import {serve} from '../server/main.ts';
 import {findDemoData} from './demo-data.ts';
+import {demoLayers, flightTypes} from './demo-layers.ts';
 
 export interface HostOptions {
   readonly dir: string;
@@ -24,27 +25,6 @@ export type HostMessage =
 
 const batchRows = 5_000;
 const inFlightMax = 3;
-const types = [{kind: 'bigint'}, {kind: 'timestamp'}, {kind: 'integer'}, {kind: 'integer'}, {kind: 'varchar'}, {kind: 'varchar'}] as const;
-
-const layers = `
-CREATE SCHEMA ods; CREATE SCHEMA dwd; CREATE SCHEMA dws;
-CREATE TABLE ods.flights (id BIGINT PRIMARY KEY, ts TIMESTAMP, delay INTEGER, distance INTEGER, origin VARCHAR NOT NULL, destination VARCHAR NOT NULL);
-CREATE TABLE ods.airports (iata VARCHAR PRIMARY KEY, name VARCHAR, city VARCHAR, state VARCHAR);
-CREATE DYNAMIC TABLE dwd.flights AS
-  SELECT f.*, o.city AS origin_city, o.state AS origin_state, d.city AS destination_city, d.state AS destination_state,
-         CASE WHEN delay <= 15 THEN 'on time' WHEN delay <= 60 THEN 'late' WHEN delay > 60 THEN 'very late' END AS class
-  FROM ods.flights f LEFT JOIN ods.airports o ON o.iata = f.origin LEFT JOIN ods.airports d ON d.iata = f.destination;
-CREATE DYNAMIC TABLE dws.airport AS
-  SELECT origin, count(*) AS flights, count(*) FILTER (WHERE delay > 15) AS delayed, avg(delay) AS delay_avg, max(delay) AS delay_max
-  FROM dwd.flights GROUP BY origin;
-CREATE DYNAMIC TABLE dws.route AS
-  SELECT origin, destination, count(*) AS flights, avg(delay) AS delay_avg, max(delay) AS delay_max, sum(distance) AS distance
-  FROM dwd.flights GROUP BY origin, destination;
-CREATE DYNAMIC TABLE dws.airport_hour AS
-  SELECT window_start AS hour, origin, count(*) AS flights, avg(delay) AS delay_avg, max(delay) AS delay_max
-  FROM TUMBLE(dwd.flights, ts, INTERVAL 1 HOUR) GROUP BY window_start, origin;
-`;
-
 export async function runDemoHost(options: HostOptions): Promise<void> {
   const send = (message: HostMessage): void => void process.send?.(message);
   try {
@@ -53,7 +33,7 @@ export async function runDemoHost(options: HostOptions): Promise<void> {
     const warehouse = await Warehouse.open({path: options.dir});
     const recoveryMs = performance.now() - startMs;
     if (warehouse.catalog.find('ods', 'flights') === undefined) {
-      await warehouse.sql(layers);
+      await warehouse.sql(demoLayers);
       for await (const {columns, rowCount} of rowsOfQuery(data.airportsSql, [{kind: 'varchar'}, {kind: 'varchar'}, {kind: 'varchar'}, {kind: 'varchar'}], batchRows)) await warehouse.insertColumns('ods.airports', columns, rowCount);
     }
     const serving = await serve(warehouse, {host: '127.0.0.1', port: 0});
@@ -81,7 +61,7 @@ async function replay(warehouse: Warehouse, sql: string, first: number, {rate}: 
   const startMs = performance.now();
   let sent = 0;
   let failure: unknown = null;
-  for await (const {columns, rowCount} of rowsOfQuery(sql, types, batchRows)) {
+  for await (const {columns, rowCount} of rowsOfQuery(sql, flightTypes, batchRows)) {
     const row = first + sent + rowCount - 1;
     const atMs = performance.now();
     const commit = warehouse.insertColumns('ods.flights', columns, rowCount).then(

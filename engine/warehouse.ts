@@ -167,10 +167,23 @@ export class Warehouse implements AsyncDisposable {
 
   /** Inserts rows by column, in the physical form of base/delta.ts; all or nothing. @param columns the table's visible columns, in order. */
   async insertColumns(table: string, columns: readonly Column[], rowCount: number): Promise<InsertResult> {
-    const spec = this.#writable(table);
-    const types = spec.columns.filter((column) => !column.hidden).map((column) => column.type);
-    const {epoch} = await this.#host.write([{table: spec.id, mode: spec.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(types, columns, rowCount), expected: null, asOf: -1}], []);
+    const {epoch} = await this.writeColumns([{table, columns, rowCount}]);
     return {epoch, accepted: rowCount, rejected: 0, errors: []};
+  }
+
+  /**
+   * Writes to several tables by column, in order, as one epoch. `columns` are the table's visible columns; with `delete` its key
+   * columns in key order, and absent keys change nothing.
+   */
+  async writeColumns(writes: readonly {readonly table: string; readonly columns: readonly Column[]; readonly rowCount: number; readonly delete?: boolean}[]): Promise<{epoch: number}> {
+    const encoded = writes.map(({table, columns, rowCount, delete: removes}): TableWrite => {
+      const spec = this.#writable(table);
+      if (removes === true && spec.storage !== 'keyed') throw new WarehouseError('invalid', 'MR_NO_KEY', `${table} has no primary key to delete by`);
+      const shape = removes === true ? spec.key.map((index) => spec.columns[index]!) : spec.columns.filter((column) => !column.hidden);
+      const mode = removes === true ? 'delete' : spec.storage === 'keyed' ? 'upsert' : 'append';
+      return {table: spec.id, mode, rows: encodeRows(shape.map((column) => column.type), columns, rowCount), expected: null, asOf: -1};
+    });
+    return this.#host.write(encoded, []);
   }
 
   #writable(table: string): TableSpec {

@@ -12,7 +12,7 @@ const FLOOR: Readonly<Record<string, readonly string[]>> = {
   engine: ['base', 'kernel', 'catalog', 'storage', 'compute', 'connect', 'query'],
   server: ['base', 'query', 'engine'],
   cli: ['base', 'query', 'engine', 'server'],
-  bench: ['base', 'kernel', 'catalog', 'storage', 'compute', 'query', 'engine', 'server'],
+  bench: ['base', 'kernel', 'catalog', 'storage', 'compute', 'query', 'engine', 'server', 'cli'],
 };
 
 /** Packages that only one folder may import. */
