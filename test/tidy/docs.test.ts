@@ -12,7 +12,9 @@ function sourceText(): string {
 }
 
 test('docs: every error code of the code stands in docs/errors.md, and every one there is used', () => {
-  const used = new Set([...sourceText().matchAll(/'(MR_[A-Z0-9_]+)'/g)].map((match) => match[1]!));
+  // Test helpers beside the code read settings of the same prefix from the environment: those are no codes.
+  const text = sourceText().replaceAll(/process\.env\['MR_\w+'\]/g, '');
+  const used = new Set([...text.matchAll(/'(MR_[A-Z0-9_]+)'/g)].map((match) => match[1]!));
   const documented = new Set([...readFileSync(join(root, 'docs/errors.md'), 'utf8').matchAll(/^\| `(MR_[A-Z0-9_]+)`/gm)].map((match) => match[1]!));
   assert.deepEqual([...used].filter((code) => !documented.has(code)).sort(), [], 'used but not documented');
   assert.deepEqual([...documented].filter((code) => !used.has(code)).sort(), [], 'documented but not used');
