@@ -259,7 +259,9 @@ class Planner {
     const levels = node.aggregates.map(aggregateLevel);
     const level: Level = levels.includes('affected group') ? 'affected group' : 'delta';
     const below = this.plan(node.child);
-    const columnar = (call: AggregateCall): Expression[] => expressionsOfAggregate(call).filter(({kind}) => kind !== 'constant');
+    // Constants stay where DuckDB computes the aggregate (a quantile's share must be one); accumulators read columns only.
+    const stays = ({kind}: Expression): boolean => kind === 'constant' && level === 'affected group';
+    const columnar = (call: AggregateCall): Expression[] => expressionsOfAggregate(call).filter((expression) => !stays(expression));
     const wanted = [...node.groups, ...node.aggregates.flatMap(columnar)];
     // Over a table's own rows the state is shared, so all its columns stay in reach; elsewhere only what is read is kept.
     const shared = this.operators[below.input]!.kind === 'input' && this.#passing(below);
@@ -268,7 +270,7 @@ class Planner {
     const inputColumns = this.operators[input]!.columns;
     let next = node.groups.length;
     const aggregates = node.aggregates.map((call) => mapAggregate(call, (expression) => {
-      if (expression.kind === 'constant') return expression;
+      if (stays(expression)) return expression;
       const at = positions[next++]!;
       return columnOf(at, inputColumns[at]!);
     }));

@@ -84,8 +84,7 @@ function sumNeed(type: LogicalType): Need {
 /** Accumulators of a call; the order is `readerOf`'s business too. */
 function needsOf(call: AggregateCall, types: readonly LogicalType[]): Wanted[] {
   const filter = filterIndex(call);
-  const counted = call.args[0];
-  if (call.name === 'count_star' || (call.name === 'count' && (counted === undefined || counted.kind === 'constant'))) return [{need: 'count', column: null, filter}];
+  if (call.name === 'count_star' || call.args.length === 0) return [{need: 'count', column: null, filter}];
   const column = columnIndex(call, 0);
   const values: Wanted = {need: 'count', column, filter};
   switch (call.name) {

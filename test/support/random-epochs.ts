@@ -6,8 +6,8 @@ import type {Random} from './random.ts';
 
 const words = ['', 'a', 'ab', 'abcdefghijklmnop', 'Z', 'ä', 'late', 'on time', 'x'.repeat(40)];
 
-/** @returns a value of few, edges among them. */
-export function randomValue(random: Random, type: LogicalType, nullable: boolean): Value {
+/** @returns a value of few, edges among them. @param tame leaves out doubles that are no ordinary numbers. */
+export function randomValue(random: Random, type: LogicalType, nullable: boolean, tame = false): Value {
   if (nullable && random.chance(0.15)) return null;
   const small = random.integer(-1, 8);
   switch (type.kind) {
@@ -20,7 +20,7 @@ export function randomValue(random: Random, type: LogicalType, nullable: boolean
       return type.scale === 0 ? whole : `${whole}.${'5'.repeat(type.scale)}`;
     }
     case 'float': return random.pick([0, 0.5, -1.25, 3, 1e10]);
-    case 'double': return random.chance(0.03) ? random.pick([Infinity, -Infinity, NaN, 1e200, -1e200, 5e-324]) : random.pick([0, 0.1, 0.2, -0.3, 2.5, 1e9, 123.456, 7]);
+    case 'double': return !tame && random.chance(0.03) ? random.pick([Infinity, -Infinity, NaN, 1e200, -1e200, 5e-324]) : random.pick([0, 0.1, 0.2, -0.3, 2.5, 1e9, 123.456, 7]);
     case 'varchar': return random.pick(words);
     case 'blob': return Uint8Array.from(random.pick([[], [0], [255, 1], [1, 2, 3]]));
     case 'date': return `2026-01-0${random.integer(1, 5)}`;
@@ -29,10 +29,10 @@ export function randomValue(random: Random, type: LogicalType, nullable: boolean
   }
 }
 
-function randomRow(random: Random, table: CheckTable, keyRange: number): Value[] {
+function randomRow(random: Random, table: CheckTable, keyRange: number, tame = false): Value[] {
   const key = table.key ?? [];
   return table.columns.map(({name, type, nullable}) => {
-    if (!key.includes(name)) return randomValue(random, type, nullable ?? true);
+    if (!key.includes(name)) return randomValue(random, type, nullable ?? true, tame);
     if (type.kind === 'varchar') return `k${random.integer(1, keyRange)}`;
     return type.kind === 'bigint' ? BigInt(random.integer(1, keyRange)) : random.integer(1, keyRange);
   });
@@ -43,11 +43,13 @@ export interface EpochSize {
   readonly rowsMax: number;
   /** Keys are in [1, keyRange]. */
   readonly keyRange: number;
+  /** Doubles are ordinary numbers. */
+  readonly tame?: boolean;
 }
 
 /** @returns `rowCount` random rows for one table. */
-export function randomRows(random: Random, table: CheckTable, rowCount: number, keyRange: number): CheckChange {
-  return {table: `${table.schema}.${table.name}`, upsert: Array.from({length: rowCount}, () => randomRow(random, table, keyRange))};
+export function randomRows(random: Random, table: CheckTable, rowCount: number, keyRange: number, tame = false): CheckChange {
+  return {table: `${table.schema}.${table.name}`, upsert: Array.from({length: rowCount}, () => randomRow(random, table, keyRange, tame))};
 }
 
 /** @returns changes of some of the tables: now and then all rows of one go, or one row alone changes. */
@@ -55,14 +57,14 @@ export function randomEpoch(random: Random, check: IncrementalCheck, tables: rea
   const changed = tables.filter(() => random.chance(0.6));
   return (changed.length === 0 ? [random.pick(tables)] : changed).map((table) => {
     const name = `${table.schema}.${table.name}`;
-    const rows = Array.from({length: random.chance(0.3) ? 1 : random.integer(1, size.rowsMax)}, () => randomRow(random, table, size.keyRange));
+    const rows = Array.from({length: random.chance(0.3) ? 1 : random.integer(1, size.rowsMax)}, () => randomRow(random, table, size.keyRange, size.tame));
     const key = table.key ?? [];
     if (key.length === 0 && table.bag !== true) return {table: name, upsert: rows};
     const content = check.content(name);
     const gone = random.chance(0.05) ? content : content.filter(() => random.chance(0.12));
     if (key.length === 0) return {table: name, upsert: rows, remove: gone};
     const positions = key.map((column) => table.columns.findIndex(({name: other}) => other === column));
-    const absent = random.chance(0.2) ? [randomRow(random, table, size.keyRange)] : [];
+    const absent = random.chance(0.2) ? [randomRow(random, table, size.keyRange, size.tame)] : [];
     return {table: name, upsert: random.chance(0.15) ? [] : rows, remove: [...gone, ...absent].map((row) => positions.map((position) => row[position]!))};
   });
 }
