@@ -95,7 +95,7 @@ export class Fold {
   }
 }
 
-const queries = [
+export const olapQueries = [
   'SELECT state, count(*) AS flights, avg(delay) AS delay FROM (SELECT f.*, a.state FROM ods.flights f JOIN ods.airports a ON a.iata = f.origin) GROUP BY state ORDER BY flights DESC LIMIT 10',
   "SELECT class, count(*) AS n FROM dwd.flights GROUP BY class",
   'SELECT a.origin, a.flights, r.destination, r.flights AS busiest FROM dws.airport a JOIN dws.route r ON r.origin = a.origin QUALIFY row_number() OVER (PARTITION BY a.origin ORDER BY r.flights DESC) = 1 ORDER BY a.flights DESC LIMIT 10',
@@ -134,7 +134,7 @@ export class Queries {
       if (!this.#paused) {
         const startMs = performance.now();
         try {
-          await sqlOver(this.#url(), queries[i % queries.length]!);
+          await sqlOver(this.#url(), olapQueries[i % olapQueries.length]!);
           this.latenciesMs.push(performance.now() - startMs);
         } catch {
           // killed meanwhile
