@@ -186,4 +186,5 @@ test('unique index: long integers whose lower words agree are different keys', (
   const found = new Int32Array(3);
   index.find(columnsOf([long], [[1n], [5n], [-7n]]), null, 3, found);
   assert.deepEqual([...found], [-1, -1, -1]);
+  assert.throws(() => index.find(columnsOf([{kind: 'integer'}], [[1]]), null, 1, found), /key column 0 is i32, wants exact128/);
 });

@@ -112,6 +112,9 @@ export function hashColumns(fields: readonly RecordField[], columns: readonly Co
   hash.fill(SEED, 0, count);
   for (let k = 0; k < fields.length; k++) {
     const column = columns[k]!;
+    const {kind} = fields[k]!;
+    invariant(column.kind === kind || (kind === 'exact64' && (column.kind === 'f64' || column.kind === 'i64'))
+      || (kind === 'exact128' && (column.kind === 'f64' || column.kind === 'i64' || column.kind === 'i128')), () => `key column ${k} is ${column.kind}, wants ${kind}`);
     switch (column.kind) {
       case 'i32': hashI32(column.data, column.valid, selection, count, hash); break;
       case 'f64':
