@@ -2,6 +2,7 @@
 import {WarehouseError} from '../../base/error.ts';
 import {quoteIdentifier} from '../quote.ts';
 import type {Session} from '../session.ts';
+import {parsePlanJson} from './plan-json.ts';
 import {serializePlan} from './serialize.ts';
 
 /** What a CREATE TABLE says. */
@@ -38,7 +39,7 @@ export async function readCreateTable(session: Session, sql: string, schemas: re
 
 /** The statement's plan says what it is without running it. */
 async function expectPlainCreateTable(session: Session, sql: string): Promise<void> {
-  const plan = JSON.parse(await serializePlan(session, sql)) as {plans?: {type: string; children: unknown[]; info?: {temporary?: boolean; columns?: {columns?: {name: string; category: string}[]}}}[]};
+  const plan = parsePlanJson(await serializePlan(session, sql)) as {plans?: {type: string; children: unknown[]; info?: {temporary?: boolean; columns?: {columns?: {name: string; category: string}[]}}}[]};
   const [create, ...more] = plan.plans ?? [];
   if (create === undefined || more.length > 0 || create.type !== 'LOGICAL_CREATE_TABLE') {
     throw new WarehouseError('invalid', 'MR_SQL', `expected one CREATE TABLE, found ${create === undefined ? 'nothing' : more.length > 0 ? `${more.length + 1} statements` : create.type.replace('LOGICAL_', '')}`);

@@ -14,12 +14,12 @@ export function unsupported(what: string, hint?: string): WarehouseError {
 
 /**
  * Parses plan JSON without losing digits: integers of 16 digits or more come back as strings (JSON.parse would round
- * BIGINT and HUGEINT constants beyond 2^53).
+ * BIGINT and HUGEINT constants beyond 2^53), and so do Infinity and NaN, which DuckDB writes and JSON does not know.
  */
 export function parsePlanJson(text: string): unknown {
   // One alternative per JSON token that can contain digits, so that digits inside strings and fractions are never seen alone.
-  const exact = text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, token =>
-    token.length >= 16 && /^-?\d+$/.test(token) ? `"${token}"` : token);
+  const exact = text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|-?Infinity|NaN/g, token =>
+    /^(?:-?\d{16,}|-?Infinity|NaN)$/.test(token) ? `"${token}"` : token);
   return JSON.parse(exact);
 }
 

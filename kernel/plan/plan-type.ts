@@ -102,6 +102,13 @@ export function printType(type: PlanType): string {
   }
 }
 
+/** @throws {WarehouseError} `MR_PLAN_UNSUPPORTED` for a STRUCT without names: it has no text. */
+export function printCastTarget(type: PlanType): string {
+  const text = printType(type);
+  if (type.kind === 'other' && /(?:\(|, )"" /.test(text)) throw unsupported(`a cast to ${text}`, 'name the fields of the STRUCT');
+  return text;
+}
+
 export function samePlanType(a: PlanType, b: PlanType): boolean {
   return a.kind === b.kind && (a.kind === 'decimal' || a.kind === 'other' ? printType(a) === printType(b) : true);
 }

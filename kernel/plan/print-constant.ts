@@ -3,7 +3,7 @@ import {unreachable} from '../../base/invariant.ts';
 import {quoteLiteral} from '../quote.ts';
 import {integerRanges} from './fold-constant.ts';
 import {unsupported} from './plan-json.ts';
-import {printType} from './plan-type.ts';
+import {printCastTarget, printType} from './plan-type.ts';
 import {dateText, timestampText, timeText} from './time-text.ts';
 import type {ConstantValue, Expression, PlanType} from './tree.ts';
 
@@ -19,7 +19,7 @@ export function printConstant({type, value, sql}: Extract<Expression, {kind: 'co
 }
 
 function cast(text: string, type: PlanType): string {
-  return `CAST(${text} AS ${printType(type)})`;
+  return `CAST(${text} AS ${printCastTarget(type)})`;
 }
 
 /** A NUL cannot stand in a statement's text. */

@@ -1,10 +1,9 @@
 /** Expressions, aggregate and window calls → SQL. */
 import {unreachable} from '../../base/invariant.ts';
 import {decimalResult} from './decimal-arithmetic.ts';
-import {unsupported} from './plan-json.ts';
 import {printConstant, printDecimalLiteral} from './print-constant.ts';
 import {printName} from './print-name.ts';
-import {printType, samePlanType} from './plan-type.ts';
+import {printCastTarget, printType, samePlanType} from './plan-type.ts';
 import type {AggregateCall, Expression, FrameBound, SortKey, WindowCall} from './tree.ts';
 
 /** @returns SQL of the column at `index`, e.g. `s1.x3`. */
@@ -145,9 +144,7 @@ class ExpressionPrinter {
   }
 
   #cast({child, type, try: tries}: Extract<Expression, {kind: 'cast'}>): string {
-    const target = printType(type);
-    if (target.includes('"" ')) throw unsupported(`a cast to ${target}`, 'name the fields of the STRUCT');
-    return `${tries ? 'TRY_CAST' : 'CAST'}(${this.print(child)} AS ${target})`;
+    return `${tries ? 'TRY_CAST' : 'CAST'}(${this.print(child)} AS ${printCastTarget(type)})`;
   }
 
   #call(expression: Extract<Expression, {kind: 'function'}>): string {
