@@ -35,6 +35,8 @@ export interface Definition {
   readonly context: {readonly searchPath: readonly string[]; readonly nullOrder: string; readonly duckdb: string};
   /** Tables it reads, each once. */
   readonly inputs: readonly TableId[];
+  /** How it was asked to be run; compiled code where there is some, unless said. */
+  readonly executor?: 'code' | 'sql';
 }
 
 export interface TableSpec {

@@ -53,6 +53,8 @@ export interface OpenOptions {
   readonly checkpointBytes?: number;
   /** ms after a first change after which a checkpoint is written. */
   readonly checkpointMs?: number;
+  /** A segment of the log is closed at this size; what no kept checkpoint needs goes segment by segment. Default 64 MiB. */
+  readonly logSegmentBytesMax?: number;
   /** Least ms between two epochs; 0 (default) seals as soon as there is something and the last is durable. */
   readonly epochIntervalMs?: number;
   /** Where the warehouse is served, for the message that a second opener gets. */

@@ -7,6 +7,7 @@ import {epoch as toEpoch} from '../base/epoch.ts';
 import type {Column} from '../base/delta.ts';
 import {publishSliceRows} from '../base/limit.ts';
 import {systemClock} from '../base/clock.ts';
+import {WarehouseError} from '../base/error.ts';
 import {typeText} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
@@ -18,20 +19,22 @@ import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan} from '../storage/lsm/scan-plan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
 import type {CheckpointView} from './protocol.ts';
+import {tableOfSnapshot} from './table-home.ts';
 
 export class ColdReader {
-  readonly #checkpoint: () => CheckpointView | null;
+  readonly #checkpointAt: (epoch: Epoch) => CheckpointView | null;
   readonly #history: () => EpochHistory;
   #relations = 0;
 
-  constructor(checkpoint: () => CheckpointView | null, history: () => EpochHistory) {
-    this.#checkpoint = checkpoint;
+  /** @param checkpointAt gives the newest checkpoint at or before an epoch. */
+  constructor(checkpointAt: (epoch: Epoch) => CheckpointView | null, history: () => EpochHistory) {
+    this.#checkpointAt = checkpointAt;
     this.#history = history;
   }
 
-  /** @returns SQL of a table's rows in the files of the newest checkpoint, all columns, in `_pos` order; null if it has none. */
-  async checkpointSql(table: TableSpec): Promise<string | null> {
-    return this.#filesSql(table, this.#checkpoint(), true);
+  /** @returns SQL of a table's rows at a checkpoint, all columns, in `_pos` order; null if it has none. */
+  orderedSql(table: TableSpec, checkpoint: CheckpointView): Promise<string | null> {
+    return this.#filesSql(table, checkpoint, true);
   }
 
   /** @returns SQL of a table's rows at a checkpoint; null if it has none. */
@@ -40,11 +43,11 @@ export class ColdReader {
   }
 
   /**
-   * SQL of a table's rows at the epoch of `read`, all columns: the files of the newest checkpoint, folded with the log after it.
-   * The log's part is bound to the session under a name of its own until the read is released.
+   * SQL of a table's rows at the epoch of `read`, all columns: the files of the newest checkpoint at or before it, folded with the
+   * log up to it. All tables of one read are read so, whatever checkpoints come meanwhile. The log's part is bound to the session under a name of its own until the read is released.
    */
   async sqlAt(table: TableSpec, read: PinnedRead): Promise<string> {
-    const checkpoint = this.#checkpoint();
+    const checkpoint = this.#checkpointAt(read.epoch);
     const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
     const since = toEpoch(checkpoint?.epoch ?? 0);
     const empty = `SELECT ${table.columns.map((column) => `NULL::${typeText(column.type)} AS ${quoteIdentifier(column.name)}`).join(', ')} WHERE false`;
@@ -65,7 +68,11 @@ export class ColdReader {
     const entry = checkpoint?.tables.find((candidate) => candidate.table === table.id);
     if (entry === undefined || entry.snapshot === null) return null;
     const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, entry.directory);
-    return scanSql(paimon, await scanPlan(paimon, entry.snapshot), {ordered, columns: table.columns.map((column) => column.name)});
+    const plan = await scanPlan(paimon, entry.snapshot);
+    const owner = plan.snapshot === undefined ? undefined : tableOfSnapshot(plan.snapshot);
+    // The table was dropped and another has taken its name since the read began.
+    if (owner !== undefined && owner !== table.id) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${table.schema}.${table.name} was dropped meanwhile`);
+    return scanSql(paimon, plan, {ordered, columns: table.columns.map((column) => column.name)});
   }
 
   async #tail(table: TableSpec, since: Epoch, until: Epoch): Promise<RelationPiece[]> {

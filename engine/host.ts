@@ -1,4 +1,5 @@
 /** What the statement runner needs of an open warehouse; keeps `sql-*.ts` free of how the warehouse is put together. */
+import type {Epoch} from '../base/epoch.ts';
 import type {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableSpec} from '../catalog/spec.ts';
 import type {PlanNode} from '../kernel/plan/tree.ts';
@@ -24,8 +25,11 @@ export interface Host {
   checkpoint(): Promise<ReplyBody>;
   setEpochInterval(ms: number): Promise<void>;
   nowMs(): number;
+  /**
+   * SQL of a table's rows at the oldest readable epoch; null if it had none.
+   * @param at the epoch that `history.oldest` was when the read began: it may have moved on since.
+   */
+  oldestContent(table: TableSpec, at?: Epoch): Promise<string | null>;
   /** SQL of a table's content at the pinned epoch from files and log alone, never from the cache. */
-  /** SQL of a table's visible rows at the oldest readable epoch; null if it had none. */
-  oldestContent(table: TableSpec): Promise<string | null>;
   cold(table: TableSpec, read: PinnedRead): Promise<string>;
 }

@@ -6,6 +6,8 @@ import type {TableSpec} from '../catalog/spec.ts';
 export const metaDirectory = (directory: string): string => join(directory, '_millrace');
 export const logDirectory = (directory: string): string => join(directory, '_millrace', 'log');
 export const checkpointDirectory = (directory: string): string => join(directory, '_millrace', 'checkpoint');
+/** Files of dropped tables that a checkpoint may still name; see table-home.ts. */
+export const droppedDirectory = (directory: string): string => join(directory, '_millrace', 'dropped');
 export const formatFile = (directory: string): string => join(directory, '_millrace', 'format');
 
 /** `$` belongs to Paimon's system tables: `t$rejected` lies in a folder of its own name. */

@@ -74,9 +74,10 @@ export type ToMain =
   | {readonly kind: 'reply'; readonly id: number; readonly body: ReplyBody}
   | {readonly kind: 'error'; readonly id: number; readonly error: ErrorReport}
   | ({readonly kind: 'epoch'} & EpochMessage)
-  | {readonly kind: 'checkpoint'; readonly checkpoint: CheckpointView}
+  /** `oldest`: the oldest cut whose content can be read; all later epochs are in the log. */
+  | {readonly kind: 'checkpoint'; readonly checkpoint: CheckpointView; readonly oldest: CheckpointView}
   /** Sent once at open: catalog records of the checkpoint, then the tail follows as epochs, then `ready`. */
-  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly checkpoint: CheckpointView; /** the oldest cut whose content can be read: all later epochs are in the log */ readonly oldest: CheckpointView}
+  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly checkpoint: CheckpointView; readonly oldest: CheckpointView}
   | {readonly kind: 'ready'; readonly epoch: number; readonly openMs: number; readonly replayedEpochs: number}
   | {readonly kind: 'failed'; readonly error: ErrorReport};
 
@@ -89,4 +90,6 @@ export interface WorkerOptions {
   readonly checkpointBytes: number;
   readonly checkpointMs: number;
   readonly epochIntervalMs: number;
+  /** A log segment is closed at this size; the log's own default unless given. */
+  readonly logSegmentBytesMax?: number;
 }

@@ -15,7 +15,7 @@ import type {GateReference} from '../query/gate.ts';
 import {expired} from '../query/history.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {viewName} from '../query/live-tables.ts';
-import {silentUpdate, visibleShape} from '../query/change-rows.ts';
+import {visibleChanges, visibleShape, type ChangePart} from '../query/change-rows.ts';
 import {emptyRejectedSql} from './rejected-table.ts';
 import {rejectedTableOf, requireTable} from './lookup.ts';
 import type {StatementContext} from './statement-context.ts';
@@ -45,7 +45,7 @@ export async function prepareReferences(context: StatementContext, read: PinnedR
         relations.set(key, rejected === undefined ? `(${emptyRejectedSql})` : viewName(rejected));
         continue;
       }
-      const name = `mr_changes_${read.epoch}_${bound.length}`;
+      const name = `mr_derived_${derivedCount++}`; // names are the whole instance's, not the session's
       relations.set(key, await changesRelation(context, read, reference, name));
       bound.push(name);
     }
@@ -64,41 +64,37 @@ async function changesRelation(context: StatementContext, read: PinnedRead, refe
   const since = bound(context, reference.since, 0);
   const until = Math.min(bound(context, reference.until, read.epoch), read.epoch);
   if (since !== 0 && since < oldest) throw expired(since, oldest);
+  if (since === 0 && until < oldest) throw expired(until, oldest);
+  if (since === 0 && until < oldest) throw expired(until, oldest);
   const from = since === 0 ? oldest : toEpoch(since);
   const shape = visibleShape(table);
-  const hidden = shape.indexes.length < table.columns.length;
   const pieces: RelationPiece[] = [];
   if (from < until) {
     for await (const sealed of host.history.epochs(from, toEpoch(until), context.options.signal)) {
       const part = sealed.tables.find((candidate) => candidate.table === table.id);
-      if (part === undefined) continue;
-      const batch = part.batch();
-      const rows = new Int32Array(batch.rowCount);
-      let count = 0;
-      for (let i = 0; i < batch.rowCount; i++) {
-        if (silentUpdate(shape, hidden, batch, i)) i++;
-        else rows[count++] = i;
-      }
-      pieces.push(changePiece(sealed.epoch, batch.ops, shape.indexes.map((index) => batch.columns[index]!), rows, count));
+      const changes = part === undefined ? null : visibleChanges(shape, part.batch());
+      if (changes !== null) pieces.push(changePiece(sealed.epoch, changes));
     }
   }
   const types = [{name: '_epoch', type: {kind: 'bigint'} as const}, {name: '_op', type: {kind: 'varchar'} as const}, ...shape.names.map((column, index) => ({name: column, type: shape.types[index]!}))];
   read.session.bindRelation(name, relationOfPieces(types, pieces, publishSliceRows));
   if (since !== 0 || oldest === 0) return `mr_rows('${name}')`;
-  const content = await host.oldestContent(table);
+  const content = await host.oldestContent(table, oldest);
   if (content === null) return `mr_rows('${name}')`;
   const columns = shape.names.map(quoteIdentifier).join(', ');
   return `(SELECT ${oldest}::BIGINT AS _epoch, '+I' AS _op, ${columns} FROM (${content}) UNION ALL SELECT _epoch, _op, ${columns} FROM mr_rows('${name}'))`;
 }
 
+let derivedCount = 0;
 const opArena = Arena.wrap(new TextEncoder().encode(OP_TEXT.join('')));
 
-function changePiece(epoch: Epoch, ops: Uint8Array, columns: readonly Column[], rows: Int32Array, count: number): RelationPiece {
-  const at = new Float64Array(count).fill(epoch);
-  const address = new Float64Array(count);
-  for (let i = 0; i < count; i++) address[i] = 2 * ops[rows[i]!]!;
-  const head: Column[] = [{kind: 'f64', data: at, valid: null, bound: epoch}, {kind: 'bytes', arena: opArena, address, length: new Int32Array(count).fill(2), valid: null}];
-  return {columns: [...head, ...gatherColumns(columns, rows, count)], rowCount: count};
+/** Every change of a batch, as rows of the relation. */
+function changePiece(epoch: Epoch, {ops, columns, rows, end}: ChangePart): RelationPiece {
+  const at = new Float64Array(end).fill(epoch);
+  const address = new Float64Array(end);
+  for (let i = 0; i < end; i++) address[i] = 2 * ops![rows === null ? i : rows[i]!]!;
+  const head: Column[] = [{kind: 'f64', data: at, valid: null, bound: epoch}, {kind: 'bytes', arena: opArena, address, length: new Int32Array(end).fill(2), valid: null}];
+  return {columns: [...head, ...(rows === null ? columns : gatherColumns(columns, rows, end))], rowCount: end};
 }
 
 function bound(context: StatementContext, given: GateReference['since'], otherwise: number): number {

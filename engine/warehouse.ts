@@ -4,7 +4,7 @@
  * answered after that, so an acknowledged write is visible to the next read.
  */
 import {cpus} from 'node:os';
-import {resolve} from 'node:path';
+import {join, resolve} from 'node:path';
 import {systemClock} from '../base/clock.ts';
 import {WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
@@ -20,7 +20,7 @@ import {Binder} from '../kernel/plan/binder.ts';
 import {EpochHistory, expired} from '../query/history.ts';
 import {LiveRelation} from '../query/live.ts';
 import type {SealedEpoch} from '../query/sealed-epoch.ts';
-import {subscribe, type SubscriptionItem, type SubscriptionStart} from '../query/subscription.ts';
+import {SnapshotRoom, subscribe, subscribeColumns, type ColumnItem, type SubscriptionItem, type SubscriptionHost, type SubscriptionOptions, type SubscriptionStart} from '../query/subscription.ts';
 import type {InsertOptions, InsertResult, OpenOptions, Result, SqlOptions} from './api.ts';
 import {ColdReader} from './cold.ts';
 import {encodeRows} from './encode-rows.ts';
@@ -45,8 +45,18 @@ export function holderOf(path: string): Promise<LockHolder | undefined> {
   return readHolder(nodeFileSystem, metaDirectory(resolve(path)));
 }
 
+/** @see Warehouse.subscribe. `until` is inclusive; without it the subscription follows until `signal` fires. */
+export interface SubscribeOptions {
+  readonly from: SubscriptionStart;
+  readonly until?: number | null;
+  readonly emptyEpochs?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /** Bytes of log read back in one go for a reader of old epochs. */
 const logReadBytes = 8 * 1024 * 1024;
+/** Checkpoints that reads pinned before them may start from. */
+const checkpointViewsMax = 64;
 
 export class Warehouse implements AsyncDisposable {
   readonly directory: string;
@@ -57,15 +67,17 @@ export class Warehouse implements AsyncDisposable {
   readonly #budget = new ByteBudget(inFlightBytesMax);
   readonly #cold: ColdReader;
   readonly #host: Host;
+  readonly #snapshots: SnapshotRoom;
   #catalog = new Catalog();
   /** Every table that ever was, so that epochs read back from the log can be decoded after a drop. */
   readonly #everKnown = new Map<TableId, TableSpec>();
   #live: LiveRelation | null = null;
   #history: EpochHistory | null = null;
   #oldest: Epoch = toEpoch(0);
-  #checkpoint: CheckpointView | null = null;
-  /** The oldest cut whose content can be read; all later epochs are in the log. */
-  #oldestCheckpoint: CheckpointView | null = null;
+  /** Newest last. Reads begun before a checkpoint go on from the one before it. */
+  #checkpoints: CheckpointView[] = [];
+  /** The oldest cut whose content can be read, last; before it those that were it and that reads may still be about. */
+  #oldestCheckpoints: CheckpointView[] = [];
   #opened: {resolve: () => void; reject: (cause: unknown) => void} | null = null;
   #recovering: Promise<void> = Promise.resolve();
   #ddlQueue: Promise<unknown> = Promise.resolve();
@@ -96,7 +108,7 @@ export class Warehouse implements AsyncDisposable {
       const warehouse = new Warehouse(directory, lock, serve, binder, allowDirectories, (onEvent) => new WorkerClient({
         directory, warehouseId, memoryBytes: shares.state, maintainThreads: 1, maintainMemoryBytes: shares.maintain,
         checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? checkpointMs,
-        epochIntervalMs: options.epochIntervalMs ?? 0,
+        epochIntervalMs: options.epochIntervalMs ?? 0, ...(options.logSegmentBytesMax === undefined ? {} : {logSegmentBytesMax: options.logSegmentBytesMax}),
       }, onEvent));
       undo.push(() => warehouse.#client.stop());
       await warehouse.#ready();
@@ -109,10 +121,11 @@ export class Warehouse implements AsyncDisposable {
 
   private constructor(directory: string, lock: WarehouseLock, serve: Kernel, binder: Binder, allowDirectories: readonly string[], start: (onEvent: (event: EngineEvent) => void) => WorkerClient) {
     this.directory = directory;
+    this.#snapshots = new SnapshotRoom(join(metaDirectory(directory), 'live', 'temp'));
     this.#lock = lock;
     this.#serve = serve;
     this.#binder = binder;
-    this.#cold = new ColdReader(() => this.#checkpoint, () => this.#requireHistory());
+    this.#cold = new ColdReader((epoch) => this.#checkpoints.findLast((checkpoint) => checkpoint.epoch <= epoch) ?? null, () => this.#requireHistory());
     this.#host = this.#makeHost(allowDirectories);
     this.#client = start((event) => this.#onEvent(event));
   }
@@ -206,13 +219,24 @@ export class Warehouse implements AsyncDisposable {
   /**
    * The changes of one or several tables, epoch by epoch.
    *
-   * @param options.from `snapshot`: the content now, then what follows; `latest`: what follows; n: what came after epoch n.
+   * @param options.from `snapshot`: the content now, then what follows; `latest`: what follows; n: what came after epoch n;
+   *   0: the content at the oldest readable epoch, then what followed.
    */
-  subscribe(tables: string | readonly string[], options: {from: SubscriptionStart; until?: number | null; emptyEpochs?: boolean; signal?: AbortSignal}): AsyncGenerator<SubscriptionItem> {
+  subscribe(tables: string | readonly string[], options: SubscribeOptions): AsyncGenerator<SubscriptionItem> {
+    return subscribe(...this.#subscription(tables, options));
+  }
+
+  /** As `subscribe`, by column: for faces that encode changes without an object each. */
+  subscribeColumns(tables: string | readonly string[], options: SubscribeOptions): AsyncGenerator<ColumnItem> {
+    return subscribeColumns(...this.#subscription(tables, options));
+  }
+
+  #subscription(tables: string | readonly string[], options: SubscribeOptions): [SubscriptionHost, TableSpec[], SubscriptionOptions] {
     this.#requireOpen();
     const specs = (typeof tables === 'string' ? [tables] : tables).map((name) => requireTable(this.#catalog, name));
     const until = options.until === undefined || options.until === null ? null : toEpoch(options.until);
-    return subscribe(this.#requireLive(), this.#requireHistory(), specs, {from: options.from, until, emptyEpochs: options.emptyEpochs ?? false, signal: options.signal});
+    const host = {live: this.#requireLive(), history: this.#requireHistory(), oldestContent: this.#host.oldestContent, snapshots: this.#snapshots};
+    return [host, specs, {from: options.from, until, emptyEpochs: options.emptyEpochs ?? false, signal: options.signal}];
   }
 
   /** @param key the key's values in key order. @returns the row, or null. */
@@ -298,7 +322,9 @@ export class Warehouse implements AsyncDisposable {
         return;
       }
       case 'checkpoint':
-        this.#checkpoint = event.checkpoint;
+        this.#checkpoints = [...this.#checkpoints, event.checkpoint].slice(-checkpointViewsMax);
+        if (event.oldest.epoch !== this.#oldest) this.#oldestCheckpoints = [...this.#oldestCheckpoints, event.oldest].slice(-checkpointViewsMax);
+        this.#oldest = toEpoch(event.oldest.epoch);
         return;
       case 'ready':
         this.openStats = {openMs: event.openMs, replayedEpochs: event.replayedEpochs};
@@ -313,15 +339,15 @@ export class Warehouse implements AsyncDisposable {
   }
 
   async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView, oldest: CheckpointView): Promise<void> {
-    this.#checkpoint = checkpoint;
-    this.#oldestCheckpoint = oldest;
+    this.#checkpoints = [checkpoint];
+    this.#oldestCheckpoints = [oldest];
     const at = toEpoch(checkpoint.epoch);
     this.#oldest = toEpoch(oldest.epoch);
     for (const record of records) this.#fold(record);
     const live = await LiveRelation.open(this.#serve, at);
     await live.define(records);
     for (const {table} of checkpoint.tables) {
-      const sql = await this.#cold.checkpointSql(this.#everKnown.get(table)!);
+      const sql = await this.#cold.orderedSql(this.#everKnown.get(table)!, checkpoint);
       if (sql !== null) await live.load(table, sql);
     }
     this.#history = new EpochHistory({at, oldest: () => this.#oldest, readLog: (since, until) => this.#readLog(since, until)});
@@ -387,7 +413,11 @@ export class Warehouse implements AsyncDisposable {
       setEpochInterval: async (ms) => {
         await this.#request({kind: 'set', name: 'epoch_interval', value: ms});
       },
-      oldestContent: (table) => this.#cold.contentSql(table, this.#oldestCheckpoint),
+      oldestContent: (table, at = this.#oldest) => {
+        const cut = this.#oldestCheckpoints.find((checkpoint) => checkpoint.epoch === at);
+        if (cut === undefined) throw expired(at, this.#oldest);
+        return this.#cold.contentSql(table, cut);
+      },
       cold: (table, read) => this.#cold.sqlAt(table, read),
     };
   }

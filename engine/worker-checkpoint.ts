@@ -2,33 +2,32 @@
  * Checkpoints: the changes since the last one become files of every changed table, one snapshot each, and then a file names them all
  * as one cut. Works in a session of its own beside the epochs; ingest never waits for it unless the tail outgrows its bound.
  *
- * Half-done ones are completed, not repeated: a snapshot carries its checkpoint's epoch as commit identifier, so each table itself
- * says up to which epoch its files go, and the next checkpoint flushes only what came after.
+ * In order: 1. directories of tables dropped since are moved aside (table-home.ts); 2. each changed table is flushed, committed and
+ * perhaps compacted (checkpoint-table.ts); 3. the file `checkpoint/<epoch>.json` appears: that is the checkpoint; 4. old checkpoint
+ * files go, and dropped tables that none of those kept names; 5. log segments before the oldest kept one may go (the caller's part).
+ * A crash or a failure between any two of them leaves the checkpoint before this one whole: its snapshots and their files stay, the
+ * log reaches back to it, and the next try completes what was begun.
+ *
+ * A failed try is repeated after a while, with the same changes and those that came meanwhile. When the tail is full writers wait
+ * for a try that is under way; when the newest try failed they are refused with its reason.
  */
-import {join, relative} from 'node:path';
+import {join} from 'node:path';
 import type {Clock} from '../base/clock.ts';
-import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type Column} from '../base/delta.ts';
 import type {Epoch} from '../base/epoch.ts';
-import {WarehouseError} from '../base/error.ts';
+import {asWarehouseError, WarehouseError} from '../base/error.ts';
+import {invariant} from '../base/invariant.ts';
 import type {Catalog} from '../catalog/catalog.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
-import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
 import type {Session} from '../kernel/session.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
-import {decodeFrame} from '../storage/log/frame.ts';
-import {bucketColumn} from '../storage/paimon/bucket-column.ts';
-import {listCheckpoints, loadCheckpoint, newestCheckpoint, removeOldCheckpoints, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
-import type {EpochSequence} from '../storage/lsm/epoch-sequences.ts';
-import {commitFlush} from '../storage/lsm/commit.ts';
-import {commitCompaction, planCompactions, prepareCompaction} from '../storage/lsm/compact.ts';
-import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/column-sql.ts';
-import {prepareFlush} from '../storage/lsm/flush.ts';
+import {checkpointPath, listCheckpoints, loadCheckpoint, newestCheckpoint, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan} from '../storage/lsm/scan-plan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
-import {directoryOf, metaDirectory} from './layout.ts';
+import {flushTable, type TailEpoch} from './checkpoint-table.ts';
+import {checkpointDirectory, directoryOf, metaDirectory} from './layout.ts';
 import type {CheckpointView} from './protocol.ts';
-import {batchOf, typesOf} from './frame-batch.ts';
+import {moveAside, removeDropped, tableHome} from './table-home.ts';
 
 export interface CheckpointerOptions {
   readonly directory: string;
@@ -36,33 +35,41 @@ export interface CheckpointerOptions {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly session: Session;
+  /** Bytes of frames that call for a checkpoint. */
   readonly checkpointBytes: number;
+  /** Age of the oldest change that calls for one. */
   readonly checkpointMs: number;
+  /** Called when it is time for a checkpoint: the owner calls `write`. */
   readonly onWanted: () => void;
-  readonly onWritten: (checkpoint: CheckpointView) => void;
-}
-
-interface TailEpoch {
-  readonly epoch: Epoch;
-  readonly frame: Uint8Array;
-  readonly tables: readonly {readonly table: TableId; readonly rowCount: number}[];
 }
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
 const tailFactorMax = 4;
-/** Rows handed to DuckDB per call: epochs get the thread between calls. */
-const flushSliceRows = 2048;
-const checkpointsKept = 2;
+/** Checkpoints kept; the log reaches back to the oldest, so changes after it can be read: 512 MiB of them at the default size. */
+export const checkpointsKept = 8;
+/** A failed try is repeated after this time, doubled from failure to failure up to the checkpoint's own interval. */
+const retryMsMin = 500;
+
+interface Kept {
+  readonly epoch: Epoch;
+  /** null: not read yet. */
+  tables: readonly CheckpointTable[] | null;
+}
 
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #tables = new Map<TableId, PaimonTable>();
   #current: Checkpoint | null = null;
+  #kept: Kept[] = [];
   #tail: TailEpoch[] = [];
   #tailBytes = 0;
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
+  #pending = 0; // tries under way or waiting for their turn
   #wanted = false;
+  #started = false;
+  #stopped = false;
   #cancelTimer: (() => void) | null = null;
+  #failedCount = 0;
   #roomWaiters: (() => void)[] = [];
   /** ms that the newest checkpoint took. */
   lastMs = 0;
@@ -75,7 +82,11 @@ export class Checkpointer {
 
   static async open(options: CheckpointerOptions): Promise<Checkpointer> {
     const checkpointer = new Checkpointer(options);
-    checkpointer.#current = (await newestCheckpoint(options.files, metaDirectory(options.directory))) ?? null;
+    const home = metaDirectory(options.directory);
+    const newest = (await newestCheckpoint(options.files, home)) ?? null;
+    checkpointer.#current = newest;
+    // Files that were cut off lie among them; they are found out when they are read.
+    if (newest !== null) checkpointer.#kept = (await listCheckpoints(options.files, home)).filter((epoch) => epoch <= newest.epoch).map((epoch) => ({epoch, tables: epoch === newest.epoch ? newest.tables : null}));
     return checkpointer;
   }
 
@@ -88,173 +99,212 @@ export class Checkpointer {
     return this.#tailBytes;
   }
 
+  /** The bound of `tailBytes` at which writers wait. */
+  get tailBytesMax(): number {
+    return tailFactorMax * this.#options.checkpointBytes;
+  }
+
   newest(): Checkpoint | null {
     return this.#current;
   }
 
   view(): CheckpointView {
-    return this.#viewOf(this.#current);
+    return this.#viewOf(this.epoch as Epoch, this.#current?.tables ?? []);
   }
 
-  /** @returns the oldest retained cut after which the log, whose first frame is `firstEpoch`, is whole. */
+  /** @returns the oldest cut whose content can be read and after which the log, whose first frame is `firstEpoch`, is whole. */
   async oldestView(firstEpoch: Epoch): Promise<CheckpointView> {
-    if (firstEpoch <= 1) return this.#viewOf(null);
-    const {files, directory} = this.#options;
-    for (const epoch of await listCheckpoints(files, metaDirectory(directory))) {
-      if (epoch < firstEpoch - 1) continue;
-      const checkpoint = await loadCheckpoint(files, metaDirectory(directory), epoch);
-      if (checkpoint !== undefined) return this.#viewOf(checkpoint);
+    if (firstEpoch <= 1) return this.#viewOf(0 as Epoch, []);
+    for (const kept of this.#kept) {
+      if (kept.epoch < firstEpoch - 1) continue;
+      const tables = await this.#tablesOf(kept);
+      if (tables !== null) return this.#viewOf(kept.epoch, tables);
     }
     return this.view();
   }
 
-  #viewOf(checkpoint: Checkpoint | null): CheckpointView {
-    return {
-      epoch: checkpoint?.epoch ?? 0,
-      tables: (checkpoint?.tables ?? []).map(({id, path, snapshotId}) => ({table: id as TableId, directory: join(this.#options.directory, path), snapshot: snapshotId === 0 ? null : snapshotId})),
-    };
+  /** The epoch up to which the log may be cut: every later frame belongs to a retained checkpoint's tail. */
+  keepLogFrom(): Epoch {
+    return (this.#kept.length < checkpointsKept ? 0 : this.#kept[0]!.epoch) as Epoch;
   }
 
-  /** The oldest epoch whose frame must stay in the log. */
-  keepLogFrom(): Epoch {
-    return this.epoch as Epoch;
+  #viewOf(epoch: Epoch, tables: readonly CheckpointTable[]): CheckpointView {
+    return {epoch, tables: tables.map(({id, path, snapshotId}) => ({table: id as TableId, directory: join(this.#options.directory, path), snapshot: snapshotId === 0 ? null : snapshotId}))};
+  }
+
+  /** @returns the tables of a kept checkpoint; null if its file cannot be read. */
+  async #tablesOf(kept: Kept): Promise<readonly CheckpointTable[] | null> {
+    if (kept.tables !== null) return kept.tables;
+    const loaded = await loadCheckpoint(this.#options.files, metaDirectory(this.#options.directory), kept.epoch).catch((cause: unknown) => {
+      if (cause instanceof WarehouseError && cause.kind === 'data') return undefined;
+      throw cause;
+    });
+    kept.tables = loaded?.tables ?? null;
+    return kept.tables;
   }
 
   /** @returns SQL of a table's rows at the newest checkpoint, in `_pos` order; null if it has none there. */
   async scanSql(table: TableSpec): Promise<string | null> {
     const entry = this.#current?.tables.find(({id}) => id === table.id);
     if (entry === undefined || entry.snapshotId === 0) return null;
-    const paimon = await this.#table(table);
+    const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry));
     return scanSql(paimon, await scanPlan(paimon, entry.snapshotId), {ordered: true});
   }
 
   /** Takes note of a committed epoch; asks for a checkpoint when enough has come together. */
-  note(epoch: Epoch, frame: Uint8Array, tables: TailEpoch['tables']): void {
-    this.#tail.push({epoch, frame, tables});
-    this.#tailBytes += frame.byteLength;
-    this.#cancelTimer ??= this.#options.clock.after(this.#options.checkpointMs, () => this.#want());
-    if (this.#tailBytes >= this.#options.checkpointBytes) this.#want();
+  note(sealed: TailEpoch): void {
+    this.#tail.push(sealed);
+    this.#tailBytes += sealed.frame.byteLength;
+    this.#consider();
   }
 
-  /** Resolves when the tail has room for more: at once, unless a checkpoint is far behind. */
-  async room(): Promise<void> {
-    while (this.#tailBytes >= tailFactorMax * this.#options.checkpointBytes && this.failure === null) {
-      await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
-    }
+  /** Recovery is over: from here on checkpoints are asked for. Before, state and catalog are those of no epoch. */
+  start(): void {
+    this.#started = true;
+    this.#consider();
   }
 
-  /** Notes that a try failed; the next one starts from the same changes. */
-  failed(error: WarehouseError): void {
-    this.failure = error;
-    this.#wakeRoom();
+  /** After a failure the timer alone asks again: with a full disk every try costs, and none helps. */
+  #consider(): void {
+    if (!this.#started || this.#stopped || this.#tail.length === 0) return;
+    if (this.#tailBytes >= this.#options.checkpointBytes && this.failure === null) this.#want();
+    else this.#cancelTimer ??= this.#options.clock.after(this.#delayMs(), () => {
+      this.#cancelTimer = null;
+      this.#want();
+    });
   }
 
-  /** Writes a checkpoint of everything up to `epoch`, after any that is under way. `catalog` is as of `epoch`; it is read now. */
-  write(epoch: Epoch, catalog: Catalog): Promise<void> {
-    const snapshot = catalog.snapshot();
-    const tables = catalog.tables();
-    const work = this.#running.catch(() => undefined).then(() => this.#write(epoch, tables, snapshot));
-    this.#running = work;
-    return work;
-  }
-
-  /** Waits for what is under way. */
-  async stop(): Promise<void> {
-    this.#cancelTimer?.();
-    await this.#running.catch(() => undefined);
+  #delayMs(): number {
+    const {checkpointMs} = this.#options;
+    return this.failure === null ? checkpointMs : Math.min(checkpointMs, retryMsMin * 2 ** Math.min(this.#failedCount - 1, 20));
   }
 
   #want(): void {
-    if (this.#wanted) return;
+    if (this.#wanted || this.#stopped) return;
     this.#wanted = true;
     this.#options.onWanted();
   }
 
-  async #write(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog']): Promise<void> {
+  /**
+   * Resolves when the tail has room for more: at once, unless a checkpoint is far behind.
+   *
+   * @throws {WarehouseError} `MR_CHECKPOINT_BEHIND` (unavailable) with the reason, when checkpoints fail and the tail is full.
+   */
+  async room(): Promise<void> {
+    while (this.#tailBytes >= this.tailBytesMax) {
+      if (this.#pending === 0) {
+        const {failure} = this;
+        if (failure !== null || this.#stopped) throw new WarehouseError('unavailable', 'MR_CHECKPOINT_BEHIND', `${this.#tailBytes} bytes of changes wait for a checkpoint, at most ${this.tailBytesMax} may, and the newest try failed: ${failure?.message ?? 'the engine is closing'}`, {cause: failure, hint: failure?.hint ?? 'see to the cause; checkpoints are tried again by themselves'});
+        this.#want();
+      }
+      await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
+    }
+  }
+
+  /**
+   * Writes a checkpoint of everything up to `epoch`, after any that is under way. `catalog` is as of `epoch`; it is read now.
+   *
+   * @throws {WarehouseError} why it failed; it is tried again by itself.
+   */
+  write(epoch: Epoch, catalog: Catalog): Promise<void> {
+    const snapshot = catalog.snapshot();
+    const tables = catalog.tables();
+    this.#wanted = true;
+    this.#pending++;
+    const work = this.#running.catch(() => undefined).then(() => this.#attempt(epoch, tables, snapshot));
+    this.#running = work;
+    return work;
+  }
+
+  /** Waits for what is under way and begins nothing more by itself. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#wakeRoom();
+    await this.#running.catch(() => undefined);
+  }
+
+  async #attempt(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog']): Promise<void> {
     this.#wanted = false;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    if (epoch <= this.epoch) return;
-    const startMs = this.#options.clock.monotonicMs();
+    try {
+      if (epoch > this.epoch) await this.#write(epoch, tables, catalog);
+      this.failure = null;
+      this.#failedCount = 0;
+    } catch (cause) {
+      this.failure = asWarehouseError(cause);
+      this.#failedCount++;
+      // What is known of tables may be what a half-done step left: it is read anew.
+      this.#tables.clear();
+      throw this.failure;
+    } finally {
+      this.#pending--;
+      this.#wakeRoom();
+      this.#consider();
+    }
+  }
+
+  async #write(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog']): Promise<void> {
+    const {files, clock, directory, session, warehouseId} = this.#options;
+    const startMs = clock.monotonicMs();
     const tail = this.#tail.filter((sealed) => sealed.epoch <= epoch);
+    for (const {dropped} of tail) {
+      for (const table of dropped) {
+        this.#tables.delete(table.id);
+        await moveAside(this.#options, directory, table);
+      }
+    }
+    const changed = new Set<TableId>();
+    for (const sealed of tail) for (const {table} of sealed.tables) changed.add(table);
     const entries: CheckpointTable[] = [];
-    for (const table of tables) entries.push(await this.#flush(table, tail, epoch));
-    const {files, clock, directory} = this.#options;
+    for (const table of tables) {
+      const before = this.#current?.tables.find(({id}) => id === table.id);
+      if (before !== undefined && !changed.has(table.id)) entries.push({...before, epochs: []});
+      else entries.push(await flushTable({session, directory, warehouseId, epoch}, table, await this.#table(table, before), tail, before));
+    }
     const checkpoint: Checkpoint = {epoch, createdMs: clock.nowMs(), tables: entries, catalog, sources: {}};
     await writeCheckpoint(files, metaDirectory(directory), checkpoint);
     this.#current = checkpoint;
+    this.#kept.push({epoch, tables: entries});
     this.#tail = this.#tail.filter((sealed) => sealed.epoch > epoch);
     this.#tailBytes = this.#tail.reduce((sum, sealed) => sum + sealed.frame.byteLength, 0);
-    await removeOldCheckpoints(files, metaDirectory(directory), {keepLast: checkpointsKept});
-    this.failure = null;
-    this.lastMs = this.#options.clock.monotonicMs() - startMs;
-    this.#wakeRoom();
-    this.#options.onWritten(this.view());
-    if (this.#tail.length > 0) this.#cancelTimer ??= this.#options.clock.after(this.#options.checkpointMs, () => this.#want());
+    this.lastMs = clock.monotonicMs() - startMs;
+    // The checkpoint stands whatever becomes of this; what stays behind is cleared away by the next one.
+    await this.#clearOld().catch(() => undefined);
   }
 
-  async #flush(table: TableSpec, tail: readonly TailEpoch[], epoch: Epoch): Promise<CheckpointTable> {
-    const {session, warehouseId} = this.#options;
-    const paimon = await this.#table(table);
-    const before = this.#current?.tables.find(({id}) => id === table.id);
-    const through = await this.#flushedThrough(paimon);
-    const types = typesOf(table);
-    const pieces: RelationPiece[] = [];
-    const epochs: EpochSequence[] = [];
-    let sequence = before?.nextSequence ?? 0;
-    for (const sealed of tail) {
-      if (!sealed.tables.some((part) => part.table === table.id)) continue;
-      const part = decodeFrame(sealed.frame).tables.find(({tableId}) => tableId === table.id)!;
-      const batch = batchOf(part, types, null);
-      epochs.push({epoch: sealed.epoch, sequence});
-      if (sealed.epoch <= through.epoch) {
-        sequence += batch.rowCount;
-        continue;
-      }
-      const columns: Column[] = [opColumn(batch.ops, batch.rowCount, table.storage === 'bag'), sequenceColumn(sequence, batch.rowCount)];
-      if (paimon.bucketCount > 1) columns.push({kind: 'i32', data: bucketColumn(table.key.map((index) => batch.columns[index]!), table.key.map((index) => types[index]!), paimon.bucketCount, batch.rowCount), valid: null});
-      pieces.push({columns: [...columns, ...batch.columns], rowCount: batch.rowCount});
-      sequence += batch.rowCount;
+  async #clearOld(): Promise<void> {
+    const {files, directory} = this.#options;
+    const home = metaDirectory(directory);
+    let removed = 0;
+    for (let oldest = this.#kept[0]; oldest !== undefined && this.#kept.length > checkpointsKept; oldest = this.#kept[0]) {
+      await files.unlink(checkpointPath(home, oldest.epoch));
+      this.#kept.shift();
+      removed++;
     }
-    let snapshot = through.snapshot ?? before?.snapshotId ?? 0;
-    if (pieces.length > 0) {
-      const shape = [
-        {name: OP_COLUMN, type: {kind: 'tinyint'} as const}, {name: CHANGE_SEQUENCE_COLUMN, type: {kind: 'bigint'} as const},
-        ...(paimon.bucketCount > 1 ? [{name: BUCKET_COLUMN, type: {kind: 'integer'} as const}] : []),
-        ...table.columns.map(({name, type}) => ({name, type})),
-      ];
-      const commit = {commitUser: warehouseId, commitIdentifier: BigInt(epoch), properties: {'millrace.epoch': String(epoch)}};
-      session.bindRelation('mr_flush', relationOfPieces(shape, pieces, flushSliceRows));
-      try {
-        const prepared = await prepareFlush(session, paimon, {from: "mr_rows('mr_flush')"});
-        snapshot = (await commitFlush(paimon, prepared, commit))?.id ?? snapshot;
-      } finally {
-        session.unbindRelation('mr_flush');
-      }
-      const compactions = [];
-      for (const spec of planCompactions(paimon, await paimon.state())) compactions.push(await prepareCompaction(session, paimon, spec));
-      if (compactions.length > 0) snapshot = (await commitCompaction(paimon, compactions, commit)).id;
-    }
-    return {id: table.id, path: relative(this.#options.directory, paimon.directory), schemaId: table.schemaId, snapshotId: snapshot, nextSequence: sequence, epochs};
+    // Before anything that they alone name goes.
+    if (removed > 0) await files.syncDirectory(checkpointDirectory(directory));
+    await removeDropped(files, directory, async () => {
+      const named = new Set<TableId>();
+      for (const kept of this.#kept) for (const {id} of (await this.#tablesOf(kept)) ?? []) named.add(id as TableId);
+      return named;
+    });
   }
 
-  /** Up to which epoch the table's files go, by its newest snapshot of ours; 0 if it has none. */
-  async #flushedThrough(paimon: PaimonTable): Promise<{epoch: number; snapshot: number | undefined}> {
-    const state = await paimon.state();
-    if (state === undefined) return {epoch: 0, snapshot: undefined};
-    const {commitUser, commitIdentifier, id} = state.snapshot;
-    if (commitUser !== this.#options.warehouseId) throw new WarehouseError('conflict', 'MR_PAIMON_FOREIGN', `${paimon.directory}: snapshot ${id} was committed by another writer (${commitUser})`, {hint: 'writes of other engines are not taken in by this version: roll the table back to the snapshot before'});
-    return {epoch: Number(commitIdentifier), snapshot: id};
-  }
-
-  async #table(table: TableSpec): Promise<PaimonTable> {
+  async #table(table: TableSpec, before: CheckpointTable | undefined): Promise<PaimonTable> {
     const known = this.#tables.get(table.id);
     if (known !== undefined) return known;
-    const made = await PaimonTable.create(this.#options, directoryOf(this.#options.directory, table), {
-      columns: table.columns.map(({id, name, type, nullable}) => ({id, name, type, nullable})),
-      primaryKey: table.key.map((index) => table.columns[index]!.name),
-      options: table.options,
-    });
+    const at = directoryOf(this.#options.directory, table);
+    const made = before === undefined
+      ? await PaimonTable.create(this.#options, at, {
+        columns: table.columns.map(({id, name, type, nullable}) => ({id, name, type, nullable})),
+        primaryKey: table.key.map((index) => table.columns[index]!.name),
+        options: table.options,
+      })
+      : await PaimonTable.open(this.#options, at);
+    invariant(made.directory === at, () => `table ${table.id} lies at ${made.directory}`);
     this.#tables.set(table.id, made);
     return made;
   }
@@ -264,23 +314,4 @@ export class Checkpointer {
     this.#roomWaiters = [];
     for (const wake of waiters) wake();
   }
-}
-
-/**
- * Ops as a TINYINT column. A bag's row before and its row after have different hidden keys, and a reader that goes by keys must see
- * the one go and the other come.
- */
-function opColumn(ops: Uint8Array, rowCount: number, bag: boolean): Column {
-  const data = new Int32Array(rowCount);
-  for (let i = 0; i < rowCount; i++) {
-    const op = ops[i]!;
-    data[i] = !bag ? op : op === OP_UPDATE_BEFORE ? OP_DELETE : op === OP_UPDATE_AFTER ? OP_INSERT : op;
-  }
-  return {kind: 'i32', data, valid: null};
-}
-
-function sequenceColumn(first: number, rowCount: number): Column {
-  const data = new Float64Array(rowCount);
-  for (let i = 0; i < rowCount; i++) data[i] = first + i;
-  return {kind: 'f64', data, valid: null, bound: first + rowCount};
 }

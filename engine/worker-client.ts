@@ -16,6 +16,7 @@ export class WorkerClient {
   readonly #exited: Promise<void>;
   #nextId = 1;
   #dead: WarehouseError | null = null;
+  #stopping = false;
 
   /** @param onEvent is called for every event, in the order the worker sent them, replies included in that order. */
   constructor(options: WorkerOptions, onEvent: (event: EngineEvent) => void) {
@@ -31,7 +32,7 @@ export class WorkerClient {
     this.#exited = new Promise((resolve) => {
       this.#worker.on('error', (cause) => this.#fail(asWarehouseError(cause), onEvent));
       this.#worker.on('exit', () => {
-        this.#fail(new WarehouseError('closed', 'MR_CLOSED', 'the engine has stopped', {hint: 'open the warehouse again'}), null);
+        this.#fail(new WarehouseError('closed', 'MR_CLOSED', 'the engine has stopped', {hint: 'open the warehouse again'}), this.#stopping ? null : onEvent);
         resolve();
       });
     });
@@ -48,6 +49,7 @@ export class WorkerClient {
 
   /** Ends the thread; what was not answered is refused with `MR_CLOSED`. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     await this.#worker.terminate();
     await this.#exited;
   }

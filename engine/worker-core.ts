@@ -19,6 +19,7 @@ import {MemoryBudget, type MemoryShare} from '../compute/state/memory-budget.ts'
 import {Kernel} from '../kernel/duckdb.ts';
 import {macroStatements} from '../kernel/macros.ts';
 import type {Session} from '../kernel/session.ts';
+import type {FileSystem} from '../storage/file/file-system.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {encodeFrame, type TableChanges} from '../storage/log/frame.ts';
 import type {Log} from '../storage/log/log.ts';
@@ -43,6 +44,8 @@ export interface EpochContent {
 
 export class WorkerCore {
   readonly options: WorkerOptions;
+  /** Where log and checkpoints are written. */
+  readonly files: FileSystem;
   readonly #post: (message: ToMain) => void;
   readonly #queue: Queued[] = [];
   #running = false;
@@ -61,8 +64,10 @@ export class WorkerCore {
   budget!: MemoryBudget;
   readonly shares = new Map<TableId, MemoryShare>();
 
-  constructor(options: WorkerOptions, post: (message: ToMain) => void) {
+  /** @param files another file system than the machine's, in tests. */
+  constructor(options: WorkerOptions, post: (message: ToMain) => void, files: FileSystem = nodeFileSystem) {
     this.options = options;
+    this.files = files;
     this.#post = post;
     this.#intervalMs = options.epochIntervalMs;
   }
@@ -76,18 +81,23 @@ export class WorkerCore {
     this.budget = new MemoryBudget(options.memoryBytes);
     this.dataflow = new Dataflow({session: this.session});
     this.checkpointer = await Checkpointer.open({
-      directory: options.directory, warehouseId: options.warehouseId, files: nodeFileSystem, clock: systemClock, session: await this.kernel.connect(),
+      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect(),
       checkpointBytes: options.checkpointBytes, checkpointMs: options.checkpointMs,
-      onWanted: () => void this.#checkpointSoon(),
-      onWritten: (checkpoint) => this.#post({kind: 'checkpoint', checkpoint}),
+      // A failure is noted and repeated by the checkpointer; until the tail's bound ingest does not feel it.
+      onWanted: () => void this.#checkpoint().catch(() => undefined),
     });
     const replayedEpochs = await recover(this, this.#post);
     this.#running = false;
     this.#post({kind: 'ready', epoch: this.epoch, openMs: systemClock.monotonicMs() - startMs, replayedEpochs});
     this.#opened = true;
+    this.checkpointer.start();
     this.#kick();
   }
   #opened = false;
+  /** Checkpoints that were asked for and are not answered yet. */
+  #asked: Promise<unknown> = Promise.resolve();
+  /** Why the engine has stopped: an epoch is in the log, and memory could not follow. */
+  #failure: WarehouseError | null = null;
 
   receive(id: number, request: Request): void {
     if (request.kind === 'read-log') {
@@ -125,14 +135,22 @@ export class WorkerCore {
   async commit({ddl, changes}: EpochContent): Promise<Epoch> {
     const sealed = nextEpoch(this.epoch);
     const message = this.message(sealed, changes, ddl);
+    const dropped = ddl.flatMap((record) => (record.kind === 'drop-table' ? [this.catalog.byId(record.id)!] : []));
     await this.log.append([message.frame]);
-    this.epoch = sealed;
-    for (const record of ddl) this.catalog.apply(record);
-    finishRecords(this, ddl);
-    this.dataflow.endEpoch();
-    for (const {table} of message.positions) this.changedAt.set(table, sealed);
-    this.checkpointer.note(sealed, message.frame, message.positions.map(({table, data}) => ({table, rowCount: data.length})));
-    this.#post(message);
+    try {
+      this.epoch = sealed;
+      for (const record of ddl) this.catalog.apply(record);
+      finishRecords(this, ddl);
+      this.dataflow.endEpoch();
+      for (const {table} of message.positions) this.changedAt.set(table, sealed);
+      this.checkpointer.note({epoch: sealed, frame: message.frame, tables: message.positions.map(({table, data}) => ({table, rowCount: data.length})), dropped});
+      this.#post(message);
+    } catch (cause) {
+      // The epoch is durable and cannot be taken back: whoever answered on from here would answer wrongly. The next opening replays it.
+      this.#failure = asWarehouseError(cause);
+      this.#post({kind: 'failed', error: this.#failure.report()});
+      throw cause;
+    }
     return sealed;
   }
 
@@ -151,10 +169,13 @@ export class WorkerCore {
     try {
       while (this.#queue.length > 0) {
         const group = this.#takeGroup();
-        if (group.length === 0) await this.#alone(this.#queue.shift()!);
-        else {
+        if (group.length === 0) {
+          const next = this.#queue.shift()!;
+          // A checkpoint takes epoch and catalog as they are now, and epochs go on beside it.
+          if (next.request.kind === 'checkpoint') this.#asked = Promise.all([this.#asked, this.#alone(next)]);
+          else await this.#alone(next);
+        } else {
           await this.#waitInterval();
-          await this.checkpointer.room();
           await this.#writeGroup(group);
         }
       }
@@ -203,6 +224,8 @@ export class WorkerCore {
   }
 
   async #seal(requests: readonly WriteRequest[]): Promise<Epoch> {
+    if (this.#failure !== null) throw this.#failure;
+    await this.checkpointer.room();
     await this.#makeRejectedTables(requests);
     try {
       const base = applyWrites(this.catalog, this.dataflow, requests.flatMap(({writes}) => writes), this.changedAt);
@@ -260,25 +283,34 @@ export class WorkerCore {
 
   async #handle(request: Request): Promise<ReplyBody> {
     if (this.#closed) throw new WarehouseError('closed', 'MR_CLOSED', 'the engine is closed');
+    if (this.#failure !== null && request.kind !== 'close') throw this.#failure;
     switch (request.kind) {
       case 'write': return {epoch: await this.#seal([request])};
       case 'ddl': return {epoch: await this.#define(request.records)};
-      case 'create-view': return {epoch: await createView(this, request.table, request.executor)};
+      case 'create-view':
+        await this.checkpointer.room();
+        return {epoch: await createView(this, request.table, request.executor)};
       case 'explain': return {epoch: this.epoch, rows: explainRows(this, request.tree)};
       case 'set':
         this.#intervalMs = request.value;
         return {epoch: this.epoch};
       case 'read-log': return {epoch: this.epoch, frames: await this.#readLog(request)};
       case 'stats': return {epoch: this.epoch, rows: statsRows(this)};
-      case 'checkpoint':
-        await this.checkpointer.write(this.epoch, this.catalog);
-        return {epoch: this.epoch};
+      case 'checkpoint': {
+        const {epoch} = this;
+        await this.#checkpoint();
+        return {epoch};
+      }
       case 'close':
-        if (request.checkpoint) await this.checkpointer.write(this.epoch, this.catalog);
-        else await this.checkpointer.stop();
-        this.#closed = true;
-        await this.log.close();
-        await this.kernel.close();
+        await this.#asked;
+        try {
+          if (request.checkpoint && this.#failure === null) await this.#checkpoint();
+        } finally {
+          this.#closed = true;
+          await this.checkpointer.stop();
+          await this.log.close();
+          await this.kernel.close();
+        }
         return {epoch: this.epoch};
     }
   }
@@ -295,14 +327,12 @@ export class WorkerCore {
     return frames;
   }
 
-  async #checkpointSoon(): Promise<void> {
-    try {
-      await this.checkpointer.write(this.epoch, this.catalog);
-      await this.log.truncateBefore(this.checkpointer.keepLogFrom());
-    } catch (cause) {
-      // The log has everything: the next checkpoint tries again. Ingest goes on until the tail's bound stops it.
-      this.checkpointer.failed(asWarehouseError(cause));
-    }
+  /** A checkpoint of this moment, then what of the log it makes needless goes. */
+  async #checkpoint(): Promise<void> {
+    await this.checkpointer.write(this.epoch, this.catalog);
+    // Segments that cannot be removed now go after the next checkpoint.
+    await this.log.truncateBefore(this.checkpointer.keepLogFrom()).catch(() => 0);
+    this.#post({kind: 'checkpoint', checkpoint: this.checkpointer.view(), oldest: await this.checkpointer.oldestView(this.log.firstEpoch)});
   }
 
   #reply(id: number, body: ReplyBody): void {

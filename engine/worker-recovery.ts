@@ -10,7 +10,6 @@ import {invariant} from '../base/invariant.ts';
 import {Catalog} from '../catalog/catalog.ts';
 import {decodeRecord} from '../catalog/record-json.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
-import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {decodeFrame} from '../storage/log/frame.ts';
 import {Log} from '../storage/log/log.ts';
 import {logDirectory} from './layout.ts';
@@ -28,11 +27,11 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
     core.epoch = toEpoch(found.epoch);
   }
   const records: DdlRecord[] = core.catalog.records();
-  const {log, recovered} = await Log.open({directory: logDirectory(options.directory), fileSystem: nodeFileSystem, afterEpoch: core.epoch});
+  const {log, recovered} = await Log.open({directory: logDirectory(options.directory), fileSystem: core.files, afterEpoch: core.epoch, ...(options.logSegmentBytesMax === undefined ? {} : {segmentBytesMax: options.logSegmentBytesMax})});
   core.log = log;
   post({kind: 'recovered', catalog: records, checkpoint: checkpointer.view(), oldest: await checkpointer.oldestView(log.firstEpoch)});
   for (const table of core.catalog.dependencyOrder()) {
-    addTable(core, table, 'code');
+    addTable(core, table, table.definition?.executor ?? 'code');
     const types = typesOf(table);
     const sql = await checkpointer.scanSql(table);
     if (sql === null) continue;
@@ -55,9 +54,10 @@ function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMain) => 
   const frame = decodeFrame(bytes);
   if (frame.epoch !== core.epoch + 1) throw new WarehouseError('data', 'MR_LOG_DAMAGED', `expected epoch ${core.epoch + 1} in the log, found ${frame.epoch}`, {hint: 'restore the missing segment from a backup'});
   const ddl = frame.header.ddl.map((text) => decodeRecord(String(text)));
+  const dropped = ddl.flatMap((record) => (record.kind === 'drop-table' ? [core.catalog.byId(record.id)!] : []));
   for (const record of ddl) {
     core.catalog.apply(record);
-    if (record.kind === 'create-table') addTable(core, record.table, 'code');
+    if (record.kind === 'create-table') addTable(core, record.table, record.table.definition?.executor ?? 'code');
     else if (record.kind === 'drop-table') dropTable(core, record.id);
   }
   const changes = new Map<TableId, ChangeBatch>();
@@ -68,7 +68,7 @@ function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMain) => 
   }
   core.epoch = frame.epoch;
   core.dataflow.endEpoch();
-  core.checkpointer.note(frame.epoch, bytes, frame.tables.map(({tableId, rowCount}) => ({table: tableId as TableId, rowCount})));
+  core.checkpointer.note({epoch: frame.epoch, frame: bytes, tables: frame.tables.map(({tableId, rowCount}) => ({table: tableId as TableId, rowCount})), dropped});
   post(core.message(frame.epoch, changes, ddl));
 }
 

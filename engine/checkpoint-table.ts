@@ -1,0 +1,175 @@
+/**
+ * One table's part of a checkpoint: its changes since the last one, read from the log's frames, become files and one snapshot; then
+ * level 0 is merged if the table's rules ask for it.
+ *
+ * A snapshot carries its checkpoint's epoch as commit identifier, so the table itself says up to which epoch its files go. A
+ * checkpoint that ended half way is completed by that: what the table holds already is not flushed again.
+ */
+import {relative} from 'node:path';
+import {concatBatches} from '../base/columns.ts';
+import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatch, type Column} from '../base/delta.ts';
+import type {Epoch} from '../base/epoch.ts';
+import {WarehouseError} from '../base/error.ts';
+import {invariant} from '../base/invariant.ts';
+import type {TableId, TableSpec} from '../catalog/spec.ts';
+import type {RelationSource} from '../kernel/relation.ts';
+import type {Session} from '../kernel/session.ts';
+import {decodeFrame} from '../storage/log/frame.ts';
+import {bucketColumn} from '../storage/paimon/bucket-column.ts';
+import type {CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import type {EpochSequence} from '../storage/lsm/epoch-sequences.ts';
+import {commitFlush} from '../storage/lsm/commit.ts';
+import {commitCompaction, planCompactions, prepareCompaction} from '../storage/lsm/compact.ts';
+import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/column-sql.ts';
+import {prepareFlush} from '../storage/lsm/flush.ts';
+import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
+import {batchOf, typesOf} from './frame-batch.ts';
+import {settleTable, tableOfSnapshot, tableProperty} from './table-home.ts';
+
+/** A committed epoch that no checkpoint covers yet. */
+export interface TailEpoch {
+  readonly epoch: Epoch;
+  readonly frame: Uint8Array;
+  readonly tables: readonly {readonly table: TableId; readonly rowCount: number}[];
+  /** Tables that the epoch dropped. */
+  readonly dropped: readonly TableSpec[];
+}
+
+export interface FlushContext {
+  readonly session: Session;
+  /** The warehouse's. */
+  readonly directory: string;
+  /** Commit user of all our snapshots. */
+  readonly warehouseId: string;
+  readonly epoch: Epoch;
+}
+
+/** Rows handed to DuckDB per call: epochs get the thread between calls. */
+const flushSliceRows = 2048;
+
+interface TailPart {
+  readonly frame: Uint8Array;
+  readonly rowCount: number;
+}
+
+/**
+ * Flushes one table up to the checkpoint's epoch.
+ *
+ * @param before the table in the checkpoint before this one.
+ * @returns what the checkpoint says of the table.
+ * @throws {WarehouseError} `MR_PAIMON_FOREIGN` (conflict) when others have committed to it; those of flush and commit.
+ */
+export async function flushTable(context: FlushContext, table: TableSpec, paimon: PaimonTable, tail: readonly TailEpoch[], before: CheckpointTable | undefined): Promise<CheckpointTable> {
+  const {session, warehouseId, epoch} = context;
+  const through = await flushedThrough(paimon, table, warehouseId);
+  // A later state than the checkpoint's would be taken for it; epochs of files are epochs of the log, and those only rise.
+  invariant(through.epoch <= epoch, () => `files of table ${table.id} go up to epoch ${through.epoch}, the checkpoint is of ${epoch}`);
+  const parts: TailPart[] = [];
+  const epochs: EpochSequence[] = [];
+  let sequence = before?.nextSequence ?? 0;
+  let first = sequence;
+  for (const sealed of tail) {
+    const rowCount = sealed.tables.find((part) => part.table === table.id)?.rowCount;
+    if (rowCount === undefined) continue;
+    epochs.push({epoch: sealed.epoch, sequence});
+    sequence += rowCount;
+    if (sealed.epoch <= through.epoch) first = sequence;
+    else parts.push({frame: sealed.frame, rowCount});
+  }
+  let snapshot = through.snapshot ?? before?.snapshotId ?? 0;
+  // Names that an earlier process made and may not have synced must be durable before the checkpoint relies on them.
+  if (before === undefined || snapshot !== before.snapshotId) await settleTable(paimon.files, paimon);
+  if (parts.length > 0) {
+    const commit = {commitUser: warehouseId, commitIdentifier: BigInt(epoch), properties: {'millrace.epoch': String(epoch), [tableProperty]: String(table.id)}};
+    session.bindRelation('mr_flush', tailRelation(table, paimon.bucketCount, parts, first));
+    try {
+      const prepared = await prepareFlush(session, paimon, {from: "mr_rows('mr_flush')"});
+      snapshot = (await commitFlush(paimon, prepared, commit))?.id ?? snapshot;
+    } finally {
+      session.unbindRelation('mr_flush');
+    }
+    const compactions = [];
+    for (const spec of planCompactions(paimon, await paimon.state())) compactions.push(await prepareCompaction(session, paimon, spec));
+    if (compactions.length > 0) snapshot = (await commitCompaction(paimon, compactions, commit)).id;
+  }
+  return {id: table.id, path: relative(context.directory, paimon.directory), schemaId: table.schemaId, snapshotId: snapshot, nextSequence: sequence, epochs};
+}
+
+/** Up to which epoch the table's files go, by its newest snapshot; 0 if it has none. */
+async function flushedThrough(paimon: PaimonTable, table: TableSpec, warehouseId: string): Promise<{epoch: number; snapshot: number | undefined}> {
+  const latest = await paimon.snapshots.latestId();
+  if (latest === undefined) return {epoch: 0, snapshot: undefined};
+  const snapshot = await paimon.snapshots.read(latest);
+  const {commitUser, commitIdentifier, id} = snapshot;
+  if (commitUser !== warehouseId) throw new WarehouseError('conflict', 'MR_PAIMON_FOREIGN', `${paimon.directory}: snapshot ${id} was committed by another writer (${commitUser})`, {hint: 'writes of other engines are not taken in by this version: roll the table back to the snapshot before'});
+  const owner = tableOfSnapshot(snapshot);
+  invariant(owner === undefined || owner === table.id, () => `${paimon.directory} belongs to table ${owner}, not ${table.id}`);
+  return {epoch: Number(commitIdentifier), snapshot: id};
+}
+
+/** The parts end to end, numbered from `first`: decoded as they are asked for, small epochs put together to one slice. */
+function tailRelation(table: TableSpec, bucketCount: number, parts: readonly TailPart[], first: number): RelationSource {
+  const types = typesOf(table);
+  const columns = [
+    {name: OP_COLUMN, type: {kind: 'tinyint'} as const}, {name: CHANGE_SEQUENCE_COLUMN, type: {kind: 'bigint'} as const},
+    ...(bucketCount > 1 ? [{name: BUCKET_COLUMN, type: {kind: 'integer'} as const}] : []),
+    ...table.columns.map(({name, type}) => ({name, type})),
+  ];
+  const rowTotal = parts.reduce((sum, part) => sum + part.rowCount, 0);
+  return {
+    columns,
+    rowCount: rowTotal,
+    open: () => {
+      let index = 0;
+      let sequence = first;
+      let current: {readonly columns: readonly Column[]; readonly rowCount: number} | null = null;
+      let start = 0;
+      const decode = (): boolean => {
+        const batches: ChangeBatch[] = [];
+        let rowCount = 0;
+        while (index < parts.length && rowCount < flushSliceRows) {
+          const part = parts[index++]!;
+          const found = decodeFrame(part.frame).tables.find(({tableId}) => tableId === table.id);
+          invariant(found !== undefined && found.rowCount === part.rowCount, () => `a frame has ${found?.rowCount ?? 0} rows of table ${table.id}, ${part.rowCount} were noted`);
+          batches.push(batchOf(found, types, null));
+          rowCount += part.rowCount;
+        }
+        if (batches.length === 0) return false;
+        const batch = batches.length === 1 ? batches[0]! : concatBatches(types, batches);
+        const head: Column[] = [opColumn(batch.ops, rowCount, table.storage === 'bag'), sequenceColumn(sequence, rowCount)];
+        if (bucketCount > 1) head.push({kind: 'i32', data: bucketColumn(table.key.map((key) => batch.columns[key]!), table.key.map((key) => types[key]!), bucketCount, rowCount), valid: null});
+        current = {columns: [...head, ...batch.columns], rowCount};
+        sequence += rowCount;
+        start = 0;
+        return true;
+      };
+      return {
+        next: (maxRows: number) => {
+          if ((current === null || start >= current.rowCount) && !decode()) return null;
+          const rows = {columns: current!.columns, start, rowCount: Math.min(maxRows, flushSliceRows, current!.rowCount - start)};
+          start += rows.rowCount;
+          return rows;
+        },
+      };
+    },
+  };
+}
+
+/**
+ * Ops as a TINYINT column. A bag's row before and its row after have different hidden keys, and a reader that goes by keys must see
+ * the one go and the other come.
+ */
+function opColumn(ops: Uint8Array, rowCount: number, bag: boolean): Column {
+  const data = new Int32Array(rowCount);
+  for (let i = 0; i < rowCount; i++) {
+    const op = ops[i]!;
+    data[i] = !bag ? op : op === OP_UPDATE_BEFORE ? OP_DELETE : op === OP_UPDATE_AFTER ? OP_INSERT : op;
+  }
+  return {kind: 'i32', data, valid: null};
+}
+
+function sequenceColumn(first: number, rowCount: number): Column {
+  const data = new Float64Array(rowCount);
+  for (let i = 0; i < rowCount; i++) data[i] = first + i;
+  return {kind: 'f64', data, valid: null, bound: first + rowCount};
+}

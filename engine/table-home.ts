@@ -1,0 +1,92 @@
+/**
+ * Where the files of a table lie. A table's own directory is `<schema>.db/<table>`. After a DROP another table may take that name
+ * while an older checkpoint, from which a recovery may start, still needs the dropped one's files. So the checkpoint after the drop
+ * first moves the directory aside to `_millrace/dropped/<table id>`, by one rename, and removes it only when no checkpoint that is
+ * kept names that id. Ids are never used again: if that directory is there, it is where the table lies.
+ *
+ * Whose a directory is, its newest snapshot says (property `millrace.table`); without a snapshot there is nothing in it to lose.
+ */
+import {dirname, join} from 'node:path';
+import {WarehouseError} from '../base/error.ts';
+import type {FileSystem} from '../storage/file/file-system.ts';
+import {makeDirectoryDurably} from '../storage/file/durable.ts';
+import {PaimonTable, type TableDoors} from '../storage/lsm/paimon-table.ts';
+import type {Snapshot} from '../storage/paimon/snapshot.ts';
+import {droppedDirectory, directoryOf} from './layout.ts';
+import type {TableId, TableSpec} from '../catalog/spec.ts';
+
+/** Property of our snapshots: the id of the table that the directory belongs to. */
+export const tableProperty = 'millrace.table';
+
+/** @param path of the table relative to the warehouse, as a checkpoint names it. @returns the absolute directory that holds its files now. */
+export async function tableHome(files: FileSystem, directory: string, {id, path}: {readonly id: number; readonly path: string}): Promise<string> {
+  const aside = join(droppedDirectory(directory), String(id));
+  return (await files.exists(aside)) ? aside : join(directory, path);
+}
+
+/** @returns the id of the table whose commit this is; undefined where it does not say. */
+export function tableOfSnapshot(snapshot: Snapshot): number | undefined {
+  const text = snapshot.properties?.[tableProperty];
+  return text === undefined ? undefined : Number(text);
+}
+
+/** @returns whose files lie in `at`: an id, 'nobody' where nothing was ever committed, undefined where a commit does not say. */
+export async function ownerOf(doors: TableDoors, at: string): Promise<number | 'nobody' | undefined> {
+  let table: PaimonTable;
+  try {
+    table = await PaimonTable.open(doors, at);
+  } catch (cause) {
+    if (cause instanceof WarehouseError && cause.code === 'MR_PAIMON_MISSING') return 'nobody';
+    throw cause;
+  }
+  const latest = await table.snapshots.latestId();
+  return latest === undefined ? 'nobody' : tableOfSnapshot(await table.snapshots.read(latest));
+}
+
+/** Moves the directory of a dropped table aside, durably, if it is still at its place. */
+export async function moveAside(doors: TableDoors, directory: string, table: Pick<TableSpec, 'id' | 'schema' | 'name'>): Promise<void> {
+  const from = directoryOf(directory, table);
+  const to = join(droppedDirectory(directory), String(table.id));
+  if ((await doors.files.exists(to)) || !(await doors.files.exists(from))) return;
+  const owner = await ownerOf(doors, from);
+  if (owner !== table.id && owner !== 'nobody' && owner !== undefined) return;
+  await makeDirectoryDurably(doors.files, droppedDirectory(directory));
+  await doors.files.rename(from, to);
+  await doors.files.syncDirectory(dirname(to));
+  await doors.files.syncDirectory(dirname(from));
+}
+
+/** Removes what was moved aside and is named by no checkpoint any more. @returns how many tables went. */
+export async function removeDropped(files: FileSystem, directory: string, named: () => Promise<ReadonlySet<TableId>>): Promise<number> {
+  const aside = droppedDirectory(directory);
+  if (!(await files.exists(aside))) return 0;
+  const entries = (await files.readdir(aside)).filter(({kind, name}) => kind === 'directory' && /^\d+$/.test(name));
+  if (entries.length === 0) return 0;
+  const kept = await named();
+  let removed = 0;
+  for (const {name} of entries) {
+    if (kept.has(Number(name) as TableId)) continue;
+    await removeTree(files, join(aside, name));
+    removed++;
+  }
+  return removed;
+}
+
+async function removeTree(files: FileSystem, path: string): Promise<void> {
+  for (const {name, kind} of await files.readdir(path)) {
+    if (kind === 'directory') await removeTree(files, join(path, name));
+    else await files.unlink(join(path, name));
+  }
+  await files.rmdir(path);
+}
+
+/**
+ * Makes the names of a table's directories durable. A process that died between making something and syncing its directory leaves
+ * names that are there for us and may be gone after the machine dies: before a checkpoint names the table, they are synced once.
+ */
+export async function settleTable(files: FileSystem, table: PaimonTable): Promise<void> {
+  const {paths, directory} = table;
+  for (const at of [dirname(dirname(directory)), dirname(directory), directory, paths.schemaDirectory(), paths.manifestDirectory(), paths.snapshotDirectory()]) {
+    await files.syncDirectory(at);
+  }
+}
