@@ -15,7 +15,7 @@ let session: Session;
 before(async () => {
   kernel = await Kernel.open({threads: 1, memoryBytes: 64 << 20});
   session = await kernel.connect();
-  for (const statement of [...macroStatements, 'CREATE TABLE t (id INTEGER, a INTEGER, c VARCHAR, ts TIMESTAMP, l INTEGER[])', 'CREATE TABLE u (id INTEGER, a INTEGER)', 'CREATE SEQUENCE q', "CREATE TYPE mood AS ENUM ('x', 'y')"]) await session.run(statement);
+  for (const statement of [...macroStatements, 'CREATE TABLE t (id INTEGER, a INTEGER, c VARCHAR, ts TIMESTAMP, l INTEGER[])', 'CREATE TABLE u (id INTEGER, a INTEGER)', 'CREATE SEQUENCE q', "CREATE TYPE mood AS ENUM ()"]) await session.run(statement);
 });
 after(() => kernel.close());
 
@@ -41,7 +41,7 @@ const refused: readonly (readonly [sql: string, named: RegExp])[] = [
   ['SELECT bitstring_agg(a, 1, 9) FROM t', /bitstring_agg/],
   ['SELECT row_number(ORDER BY a) OVER (ORDER BY id) FROM t', /arg_orders/],
   ['SELECT list_filter(NULL, lambda x: x > 1) FROM t', /list_filter over NULL/],
-  ['SELECT c::mood FROM t', /ENUM by its name|type mood/],
+  ['SELECT enum_range(NULL::mood) FROM t', /an ENUM without words/],
   ['DESCRIBE t', /a constant result/],
 ];
 
