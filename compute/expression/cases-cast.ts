@@ -8,5 +8,7 @@ const moreDecimals = ['DECIMAL(1,1)', 'DECIMAL(3,0)', 'DECIMAL(5,3)', 'DECIMAL(9
 
 export const castCases: readonly string[] = [
   ...Object.entries(numberTypes).flatMap(([p, own]) => [...Object.values(numberTypes), ...moreDecimals].filter((type) => type !== own).map((type) => `CAST(${p}1 AS ${type})`)),
+  ...[...Object.keys(numberTypes).filter((p) => p !== 'f' && p !== 'd'), 'dt', 'ts'].map((p) => `CAST(${p}1 AS VARCHAR)`),
+  'CAST(tz1 AS VARCHAR)', 'CAST(CAST(n12_1 AS DECIMAL(12,0)) AS VARCHAR)', 'CAST(l1 + l2 AS VARCHAR)', ...['d1', 'f1', 'd1 * d2', 'd1 / d3', 'f1 * f2', 'f1 / f3'].map((x) => `CASE WHEN NOT isnan(${x}) THEN CAST(${x} AS VARCHAR) END`), 'CAST(n18_1 * 3.7 AS VARCHAR)',
   'TRY_CAST(l1 AS TINYINT)', 'TRY_CAST(l1 + l2 AS SMALLINT)', 'TRY_CAST(d1 AS BIGINT)', 'TRY_CAST(n18_1 AS DECIMAL(4,2))', 'TRY_CAST(h1 AS BIGINT)', 'TRY_CAST(d1 AS DECIMAL(12,2))',
 ];

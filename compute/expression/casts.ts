@@ -4,11 +4,12 @@ import {invariant} from '../../base/invariant.ts';
 import type {PlanType} from '../../kernel/plan/tree.ts';
 import {checkLimits, checkNarrow} from './arithmetic-code.ts';
 import {limitsOf, narrowForm, physicalName, twoWords} from './form.ts';
-import type {Operand, Result} from './operand.ts';
-import {asBig} from './operand.ts';
+import type {Result} from './operand.ts';
+import {textCasts} from './casts-text.ts';
 import {timeCasts} from './casts-time.ts';
 import type {CompiledCast} from './registry.ts';
 import {exactKinds, floatKinds, integerKinds} from './registry.ts';
+import {scaledDown, scaledUp} from './scale-code.ts';
 import type {Writer} from './writer.ts';
 
 type Emit = CompiledCast['emit'];
@@ -34,37 +35,6 @@ export function toInteger(writer: Writer, value: Result, to: PlanType, failure: 
 
 const integerToInteger: Emit = (writer, [from], to) =>
   toInteger(writer, from!, to, () => writer.fail(`castRange(r, '${physicalName(from!.type)}', ${from!.code}, '${physicalName(to)}')`));
-
-/** Multiplies by a power of ten. */
-function scaledUp(writer: Writer, from: Operand, factor: number): Result {
-  if (factor === 0) return from;
-  const bound = from.bound * 10 ** factor;
-  if (from.form !== 'big' && (bound <= NARROW_BOUND || !writer.wide)) {
-    const code = writer.local(`${from.code} * ${10 ** factor} + 0`);
-    if (bound > NARROW_BOUND) checkNarrow(writer, code);
-    return {form: 'exact', code, bound: Math.min(bound, NARROW_BOUND)};
-  }
-  return {form: 'big', code: writer.local(`${asBig(from)} * ${10n ** BigInt(factor)}n`)};
-}
-
-/** Divides by a power of ten, half away from zero. */
-function scaledDown(writer: Writer, from: Operand, factor: number): Result {
-  if (factor === 0) return from;
-  if (from.form === 'big') {
-    const power = 10n ** BigInt(factor);
-    const half = power / 2n;
-    return {form: 'big', code: writer.local(`(${from.code} < 0n ? ${from.code} - ${half}n : ${from.code} + ${half}n) / ${power}n`)};
-  }
-  if (factor > 15) {
-    // Every narrow value is below the half of 10^16 … but not of 5·10^15: compare instead of dividing.
-    const half = 5 * 10 ** (factor - 1);
-    return {form: 'exact', code: half > NARROW_BOUND ? '0' : writer.local(`${from.code} >= ${half} ? 1 : ${from.code} <= ${-half} ? -1 : 0`), bound: 1};
-  }
-  const power = 10 ** factor;
-  const quotient = writer.local(`Math.trunc(${from.code} / ${power})`);
-  const rest = writer.local(`(${from.code} - ${quotient} * ${power}) * 2`);
-  return {form: 'exact', code: writer.local(`${rest} >= ${power} ? ${quotient} + 1 : ${rest} <= ${-power} ? ${quotient} - 1 : ${quotient} + 0`), bound: from.bound / power + 1};
-}
 
 const toDecimal: Emit = (writer, [operand], to) => {
   const from = operand!;
@@ -168,4 +138,5 @@ export const casts: readonly CompiledCast[] = [
   ...each([...exactKinds, ...floatKinds], ['boolean'], toBoolean),
   ...each(['boolean'], [...exactKinds, ...floatKinds], fromBoolean),
   ...timeCasts,
+  ...textCasts,
 ];

@@ -7,16 +7,16 @@ import {Differential} from './differential-support.ts';
 
 test('arithmetic: values and raising rows are those of DuckDB', async () => {
   await using differential = await Differential.open();
-  const reports = await differential.check(arithmeticCases);
+  await differential.check(arithmeticCases);
   assert.ok(reports.filter(({raised}) => raised > 0).length > 50);
 });
 
 test('casts: values and raising rows are those of DuckDB', async () => {
   await using differential = await Differential.open();
-  const reports = await differential.check(castCases);
+  await differential.check(castCases);
 });
 
 test('logic: values and raising rows are those of DuckDB', async () => {
   await using differential = await Differential.open();
-  const reports = await differential.check(logicCases);
+  await differential.check(logicCases);
 });
