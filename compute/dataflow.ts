@@ -13,12 +13,13 @@ import {invariant} from '../base/invariant.ts';
 import type {LogicalType} from '../base/type.ts';
 import type {PlanNode} from '../kernel/plan/tree.ts';
 import type {Session} from '../kernel/session.ts';
+import {EpochChanges} from './epoch-changes.ts';
 import type {TableShape, ViewPlan} from './operator-spec.ts';
 import type {PlanOptions} from './plan-view.ts';
 import {planView} from './plan-view.ts';
 import type {MemoryShare} from './state/memory-budget.ts';
 import {TableState} from './state/table-state.ts';
-import {EpochChanges, View} from './view.ts';
+import {View} from './view.ts';
 
 /** What the dataflow needs of a table's spec; positions are in `columns`, hidden ones included. */
 export interface DataflowTableSpec {
@@ -143,7 +144,8 @@ export class Dataflow {
 
   #apply(view: View, delta: Parameters<TableState['applyDelta']>[0], changes: EpochChanges, made: Map<number, ChangeBatch>): void {
     if (delta.rowCount === 0) return;
-    const batch = this.#table(view.id).state.applyDelta(delta);
+    const {spec, state} = this.#table(view.id);
+    const batch = state.applyDelta(spec.storage === 'append' ? view.consolidated(delta) : delta);
     if (batch.rowCount === 0) return;
     changes.set(view.id, batch);
     made.set(view.id, batch);

@@ -22,8 +22,8 @@ export type OperatorSpec = {
   /** Filter, then projection; both over the input's columns. */
   | {readonly kind: 'map'; readonly input: number; readonly predicate: Expression | null; readonly expressions: readonly Expression[]}
   | {readonly kind: 'union'; readonly inputs: readonly number[]}
-  /** `residual` is over left then right columns; `output` are positions in the same. */
-  | {readonly kind: 'join'; readonly join: 'inner' | 'left'; readonly left: number; readonly right: number; readonly keys: readonly JoinKey[]; readonly residual: Expression | null; readonly output: readonly number[]}
+  /** `residual` is over left then right columns, of which `leftWidth` are the left's; `output` are positions in the same. */
+  | {readonly kind: 'join'; readonly join: 'inner' | 'left'; readonly left: number; readonly right: number; readonly leftWidth: number; readonly keys: readonly JoinKey[]; readonly residual: Expression | null; readonly output: readonly number[]}
   /** Output: the group columns, then the aggregates, whose arguments and filters are columns of the input or constants. */
   | {readonly kind: 'aggregate'; readonly input: number; readonly level: Level; readonly groups: readonly number[]; readonly aggregates: readonly AggregateCall[];
       /** affected group only: filter and projection over the groups and aggregates, computed with them, where their types can only live inside DuckDB */

@@ -19,6 +19,8 @@ import {columnOf, conjunction, expressionSize, substitute} from './compose.ts';
 import {uncompiledReason} from './executor-choice.ts';
 import type {Executor} from './operator.ts';
 import type {JoinKey, Level, OperatorSpec, TableLookup, ViewPlan} from './operator-spec.ts';
+import {inputsOf} from './operator-spec.ts';
+import {pruneColumns} from './prune-plan.ts';
 import {refusedNode, requireHashable} from './plan-refusal.ts';
 import {notIncremental} from './refusal.ts';
 import {carried} from './stored-type.ts';
@@ -41,8 +43,37 @@ type OperatorSpecBody = OperatorSpec extends infer S ? S extends OperatorSpec ? 
 export function planView(tree: PlanNode, tables: TableLookup, options: PlanOptions = {}): ViewPlan {
   const planner = new Planner(tables, options.executor ?? 'code');
   const root = planner.finish(planner.plan(tree), tree);
-  const inputs = planner.operators.flatMap((spec) => (spec.kind === 'input' ? [spec.table] : []));
-  return {operators: planner.operators, root, tables: [...new Set(inputs)], tree};
+  const operators = reachable(pruneColumns(planner.operators, root), root);
+  const inputs = operators.flatMap((spec) => (spec.kind === 'input' ? [spec.table] : []));
+  return {operators, root: operators.length - 1, tables: [...new Set(inputs)], tree};
+}
+
+/** @returns the operators that `root` reads, numbered anew; inputs of one table with equal columns are one. */
+function reachable(operators: readonly OperatorSpec[], root: number): OperatorSpec[] {
+  const wanted = new Set([root]);
+  for (const spec of operators.toReversed()) if (wanted.has(spec.id)) for (const input of inputsOf(spec)) wanted.add(input);
+  const kept: OperatorSpec[] = [];
+  const places = new Map<number, number>();
+  const inputs = new Map<string, number>();
+  for (const spec of operators) {
+    if (!wanted.has(spec.id)) continue;
+    const key = spec.kind === 'input' ? `${spec.table}:${spec.columnIndexes.join(',')}` : null;
+    const known = key === null ? undefined : inputs.get(key);
+    places.set(spec.id, known ?? kept.length);
+    if (known !== undefined) continue;
+    if (key !== null) inputs.set(key, kept.length);
+    kept.push(renumbered(spec, kept.length, (id) => places.get(id)!));
+  }
+  return kept;
+}
+
+function renumbered(spec: OperatorSpec, id: number, place: (id: number) => number): OperatorSpec {
+  switch (spec.kind) {
+    case 'input': return {...spec, id};
+    case 'map': case 'aggregate': return {...spec, id, input: place(spec.input)};
+    case 'union': return {...spec, id, inputs: spec.inputs.map(place)};
+    case 'join': return {...spec, id, left: place(spec.left), right: place(spec.right)};
+  }
 }
 
 /** What is planned so far of a subtree: expressions over an operator's output, not yet an operator of their own. */
@@ -224,7 +255,7 @@ class Planner {
     const inputColumns = [...this.operators[left]!.columns, ...this.operators[right]!.columns];
     const compiled = this.#executor === 'code' && (residualThere === null || uncompiledReason([residualThere]) === null);
     const columns = node.output.map((_, index) => ({name: node.columns[index]!.name, type: inputColumns[output[index]!]!.type}));
-    const id = this.#add({kind: 'join', columns, executor: compiled ? 'code' : 'sql', join: node.join === 'inner' ? 'inner' : 'left', left, right, keys, residual: residualThere, output});
+    const id = this.#add({kind: 'join', columns, executor: compiled ? 'code' : 'sql', join: node.join === 'inner' ? 'inner' : 'left', left, right, leftWidth, keys, residual: residualThere, output});
     return {...this.#all(id), columns: node.columns};
   }
 

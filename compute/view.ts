@@ -1,30 +1,17 @@
 /** One maintained view: its plan, its operators, and the way of an epoch's deltas through them. */
-import type {ChangeBatch, Delta} from '../base/delta.ts';
+import type {Delta} from '../base/delta.ts';
 import type {WarehouseError} from '../base/error.ts';
 import {WarehouseError as Failure} from '../base/error.ts';
 import type {OperatorContext} from './build-operator.ts';
 import {buildOperators} from './build-operator.ts';
-import {deltaOfChanges, storeContent, weightsOfOps} from './delta-tools.ts';
+import {Consolidator} from './consolidate.ts';
+import {storeContent} from './delta-tools.ts';
+import type {EpochChanges} from './epoch-changes.ts';
 import type {Operator} from './operator.ts';
 import type {OperatorSpec, ViewPlan} from './operator-spec.ts';
 import {inputsOf} from './operator-spec.ts';
 import {EpochRowError, raisedRow} from './row-error.ts';
-
-/** Changes of the epoch by table id; weights are made once a table. */
-export class EpochChanges {
-  readonly #batches = new Map<number, {readonly changes: ChangeBatch; weights: Int32Array | null}>();
-
-  set(table: number, changes: ChangeBatch): void { this.#batches.set(table, {changes, weights: null}); }
-  has(table: number): boolean { return this.#batches.has(table); }
-
-  /** @returns some columns of a table's changes as a delta; null if it did not change. */
-  delta(table: number, columns: readonly number[]): Delta | null {
-    const batch = this.#batches.get(table);
-    if (batch === undefined || batch.changes.rowCount === 0) return null;
-    batch.weights ??= weightsOfOps(batch.changes.ops, batch.changes.rowCount);
-    return deltaOfChanges(batch.changes, columns, batch.weights);
-  }
-}
+import {heldType} from './stored-type.ts';
 
 export class View {
   readonly id: number;
@@ -36,6 +23,7 @@ export class View {
   readonly #operators: readonly (Operator | null)[];
   readonly #absorbed = new Set<number>();
   #active: Operator[] = [];
+  #consolidator: Consolidator | null = null;
 
   constructor(id: number, name: string, plan: ViewPlan, context: OperatorContext) {
     this.id = id;
@@ -55,7 +43,7 @@ export class View {
     for (let id = start; id < this.#operators.length; id++) {
       const spec = this.plan.operators[id]!;
       if (spec.kind === 'input') {
-        outputs[id] = changes.delta(spec.table, this.#columnsOf(spec));
+        outputs[id] = changes.delta(spec.table, this.#columnsOf(spec))?.delta ?? null;
         continue;
       }
       const operator = this.#operators[id]!;
@@ -69,7 +57,7 @@ export class View {
       });
       if (!pushed) continue;
       this.#active.push(operator);
-      const output = this.#flush(operator, spec);
+      const output = this.#flush(operator, spec, changes);
       if (output instanceof Promise) {
         return output.then((delta) => {
           outputs[id] = delta;
@@ -81,20 +69,21 @@ export class View {
     return outputs[this.plan.root]!;
   }
 
-  #flush(operator: Operator, spec: OperatorSpec): Delta | Promise<Delta> {
+  #flush(operator: Operator, spec: OperatorSpec, changes: EpochChanges): Delta | Promise<Delta> {
     try {
       const output = operator.flush();
-      return output instanceof Promise ? output.catch((error: unknown) => { throw this.#located(error, spec); }) : output;
+      return output instanceof Promise ? output.catch((error: unknown) => { throw this.#located(error, spec, changes); }) : output;
     } catch (error) {
-      throw this.#located(error, spec);
+      throw this.#located(error, spec, changes);
     }
   }
 
   /** Names the table's row that raised, where the operator reads a table directly. */
-  #located(error: unknown, spec: OperatorSpec): unknown {
-    const rowIndex = raisedRow(error);
+  #located(error: unknown, spec: OperatorSpec, changes: EpochChanges): unknown {
+    const raised = raisedRow(error);
     const source = spec.kind === 'map' ? this.plan.operators[spec.input]! : undefined;
-    if (rowIndex >= 0 && source?.kind === 'input') {
+    if (raised >= 0 && source?.kind === 'input') {
+      const rowIndex = changes.delta(source.table, this.#columnsOf(source))?.rows?.[raised] ?? raised;
       return new EpochRowError(error as WarehouseError, {viewId: this.id, viewName: this.name, tableId: source.table, tableName: source.tableName, rowIndex});
     }
     if (!(error instanceof Failure) || error.kind !== 'invalid') return error;
@@ -161,6 +150,12 @@ export class View {
   undo(): void {
     for (const operator of this.#active) operator.undo();
     this.#active = [];
+  }
+
+  /** @returns the view's change with the weights of equal rows added up. */
+  consolidated(delta: Delta): Delta {
+    this.#consolidator ??= new Consolidator(this.plan.operators[this.plan.root]!.columns.map(({type}) => heldType(type)));
+    return this.#consolidator.consolidate(delta);
   }
 
   /** Bytes of state that belong to the view alone. */

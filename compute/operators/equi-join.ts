@@ -57,7 +57,7 @@ export class EquiJoin implements Operator {
   readonly #equal: readonly number[];
   readonly #residual: CompiledPredicate | null;
   readonly #residualColumns: readonly number[];
-  readonly #consolidator: Consolidator;
+  readonly #keyConsolidator: Consolidator;
   readonly #pushed: [Delta | null, Delta | null] = [null, null];
   #applied = false;
 
@@ -74,7 +74,7 @@ export class EquiJoin implements Operator {
     this.#residual = spec.residual === null ? null : compilePredicate(spec.residual, [...leftColumns, ...rightColumns].map(({type}) => type));
     invariant(spec.residual === null || this.#residual !== null, 'a join with executor code has a residual that is not compiled');
     this.#residualColumns = spec.residual === null ? [] : columnsUsed(spec.residual);
-    this.#consolidator = new Consolidator(this.#types);
+    this.#keyConsolidator = new Consolidator(spec.keys.map((key) => this.#rightTypes[key.right]!));
   }
 
   push(input: number, delta: Delta): void { this.#pushed[input === 0 ? 0 : 1] = delta; }
@@ -87,8 +87,7 @@ export class EquiJoin implements Operator {
     const parts: Delta[] = [];
     const matches = left ? this.#drive(left, parts) : null;
     if (right) this.#meet(right, left ?? null, matches, parts);
-    const all = concatDeltas(this.#types, parts);
-    return left && right ? this.#consolidator.consolidate(all) : all;
+    return concatDeltas(this.#types, parts);
   }
 
   /** dL ⋈ R, and dL padded where nothing matches. @returns the matches of each row, for a left join. */
@@ -140,14 +139,11 @@ export class EquiJoin implements Operator {
 
   /** Padded rows of the left state that come or go because their matches fell to 0 or rose from it. */
   #flips(pairs: Pairs, right: Delta, parts: Delta[]): void {
-    const changes = new Map<number, number>();
-    for (let k = 0; k < pairs.count; k++) changes.set(pairs.probe[k]!, (changes.get(pairs.probe[k]!) ?? 0) + right.weights[pairs.rows[k]!]!);
-    const touched = Int32Array.from([...changes].flatMap(([row, change]) => (change === 0 ? [] : [row])));
+    const {rows: touched, changes} = this.#residual === null ? this.#metByKey(right) : metByPair(pairs, right.weights);
     const count = touched.length;
     if (count === 0) return;
-    const change = Int32Array.from(touched, (row) => changes.get(row)!);
     // Whether the matches are 0, or just those that came, is settled by one row more than came.
-    const limit = this.#residual === null ? Int32Array.from(change, (came) => Math.max(1, came + 1)) : null;
+    const limit = this.#residual === null ? Int32Array.from(changes, (came) => Math.max(1, came + 1)) : null;
     const keys = this.#left.gather(touched, count, this.#spec.keys.map(({left}) => left));
     const now = findPairs(this.#right.index, keys, count, this.#equal, limit);
     this.#reduce(now, {gather: (rows, n, columns) => this.#left.gather(picked(touched, rows, n), n, columns), weight: (row) => this.#left.weight(touched[row]!)}, this.#right);
@@ -156,12 +152,21 @@ export class EquiJoin implements Operator {
     const weights = new Int32Array(count);
     let flipped = 0;
     for (let k = 0; k < count; k++) {
-      const flip = flipOf(matches[k]!, change[k]!);
+      const flip = flipOf(matches[k]!, changes[k]!);
       if (flip === 0) continue;
       rows[flipped] = touched[k]!;
       weights[flipped++] = flip * this.#left.weight(touched[k]!);
     }
     parts.push(this.#padded(this.#left, rows, weights, flipped));
+  }
+
+  /** Without a residual all left rows of a key gain and lose the same matches: only keys whose right rows change in number count. */
+  #metByKey(right: Delta): {rows: Int32Array; changes: Int32Array} {
+    const net = this.#keyConsolidator.consolidate({rowCount: right.rowCount, weights: right.weights, columns: this.#keys(right, 'right')});
+    const pairs = findPairs(this.#left.index, net.columns, net.rowCount, this.#equal, null);
+    const changes = new Int32Array(pairs.count);
+    for (let k = 0; k < pairs.count; k++) changes[k] = net.weights[pairs.probe[k]!]!;
+    return {rows: pairs.rows.subarray(0, pairs.count), changes};
   }
 
   #keys(delta: Delta, side: 'left' | 'right'): Column[] {
@@ -256,6 +261,14 @@ export function joinNulls(spec: OperatorSpec & {kind: 'join'}): NullRule {
 /** @returns 1 where matches fell to 0, −1 where they rose from 0, else 0. */
 function flipOf(matches: number, change: number): number {
   return (matches === 0 ? 1 : 0) - (matches - change === 0 ? 1 : 0);
+}
+
+/** @returns left rows whose matches change in number, by the pairs that came and went. */
+function metByPair(pairs: Pairs, weights: Int32Array): {rows: Int32Array; changes: Int32Array} {
+  const changes = new Map<number, number>();
+  for (let k = 0; k < pairs.count; k++) changes.set(pairs.probe[k]!, (changes.get(pairs.probe[k]!) ?? 0) + weights[pairs.rows[k]!]!);
+  const rows = Int32Array.from([...changes].flatMap(([row, change]) => (change === 0 ? [] : [row])));
+  return {rows, changes: Int32Array.from(rows, (row) => changes.get(row)!)};
 }
 
 function countMatches(pairs: Pairs, right: Rows, rowCount: number): Float64Array {
