@@ -151,10 +151,43 @@ export class Dataflow {
     made.set(view.id, batch);
   }
 
+  /**
+   * Ends one of several steps of an epoch: operators forget what would take the step back and take the next; tables go on, and give
+   * the epoch's net change in the end (`changedTables`). If a later step fails the whole epoch goes by `undoSteps`.
+   */
+  endStep(): void {
+    for (const view of this.#touched) {
+      view.endEpoch();
+      this.#stepped.add(view);
+    }
+    this.#touched = [];
+  }
+  readonly #stepped = new Set<View>();
+
+  /** @returns the tables that the running epoch has changed, base tables first, then views in the order of their making. */
+  changedTables(): number[] {
+    const changed = [...this.#tables.values()].filter(({state}) => state.changed).map(({spec}) => spec.id);
+    return [...changed.filter((id) => !this.#views.has(id)), ...changed.filter((id) => this.#views.has(id))];
+  }
+
+  /** Takes an epoch of several steps back: tables by their journals; the operators of the views that it reached are made anew. */
+  async undoSteps(): Promise<void> {
+    const reached = new Set([...this.#stepped, ...this.#touched]);
+    this.undo();
+    const views = [...this.#views.values()].filter((view) => reached.has(view));
+    for (const {id, name, plan} of views) {
+      const made = new View(id, name, plan, {session: this.#session, table: (table) => this.#table(table)});
+      this.#views.set(id, made);
+      await made.rebuild();
+      made.ready = true;
+    }
+  }
+
   /** Ends the epoch: nothing of it can be taken back any more, and what it freed may be used again. */
   endEpoch(): void {
     for (const view of this.#touched) view.endEpoch();
     this.#touched = [];
+    this.#stepped.clear();
     for (const {state} of this.#tables.values()) state.endEpoch();
   }
 
@@ -162,6 +195,7 @@ export class Dataflow {
   undo(): void {
     for (const view of this.#touched) view.undo();
     this.#touched = [];
+    this.#stepped.clear();
     for (const {state} of this.#tables.values()) state.undo();
   }
 

@@ -150,8 +150,8 @@ export function compareColumns(store: RowStore, fields: readonly RecordField[], 
   }
 }
 
-/** @returns whether records `a` and `b` are equal in all of `fields`. */
-export function recordsEqual(store: RowStore, fields: readonly RecordField[], a: number, b: number): boolean {
+/** @returns whether records `a` and `b` are equal in all of `fields`. @param exact tells −0.0 from 0.0. */
+export function recordsEqual(store: RowStore, fields: readonly RecordField[], a: number, b: number, exact = false): boolean {
   const {stride} = store.layout;
   const aWords = store.words[a >> SEGMENT_BITS]!;
   const bWords = store.words[b >> SEGMENT_BITS]!;
@@ -170,7 +170,7 @@ export function recordsEqual(store: RowStore, fields: readonly RecordField[], a:
       const toIndex = Math.floor(to / ARENA_SEGMENT_SPAN);
       if (!equalWords(store.arena.words[fromIndex]!, (from - fromIndex * ARENA_SEGMENT_SPAN) >>> 2, store.arena.words[toIndex]!, (to - toIndex * ARENA_SEGMENT_SPAN) >>> 2, (bytes + 3) >> 2)) return false;
     } else if (kind === 'f64') {
-      if (!doublesEqual(store.doubles[a >> SEGMENT_BITS]![(aAt + offset) >> 1]!, store.doubles[b >> SEGMENT_BITS]![(bAt + offset) >> 1]!, false)) return false;
+      if (!doublesEqual(store.doubles[a >> SEGMENT_BITS]![(aAt + offset) >> 1]!, store.doubles[b >> SEGMENT_BITS]![(bAt + offset) >> 1]!, exact)) return false;
     } else if (!equalWords(aWords, aAt + offset, bWords, bAt + offset, kind === 'i32' ? 1 : kind === 'exact64' ? 2 : 4)) return false;
   }
   return true;

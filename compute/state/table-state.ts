@@ -20,7 +20,7 @@ import type {MemoryShare} from './memory-budget.ts';
 import type {NullRule} from './multi-index.ts';
 import {MultiIndex} from './multi-index.ts';
 import {Int32Stack} from './number-stack.ts';
-import {compareColumns} from './record-equal.ts';
+import {compareColumns, recordsEqual} from './record-equal.ts';
 import type {RecordField} from './record-layout.ts';
 import type {RowHashFinish} from './row-hash.ts';
 import {RowStore} from './row-store.ts';
@@ -103,6 +103,12 @@ export class TableState {
   }
 
   get rowCount(): number { return this.store.rowCount; }
+
+  /** The position that the first row of this epoch takes. */
+  get epochPosition(): number { return this.#epochPosition; }
+
+  /** Whether anything was changed since the last `endEpoch()`. */
+  get changed(): boolean { return this.#journal.length > 0; }
 
   /** The position that the next row takes. */
   get nextPosition(): number { return this.#nextPosition; }
@@ -204,6 +210,72 @@ export class TableState {
   /** @returns this moment, to go back to. */
   savepoint(): Savepoint {
     return {changeCount: this.#journal.length, nextPosition: this.#nextPosition};
+  }
+
+  /**
+   * The net change since the last `endEpoch()`, whatever steps led to it: first the rows that were there and went, each of a keyed
+   * table beside the row that took its place (−U +U; −D if none did), then the rows that came (+I). A row that came and went is no
+   * change, nor is one that was replaced by its like. The rows that came take new positions, in the order given.
+   *
+   * To be read to its end, without another change of the table meanwhile; once an epoch.
+   *
+   * @param rowsMax of a batch; a pair may pass it by one row.
+   */
+  *epochChanges(rowsMax: number): Generator<ChangeBatch, void, undefined> {
+    const {store} = this;
+    const first = this.#epochPosition;
+    const settled = new Uint8Array((store.rowLimit >> 3) + 1); // a bit a row: came and went, or given already
+    let next = first;
+    const take = (rows: Int32Array, count: number): Int32Array => rows.slice(0, count);
+    for (let at = 0; at < this.#journal.length; at++) {
+      const row = ~this.#journal.at(at);
+      if (row >= 0 && store.getPosition(row) >= first) setBit(settled, row);
+    }
+    const rows = new Int32Array(rowsMax + 1);
+    const ops = new Uint8Array(rowsMax + 1);
+    let count = 0;
+    const old = new Int32Array(Math.max(1, rowsMax >> 1));
+    const now = new Int32Array(old.length);
+    const keyed = this.spec.storage === 'keyed';
+    for (let at = 0; at < this.#journal.length;) {
+      let olds = 0;
+      while (at < this.#journal.length && olds < old.length) {
+        const row = ~this.#journal.at(at++);
+        if (row >= 0 && !hasBit(settled, row)) old[olds++] = row;
+      }
+      if (keyed && olds > 0) this.#byKey().find(store.gather(old, olds, this.spec.key), null, olds, now);
+      else now.fill(-1);
+      count = 0;
+      for (let i = 0; i < olds; i++) {
+        const replacement = now[i]!;
+        rows[count] = old[i]!;
+        ops[count++] = replacement < 0 ? OP_DELETE : OP_UPDATE_BEFORE;
+        if (replacement < 0) continue;
+        setBit(settled, replacement);
+        if (recordsEqual(store, store.layout.fields, old[i]!, replacement, true)) {
+          store.setPosition(replacement, store.getPosition(old[i]!));
+          count--;
+          continue;
+        }
+        store.setPosition(replacement, next++);
+        rows[count] = replacement;
+        ops[count++] = OP_UPDATE_AFTER;
+      }
+      if (count > 0) yield this.#changes(take(rows, count), ops.slice(0, count));
+    }
+    count = 0;
+    for (let at = 0; at < this.#journal.length; at++) {
+      const row = this.#journal.at(at);
+      if (row < 0 || hasBit(settled, row)) continue;
+      store.setPosition(row, next++);
+      rows[count] = row;
+      ops[count++] = OP_INSERT;
+      if (count < rowsMax) continue;
+      yield this.#changes(take(rows, count), ops.slice(0, count));
+      count = 0;
+    }
+    this.#nextPosition = next;
+    if (count > 0) yield this.#changes(take(rows, count), ops.slice(0, count));
   }
 
   /** Takes back everything since the last `endEpoch()`, or since a savepoint in this epoch. */
@@ -430,6 +502,14 @@ export class TableState {
     this.#settle();
     return changes;
   }
+}
+
+function setBit(bits: Uint8Array, index: number): void {
+  bits[index >> 3]! |= 1 << (index & 7);
+}
+
+function hasBit(bits: Uint8Array, index: number): boolean {
+  return (bits[index >> 3]! & (1 << (index & 7))) !== 0;
 }
 
 function indexName(keyColumns: readonly number[], nulls: NullRule): string {
