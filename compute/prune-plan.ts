@@ -12,9 +12,12 @@ import {inputsOf} from './operator-spec.ts';
 export function pruneColumns(operators: readonly OperatorSpec[], root: number): OperatorSpec[] {
   const needed = operators.map(() => new Set<number>());
   operators[root]!.columns.forEach((_, column) => needed[root]!.add(column));
-  for (const spec of operators.toReversed()) requireInputs(spec, needed[spec.id]!, needed);
-  // An operator without columns could not tell its rows apart in DuckDB, nor carry them: one stays.
-  for (const [id, columns] of needed.entries()) if (columns.size === 0 && operators[id]!.columns.length > 0) columns.add(0);
+  for (const spec of operators.toReversed()) {
+    const own = needed[spec.id]!;
+    // Rows whose number alone counts keep one column.
+    if (own.size === 0 && spec.columns.length > 0) own.add(0);
+    requireInputs(spec, own, needed);
+  }
   const moves = needed.map((columns) => new Map([...columns].toSorted((a, b) => a - b).map((column, at) => [column, at])));
   return operators.map((spec) => pruned(spec, moves));
 }

@@ -224,6 +224,11 @@ export class IncrementalCheck {
     }
   }
 
+  /** @returns a table's visible columns. */
+  columns(name: string): CheckColumn[] {
+    return this.#known(name).spec.columns.filter(({hidden}) => !hidden);
+  }
+
   /** @returns a table's rows, folded from its changes. */
   content(name: string): Value[][] { return this.#known(name).content.rows(); }
 
