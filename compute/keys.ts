@@ -5,7 +5,7 @@
  * the group columns of an aggregate (none for a global one: it has one row, key ()); the key of a join's left side if the right
  * side's join columns cover a key of the right, else both keys together; a UNION ALL has none.
  *
- * Storage follows (DESIGN.md §4). `keyed` needs a key whose columns are provably not NULL, since Paimon's key columns are; a
+ * Storage follows. `keyed` needs a key whose columns are provably not NULL, since Paimon's key columns are; a
  * column is so by its table, by being a count or a constant, or by a filter or an inner join that drops its NULLs. A view with a
  * key that may be NULL, or none but retractions, is a `bag`; its `pairBy` still names the key, by which the changelog pairs the
  * row before with the row after. A view without retractions is `append`.

@@ -6,7 +6,7 @@
  * 2. Size ratio: at least `trigger` runs; from the newest on, take the next older run as long as those taken are not much smaller.
  * 3. Run count: more than `trigger` runs → the newest (count − trigger + 1), extended by rule 2.
  *
- * Source: DESIGN.md §4; the rules and defaults are those of Paimon's own compaction, so that both read each other's tables well.
+ * Source: the rules and defaults are those of Paimon's own compaction, so that both read each other's tables well.
  */
 import {invariant} from '../../base/invariant.ts';
 

@@ -20,15 +20,18 @@ test('docs: every error code of the code stands in docs/errors.md, and every one
   assert.deepEqual([...documented].filter((code) => !used.has(code)).sort(), [], 'documented but not used');
 });
 
-test('docs: files that the documents name exist', () => {
+test('docs: files that the documents name exist, unless they say that they do not yet', () => {
   const missing: string[] = [];
-  for (const document of ['docs/ARCHITECTURE.md', 'docs/laws.md', 'docs/status.md', 'README.md']) {
+  for (const document of ['docs/ARCHITECTURE.md', 'docs/GLOSSARY.md', 'docs/laws.md', 'docs/errors.md', 'docs/dependencies.md', 'docs/decisions.md', 'docs/status.md', 'CONTRIBUTING.md', 'README.md']) {
     if (!existsSync(join(root, document))) {
       missing.push(document);
       continue;
     }
-    for (const [, path] of readFileSync(join(root, document), 'utf8').matchAll(/`((?:base|kernel|catalog|storage|compute|query|engine|server|cli|bench|test|docs|scripts)\/[\w./-]+\.(?:ts|md|mjs|sql|json))`/g)) {
-      if (!existsSync(join(root, path!))) missing.push(`${document}: ${path}`);
+    // What a ledger calls open, or a law not there yet, may be absent.
+    for (const line of readFileSync(join(root, document), 'utf8').split('\n')) {
+      for (const [, path, after] of line.matchAll(/`((?:base|kernel|catalog|storage|compute|query|engine|server|cli|bench|test|docs|scripts)\/[\w./-]+\.(?:ts|md|mjs|sql|json))`( \(not yet\))?/g)) {
+        if (!existsSync(join(root, path!)) && after === undefined && !line.includes('*open*')) missing.push(`${document}: ${path}`);
+      }
     }
   }
   assert.deepEqual(missing, []);
