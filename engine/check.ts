@@ -7,12 +7,14 @@ import {systemClock} from '../base/clock.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {Kernel} from '../kernel/duckdb.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
-import {listCheckpoints, loadCheckpoint} from '../storage/lsm/checkpoint-file.ts';
+import {listCheckpoints, loadCheckpoint, type Checkpoint} from '../storage/lsm/checkpoint-file.ts';
 import {checkTable} from '../storage/lsm/check-table.ts';
 import {WarehouseLock} from '../storage/lock.ts';
+import {TablePaths} from '../storage/lsm/table-paths.ts';
 import {checkLog} from '../storage/log/check-log.ts';
 import {Catalog} from '../catalog/catalog.ts';
-import {directoryOf, formatFile, logDirectory, metaDirectory} from './layout.ts';
+import {formatFile, logDirectory, metaDirectory} from './layout.ts';
+import {tableHome} from './table-home.ts';
 
 export interface CheckReport {
   readonly problems: readonly {readonly where: string; readonly what: string}[];
@@ -33,12 +35,15 @@ export async function checkWarehouse(path: string): Promise<CheckReport> {
   const log = await checkLog(files, logDirectory(directory));
   for (const what of log.problems) problems.push({where: logDirectory(directory), what});
   const epochs = await listCheckpoints(files, home);
-  let catalog: Catalog | null = null;
+  let newest: Checkpoint | null = null;
   for (const epoch of epochs) {
     try {
       const checkpoint = await loadCheckpoint(files, home, epoch);
       if (checkpoint === undefined) problems.push({where: `${home}/checkpoint/${epoch}.json`, what: 'is cut off: it is ignored'});
-      else catalog = Catalog.fromSnapshot(checkpoint.catalog);
+      else {
+        Catalog.fromSnapshot(checkpoint.catalog);
+        newest = checkpoint;
+      }
     } catch (cause) {
       problems.push({where: `${home}/checkpoint/${epoch}.json`, what: asWarehouseError(cause).message});
     }
@@ -48,8 +53,9 @@ export async function checkWarehouse(path: string): Promise<CheckReport> {
   const kernel = await Kernel.open({threads: 1, memoryBytes: checkMemoryBytes});
   try {
     const session = await kernel.connect();
-    for (const table of catalog?.tables() ?? []) {
-      const at = directoryOf(directory, table);
+    for (const table of newest?.tables ?? []) {
+      const at = await tableHome(files, directory, table);
+      if (table.snapshotId > 0 && !(await files.exists(new TablePaths(at).snapshot(table.snapshotId)))) problems.push({where: at, what: `snapshot ${table.snapshotId}, which checkpoint ${newest!.epoch} names, is missing`});
       const result = await checkTable(session, {files, clock: systemClock}, at);
       tables++;
       fileCount += result.fileCount;

@@ -54,7 +54,8 @@ export interface ReplyBody {
   readonly frames?: readonly Uint8Array[];
 }
 
-export type ToWorker = {readonly id: number; readonly request: Request} | {readonly acknowledged: number};
+/** `loaded`: once after `ready`, when the main thread has read the files of the checkpoint; only then does the next one begin. */
+export type ToWorker = {readonly id: number; readonly request: Request} | {readonly loaded: true};
 
 /** Where each table stands in a checkpoint: what a cold read and the cache's first filling start from. */
 export interface CheckpointView {
@@ -62,11 +63,20 @@ export interface CheckpointView {
   readonly tables: readonly {readonly table: TableId; readonly directory: string; readonly snapshot: number | null}[];
 }
 
+/** The `_pos` that the rows of one table's delta free or take. */
+export interface TablePositions {
+  readonly table: TableId;
+  /** Inline: of every row. By reference: those that are freed, in order. */
+  readonly data: Float64Array;
+  /** By reference: the position of the first row that came; the others follow it in file order. */
+  readonly first?: number;
+}
+
 export interface EpochMessage {
   readonly epoch: number;
   readonly frame: Uint8Array;
-  /** Per table of the frame, in its order: the `_pos` that each change row frees or takes. */
-  readonly positions: readonly {readonly table: TableId; readonly data: Float64Array}[];
+  /** Per table of the frame, in its order. */
+  readonly positions: readonly TablePositions[];
   readonly ddl: readonly DdlRecord[];
 }
 

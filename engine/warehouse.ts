@@ -10,7 +10,7 @@ import {WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {checkpointBytes, checkpointMs, inFlightBytesMax, publishRowsMax} from '../base/limit.ts';
+import {checkpointBytes, checkpointMs, historyBytesMax, inFlightBytesMax, publishRowsMax} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
 import type {Row} from '../base/value.ts';
 import {Catalog} from '../catalog/catalog.ts';
@@ -27,12 +27,12 @@ import {encodeRows} from './encode-rows.ts';
 import type {Host} from './host.ts';
 import {IngestSession} from './ingest-session.ts';
 import {metaDirectory} from './layout.ts';
-import {defaultMemoryBytes, sharesOf} from './memory.ts';
+import {defaultMemoryBytes, sharesOf, type MemoryShares} from './memory.ts';
 import {metricsOf, type Metric} from './metrics.ts';
 import {openServeKernel} from './open-serve.ts';
 import {prepareDirectory} from './prepare-directory.ts';
 import type {CheckpointView, ReplyBody, TableWrite} from './protocol.ts';
-import {sealedFromFrame, sealedFromMessage} from './sealed.ts';
+import {sealedFromFrame, sealedFromMessage, type SealedSource} from './sealed.ts';
 import {decodeFrame} from '../storage/log/frame.ts';
 import {WarehouseSession, type SessionOptions} from './session.ts';
 import {WorkerClient, type EngineEvent} from './worker-client.ts';
@@ -62,6 +62,7 @@ export class Warehouse implements AsyncDisposable {
   readonly directory: string;
   readonly #lock: WarehouseLock;
   readonly #serve: Kernel;
+  readonly #shares: MemoryShares;
   readonly #binder: Binder;
   readonly #client: WorkerClient;
   readonly #budget = new ByteBudget(inFlightBytesMax);
@@ -71,6 +72,7 @@ export class Warehouse implements AsyncDisposable {
   #catalog = new Catalog();
   /** Every table that ever was, so that epochs read back from the log can be decoded after a drop. */
   readonly #everKnown = new Map<TableId, TableSpec>();
+  readonly #sealedSource: SealedSource;
   #live: LiveRelation | null = null;
   #history: EpochHistory | null = null;
   #oldest: Epoch = toEpoch(0);
@@ -105,7 +107,7 @@ export class Warehouse implements AsyncDisposable {
       undo.push(() => serve.close());
       const binder = await Binder.open();
       undo.push(() => binder.close());
-      const warehouse = new Warehouse(directory, lock, serve, binder, allowDirectories, (onEvent) => new WorkerClient({
+      const warehouse = new Warehouse(directory, lock, serve, shares, binder, allowDirectories, (onEvent) => new WorkerClient({
         directory, warehouseId, memoryBytes: shares.state, maintainThreads: 1, maintainMemoryBytes: shares.maintain,
         checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? checkpointMs,
         epochIntervalMs: options.epochIntervalMs ?? 0, ...(options.logSegmentBytesMax === undefined ? {} : {logSegmentBytesMax: options.logSegmentBytesMax}),
@@ -119,11 +121,13 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  private constructor(directory: string, lock: WarehouseLock, serve: Kernel, binder: Binder, allowDirectories: readonly string[], start: (onEvent: (event: EngineEvent) => void) => WorkerClient) {
+  private constructor(directory: string, lock: WarehouseLock, serve: Kernel, shares: MemoryShares, binder: Binder, allowDirectories: readonly string[], start: (onEvent: (event: EngineEvent) => void) => WorkerClient) {
     this.directory = directory;
     this.#snapshots = new SnapshotRoom(join(metaDirectory(directory), 'live', 'temp'));
     this.#lock = lock;
     this.#serve = serve;
+    this.#shares = shares;
+    this.#sealedSource = {directory, kernel: serve, known: (id) => this.#everKnown.get(id)};
     this.#binder = binder;
     this.#cold = new ColdReader((epoch) => this.#checkpoints.findLast((checkpoint) => checkpoint.epoch <= epoch) ?? null, () => this.#requireHistory());
     this.#host = this.#makeHost(allowDirectories);
@@ -264,7 +268,22 @@ export class Warehouse implements AsyncDisposable {
 
   async metrics(): Promise<readonly Metric[]> {
     const stats = await this.#client.request({kind: 'stats'});
-    return metricsOf(this.#catalog, stats.rows ?? [], {epoch: this.epoch, inFlightBytes: this.#budget.used, waitingWrites: this.#budget.waiting, pendingRows: this.#requireLive().pendingRows});
+    return metricsOf(this.#catalog, stats.rows ?? [], {
+      epoch: this.epoch, inFlightBytes: this.#budget.used, waitingWrites: this.#budget.waiting, pendingRows: this.#requireLive().pendingRows,
+      memory: [
+        {share: 'serve', bytes: await this.#serveBytes(), bytesMax: this.#shares.serve},
+        {share: 'maintain', bytes: undefined, bytesMax: this.#shares.maintain},
+        {share: 'history', bytes: this.#requireHistory().bytes, bytesMax: historyBytesMax},
+        {share: 'in_flight', bytes: this.#budget.used, bytesMax: inFlightBytesMax},
+      ],
+    });
+  }
+
+  async #serveBytes(): Promise<number> {
+    // A session of its own: metrics wait for no read.
+    await using session = await this.#serve.connect();
+    const {rows} = await session.rows('SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()');
+    return Number(rows[0]?.[0] ?? 0);
   }
 
   /** Writes a checkpoint and lets go of everything. May be called twice. */
@@ -315,7 +334,7 @@ export class Warehouse implements AsyncDisposable {
         return;
       case 'epoch': {
         for (const record of event.ddl) this.#fold(record);
-        const sealed = sealedFromMessage(event, (id) => this.#everKnown.get(id));
+        const sealed = sealedFromMessage(event, this.#sealedSource);
         // Before `recover` has made them, epochs wait for it; afterwards they are taken at once, before the reply that follows.
         if (this.#live !== null && this.#history !== null) this.#take(sealed);
         else void this.#recovering.then(() => this.#take(sealed), () => undefined);
@@ -328,7 +347,10 @@ export class Warehouse implements AsyncDisposable {
         return;
       case 'ready':
         this.openStats = {openMs: event.openMs, replayedEpochs: event.replayedEpochs};
-        this.#recovering.then(() => this.#opened?.resolve(), () => undefined);
+        this.#recovering.then(() => {
+          this.#client.loaded();
+          this.#opened?.resolve();
+        }, () => undefined);
         return;
       case 'failed':
         this.#failure = WarehouseError.from(event.error);
@@ -360,7 +382,7 @@ export class Warehouse implements AsyncDisposable {
       const {frames} = await this.#client.request({kind: 'read-log', since: at, until, bytesMax: logReadBytes});
       if (frames === undefined || frames.length === 0) throw expired(at, this.#oldest);
       for (const bytes of frames) {
-        const sealed = sealedFromFrame(decodeFrame(bytes), (id) => this.#everKnown.get(id));
+        const sealed = sealedFromFrame(decodeFrame(bytes), this.#sealedSource);
         yield sealed;
         at = sealed.epoch;
       }

@@ -112,6 +112,13 @@ export class Checkpointer {
     return this.#viewOf(this.epoch as Epoch, this.#current?.tables ?? []);
   }
 
+  /** The view from which a recovery starts: tables that were dropped later may have been moved aside already. */
+  async recoveryView(): Promise<CheckpointView> {
+    const {epoch, tables} = this.view();
+    const homes = await Promise.all((this.#current?.tables ?? []).map((table) => tableHome(this.#options.files, this.#options.directory, table)));
+    return {epoch, tables: tables.map((table, index) => ({...table, directory: homes[index]!}))};
+  }
+
   /** @returns the oldest cut whose content can be read and after which the log, whose first frame is `firstEpoch`, is whole. */
   async oldestView(firstEpoch: Epoch): Promise<CheckpointView> {
     if (firstEpoch <= 1) return this.#viewOf(0 as Epoch, []);
@@ -158,7 +165,10 @@ export class Checkpointer {
     this.#consider();
   }
 
-  /** Recovery is over: from here on checkpoints are asked for. Before, state and catalog are those of no epoch. */
+  /**
+   * Recovery is over: from here on checkpoints are asked for. Before, state and catalog are those of no epoch, and files of the
+   * checkpoint that recovery reads must stay at their place.
+   */
   start(): void {
     this.#started = true;
     this.#consider();

@@ -47,6 +47,11 @@ export class WorkerClient {
     });
   }
 
+  /** Says that the checkpoint's files are read: see `ToWorker`. */
+  loaded(): void {
+    this.#worker.postMessage({loaded: true} satisfies ToWorker);
+  }
+
   /** Ends the thread; what was not answered is refused with `MR_CLOSED`. */
   async stop(): Promise<void> {
     this.#stopping = true;

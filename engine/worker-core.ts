@@ -90,8 +90,12 @@ export class WorkerCore {
     this.#running = false;
     this.#post({kind: 'ready', epoch: this.epoch, openMs: systemClock.monotonicMs() - startMs, replayedEpochs});
     this.#opened = true;
-    this.checkpointer.start();
     this.#kick();
+  }
+
+  /** The main thread has read what it needs of the checkpoint that this opening began from. */
+  loaded(): void {
+    this.checkpointer.start();
   }
   #opened = false;
   /** Checkpoints that were asked for and are not answered yet. */

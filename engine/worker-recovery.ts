@@ -29,7 +29,7 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
   const records: DdlRecord[] = core.catalog.records();
   const {log, recovered} = await Log.open({directory: logDirectory(options.directory), fileSystem: core.files, afterEpoch: core.epoch, ...(options.logSegmentBytesMax === undefined ? {} : {segmentBytesMax: options.logSegmentBytesMax})});
   core.log = log;
-  post({kind: 'recovered', catalog: records, checkpoint: checkpointer.view(), oldest: await checkpointer.oldestView(log.firstEpoch)});
+  post({kind: 'recovered', catalog: records, checkpoint: await checkpointer.recoveryView(), oldest: await checkpointer.oldestView(log.firstEpoch)});
   for (const table of core.catalog.dependencyOrder()) {
     addTable(core, table, table.definition?.executor ?? 'code');
     const types = typesOf(table);

@@ -11,6 +11,7 @@ const post = (message: ToMain): void => port.postMessage(message);
 const core = new WorkerCore(workerData as WorkerOptions, post);
 port.on('message', (message: ToWorker) => {
   if ('request' in message) core.receive(message.id, message.request);
+  else core.loaded();
 });
 try {
   await core.open();
