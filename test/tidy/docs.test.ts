@@ -20,6 +20,13 @@ test('docs: every error code of the code stands in docs/errors.md, and every one
   assert.deepEqual([...documented].filter((code) => !used.has(code)).sort(), [], 'documented but not used');
 });
 
+test('docs: rows of docs/errors.md are in the order of their codes, each once, of a known kind', () => {
+  const rows = [...readFileSync(join(root, 'docs/errors.md'), 'utf8').matchAll(/^\| `(MR_[A-Z0-9_]+)` \| (\w+) \|.+\|.+\|$/gm)].map((match) => ({code: match[1]!, kind: match[2]!}));
+  const codes = rows.map(({code}) => code);
+  assert.deepEqual(codes, [...new Set(codes)].toSorted((a, b) => (a < b ? -1 : 1)));
+  assert.deepEqual(rows.filter(({kind}) => !['invalid', 'conflict', 'unavailable', 'closed', 'data', 'internal'].includes(kind)), []);
+});
+
 test('docs: files that the documents name exist, unless they say that they do not yet', () => {
   const missing: string[] = [];
   for (const document of ['docs/ARCHITECTURE.md', 'docs/GLOSSARY.md', 'docs/laws.md', 'docs/errors.md', 'docs/dependencies.md', 'docs/decisions.md', 'docs/status.md', 'CONTRIBUTING.md', 'README.md']) {

@@ -10,7 +10,7 @@ const FLOOR: Readonly<Record<string, readonly string[]>> = {
   catalog: ['base', 'kernel'], storage: ['base', 'kernel'], compute: ['base', 'kernel'], connect: ['base', 'kernel'],
   query: ['base', 'kernel', 'catalog', 'storage', 'compute'],
   engine: ['base', 'kernel', 'catalog', 'storage', 'compute', 'connect', 'query'],
-  server: ['base', 'query', 'engine'],
+  server: ['base', 'kernel', 'query', 'engine'],
   cli: ['base', 'query', 'engine', 'server'],
   bench: ['base', 'kernel', 'catalog', 'storage', 'compute', 'query', 'engine', 'server', 'cli'],
 };

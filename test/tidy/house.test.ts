@@ -72,12 +72,13 @@ test('house: files are short enough to be read at once', () => {
 });
 
 // Put together from pieces, so that this file does not hold what it looks for.
+const word = (...pieces: readonly string[]): string => pieces.join('');
 const traces: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a path of a machine', new RegExp(`(?<![\\w.$}])/(?:${['work', 'home', 'root', 'Users'].join('|')})/`)],
-  ['a package registry\'s host', new RegExp(`https?://[\\w.-]*(?:${['regis' + 'try', 'pypi', 'verda' + 'ccio', 'npm' + 'js', 'artifac' + 'tory'].join('|')})`)],
-  ['an unfinished thought', new RegExp(`\\b(?:${['FIX' + 'ME', 'X' + 'XX', 'HA' + 'CK'].join('|')})\\b`)],
-  ['a to-do without its reason', new RegExp(`\\b${'TO' + 'DO'}\\b(?!\\([^)]+\\))(?!\`)`)],
-  ['a document that is not here', new RegExp(`\\b(?:${['DESI' + 'GN', 'STY' + 'LE'].join('|')})\\.md\\b`)],
+  ['a package registry\'s host', new RegExp(`https?://[\\w.-]*(?:${[word('regis', 'try'), 'pypi', word('verda', 'ccio'), word('npm', 'js'), word('artifac', 'tory')].join('|')})`)],
+  ['an unfinished thought', new RegExp(`\\b(?:${[word('FIX', 'ME'), word('X', 'XX'), word('HA', 'CK')].join('|')})\\b`)],
+  ['a to-do without its reason', new RegExp(`\\b${word('TO', 'DO')}\\b(?!\\([^)]+\\))(?!\`)`)],
+  ['a document that is not here', new RegExp(`\\b(?:${[word('DESI', 'GN'), word('STY', 'LE')].join('|')})\\.md\\b`)],
   ['a suppressed check', new RegExp(`@ts-${'ignore'}|@ts-${'nocheck'}|\\bas an${'y'}(?=\\s*(?:[)\\];,.}[]|$))`)],
 ];
 
