@@ -54,8 +54,9 @@ export class IngestSession {
     this.#failFast();
   }
 
-  object(row: unknown, number: number): void {
-    this.#decoder.pushObject(row, number);
+  /** @param exact gives the row again with its long numbers as text, where they are known. */
+  object(row: unknown, number: number, exact?: () => unknown): void {
+    this.#decoder.pushObject(row, number, exact);
     this.#failFast();
   }
 

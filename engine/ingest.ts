@@ -48,9 +48,12 @@ export class RowDecoder {
     return this.#rejected.length;
   }
 
-  /** @param line 1-based number of the row in its batch, for the message. @param raw what is kept if it is refused. */
-  pushObject(row: unknown, line: number, raw?: string): void {
-    this.#push(row, line, raw, false);
+  /**
+   * @param line 1-based number of the row in its batch, for the message.
+   * @param exact gives the row again with its long numbers as text: asked for when a number may have lost digits.
+   */
+  pushObject(row: unknown, line: number, exact?: () => unknown): void {
+    this.#push(row, line, undefined, exact);
   }
 
   /** One line of ndjson, without its end. Empty lines are nothing. @param byteLength its bytes, if known. */
@@ -67,7 +70,7 @@ export class RowDecoder {
       this.#reject(text, `line ${line} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, 'MR_JSON', line);
       return;
     }
-    this.#push(row, line, text, true);
+    this.#push(row, line, text, () => JSON.parse(quoteLongNumbers(text)) as unknown);
   }
 
   /** Notes a line that was cut off before it could be read whole. */
@@ -79,7 +82,7 @@ export class RowDecoder {
     return {rowCount: this.#rowCount, columns: this.#builders.map((builder) => builder.finish()), rejected: this.#rejected};
   }
 
-  #push(row: unknown, line: number, raw: string | undefined, fromText: boolean): void {
+  #push(row: unknown, line: number, raw: string | undefined, exact: (() => unknown) | undefined): void {
     const problem = this.#tryPush(row);
     if (problem === null) {
       this.#rowCount++;
@@ -87,7 +90,7 @@ export class RowDecoder {
     }
     const text = raw ?? rawOf(row);
     if (problem.code === NEEDS_TEXT) {
-      const again = fromText ? this.#tryPush(JSON.parse(quoteLongNumbers(text))) : problem;
+      const again = exact === undefined ? problem : this.#tryPush(exact());
       if (again === null) {
         this.#rowCount++;
         return;

@@ -15,6 +15,14 @@ interface MainStats {
   readonly inFlightBytes: number;
   readonly waitingWrites: number;
   readonly pendingRows: number;
+  /** What each holder of memory holds, and may hold at most (undefined: has no number of its own). */
+  readonly memory: readonly {readonly share: string; readonly bytes: number | undefined; readonly bytesMax: number}[];
+}
+
+/** @returns the value of one of the worker's numbers. */
+function statOf(stats: readonly StatRow[], name: string): number | undefined {
+  const found = stats.find((row) => row['metric'] === name);
+  return found === undefined ? undefined : Number(found['value']);
 }
 
 /** @param stats rows of the worker: `{metric, help, value, table?}`. */
@@ -25,6 +33,10 @@ export function metricsOf(catalog: Catalog, stats: readonly StatRow[], main: Mai
     metric('in_flight_bytes', 'bytes of writes accepted and not yet visible', main.inFlightBytes),
     metric('waiting_writes', 'writes that wait for room in flight', main.waitingWrites),
     metric('publish_pending_rows', 'changed rows not yet in the read cache', main.pendingRows),
+    ...[...main.memory, {share: 'state', bytes: statOf(stats, 'state_bytes'), bytesMax: statOf(stats, 'state_bytes_max') ?? 0}].flatMap(({share, bytes, bytesMax}): Metric[] => [
+      {name: 'millrace_memory_bytes_max', help: 'bytes that each share of the memory budget may take', labels: {share}, value: bytesMax},
+      ...(bytes === undefined ? [] : [{name: 'millrace_memory_bytes', help: 'bytes that each share of the memory budget takes now', labels: {share}, value: bytes}]),
+    ]),
     metric('tables', 'tables and dynamic tables', catalog.tables().length),
     ...stats.map((row): Metric => ({name: `millrace_${String(row['metric'])}`, help: String(row['help']), value: Number(row['value']), labels: typeof row['table'] === 'string' ? {table: row['table']} : {}})),
   ];

@@ -8,7 +8,9 @@
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {statementMsMax} from '../base/limit.ts';
 import type {Row, Value} from '../base/value.ts';
+import {typeText} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
+import {valueAt} from '../kernel/column-values.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {parseScript, type Statement} from '../kernel/statement/parse.ts';
 import {durationMs} from '../kernel/statement/settings.ts';
@@ -18,6 +20,7 @@ import type {Result, SqlOptions} from './api.ts';
 import type {Host} from './host.ts';
 import {OwnWrites} from './own-writes.ts';
 import {done, type StatementContext} from './statement-context.ts';
+import {ColumnBuilder} from './column-builder.ts';
 import {createDynamicTable, createSchema, createTable, dropSchema, dropTable} from './sql-ddl.ts';
 import {prepareDelete, prepareInsert, prepareUpdate, retryConflicts, type PreparedWrite} from './sql-dml.ts';
 import {explainIncremental, runSelect} from './sql-query.ts';
@@ -69,9 +72,18 @@ export class WarehouseSession implements AsyncDisposable {
     }
   }
 
+  /** @param key text of the key's values in key order, in the forms that JSON takes. @throws {WarehouseError} `MR_TYPE` naming the column. */
   async lookup(table: TableSpec, key: readonly string[]): Promise<Row | null> {
-    const where = table.key.map((index, at) => `${quoteIdentifier(table.columns[index]!.name)} = $${at + 1}`).join(' AND ');
-    const {rows} = await this.#host.live.read(async ({session}) => session.rows(`SELECT * FROM ${viewName(table)} WHERE ${where}`, key));
+    const where: string[] = [];
+    const values = table.key.map((index, at) => {
+      const {name, type} = table.columns[index]!;
+      const builder = new ColumnBuilder(type, 1);
+      const problem = builder.push(key[at]);
+      if (problem !== null) throw new WarehouseError('invalid', 'MR_TYPE', `key column "${name}": ${problem}`);
+      where.push(`${quoteIdentifier(name)} = CAST($${at + 1} AS ${typeText(type)})`);
+      return valueAt(builder.finish(), type, 0);
+    });
+    const {rows} = await this.#host.live.read(async ({session}) => session.rows(`SELECT * FROM ${viewName(table)} WHERE ${where.join(' AND ')}`, values));
     const first = rows[0];
     if (first === undefined) return null;
     const visible = table.columns.filter((column) => !column.hidden);

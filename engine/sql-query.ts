@@ -1,14 +1,17 @@
 /** SELECT: through the gate, on a pinned epoch. What a name in a query reads is decided here. */
 import {WarehouseError} from '../base/error.ts';
 import {resultRowsMax} from '../base/limit.ts';
+import {parseTypeText} from '../base/type.ts';
 import type {Row, Value} from '../base/value.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {nearTables} from '../catalog/create.ts';
+import {valueAt} from '../kernel/column-values.ts';
+import type {Session} from '../kernel/session.ts';
 import type {SqlText, Statement} from '../kernel/statement/parse.ts';
 import {gateSelect, type GateContext, type GatedSelect, type Resolution} from '../query/gate.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {viewName} from '../query/live-tables.ts';
-import type {Result} from './api.ts';
+import type {Result, ResultColumn} from './api.ts';
 import {requireTable} from './lookup.ts';
 import {isDerived, prepareReferences, referenceKey} from './sql-references.ts';
 import type {StatementContext} from './statement-context.ts';
@@ -84,10 +87,8 @@ export async function runSelect(context: StatementContext, read: PinnedRead, sel
   if (at !== undefined && at !== read.epoch) throw new WarehouseError('invalid', 'MR_UNSUPPORTED', `reading at epoch ${at} is not supported in this version; the newest epoch is ${read.epoch}`);
   const query = await readyQuery(context, read, select.text);
   try {
-    const {columns, rows} = await read.session.rows(prefix + query.sql, query.params);
-    if (rows.length > resultRowsMax) throw new WarehouseError('invalid', 'MR_TOO_LARGE', `the result has ${rows.length} rows, at most ${resultRowsMax} are answered at once`, {hint: 'add LIMIT, or subscribe'});
-    const names = uniqueNames(columns.map(({name}) => name));
-    return {columns: columns.map(({typeText}, index) => ({name: names[index]!, type: typeText})), rows: rows.map((row) => rowObject(names, row)), epoch: read.epoch, tag: ''};
+    const {columns, rows} = prefix === '' ? await selectRows(read.session, query) : await plainRows(read.session, prefix + query.sql, query.params);
+    return {columns, rows, epoch: read.epoch, tag: ''};
   } finally {
     query.release();
   }
@@ -108,6 +109,48 @@ export async function explainIncremental(context: StatementContext, statement: E
   const {rows = [], epoch} = await host.explain(tree);
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   return {columns: names.map((name) => ({name, type: 'VARCHAR'})), rows, epoch, tag: ''};
+}
+
+/** Rows chunk by chunk, so that a large result does not hold the thread; of types that no column has, all at once. */
+async function selectRows(session: Session, {sql, params}: ReadyQuery): Promise<{columns: ResultColumn[]; rows: Row[]}> {
+  const stream = await session.stream(sql, params).catch((cause: unknown) => {
+    if (cause instanceof WarehouseError && cause.code === 'MR_TYPE') return null;
+    throw cause;
+  });
+  if (stream === null) return plainRows(session, sql, params);
+  try {
+    const columns = resultColumns(stream.columns);
+    const types = stream.columns.map(({typeText}) => parseTypeText(typeText)!);
+    const rows: Row[] = [];
+    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
+      if (rows.length + chunk.rowCount > resultRowsMax) throw tooLarge(`more than ${resultRowsMax}`);
+      for (let i = 0; i < chunk.rowCount; i++) {
+        const row: Record<string, Value> = {};
+        for (let c = 0; c < columns.length; c++) row[columns[c]!.name] = valueAt(chunk.columns[c]!, types[c]!, i);
+        rows.push(row);
+      }
+    }
+    return {columns, rows};
+  } finally {
+    await stream.close();
+  }
+}
+
+async function plainRows(session: Session, sql: string, params: readonly Value[]): Promise<{columns: ResultColumn[]; rows: Row[]}> {
+  const {columns, rows} = await session.rows(sql, params);
+  if (rows.length > resultRowsMax) throw tooLarge(String(rows.length));
+  const named = resultColumns(columns);
+  const names = named.map(({name}) => name);
+  return {columns: named, rows: rows.map((row) => rowObject(names, row))};
+}
+
+function tooLarge(found: string): WarehouseError {
+  return new WarehouseError('invalid', 'MR_TOO_LARGE', `the result has ${found} rows, at most ${resultRowsMax} are answered at once`, {hint: 'add LIMIT, or subscribe'});
+}
+
+function resultColumns(columns: readonly {readonly name: string; readonly typeText: string}[]): ResultColumn[] {
+  const names = uniqueNames(columns.map(({name}) => name));
+  return columns.map(({typeText}, index) => ({name: names[index]!, type: typeText}));
 }
 
 function rowObject(names: readonly string[], values: readonly Value[]): Row {

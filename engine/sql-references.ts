@@ -8,6 +8,7 @@ import {gatherColumns} from '../base/columns.ts';
 import {OP_TEXT, type Column} from '../base/delta.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {publishSliceRows} from '../base/limit.ts';
+import {typeText} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
@@ -68,23 +69,45 @@ async function changesRelation(context: StatementContext, read: PinnedRead, refe
   if (since === 0 && until < oldest) throw expired(until, oldest);
   const from = since === 0 ? oldest : toEpoch(since);
   const shape = visibleShape(table);
-  const pieces: RelationPiece[] = [];
+  const types = [{name: '_epoch', type: {kind: 'bigint'} as const}, {name: '_op', type: {kind: 'varchar'} as const}, ...shape.names.map((column, index) => ({name: column, type: shape.types[index]!}))];
+  let pieces: RelationPiece[] = [];
+  let spilled = false;
+  const spill = async (): Promise<void> => {
+    if (!spilled) await read.session.run(`CREATE TEMP TABLE ${name} (${types.map((column) => `${quoteIdentifier(column.name)} ${typeText(column.type)}`).join(', ')})`);
+    spilled = true;
+    read.session.bindRelation(name, relationOfPieces(types, pieces, publishSliceRows));
+    await read.session.run(`INSERT INTO ${name} SELECT * FROM mr_rows('${name}')`);
+    pieces = [];
+  };
   if (from < until) {
     for await (const sealed of host.history.epochs(from, toEpoch(until), context.options.signal)) {
       const part = sealed.tables.find((candidate) => candidate.table === table.id);
-      const changes = part === undefined ? null : visibleChanges(shape, part.batch());
+      if (part === undefined) continue;
+      if (part.reference !== null) {
+        // Too much for memory: it goes with what came before it to a temporary table, which ends with the read.
+        for await (const batch of part.batches()) {
+          const changes = visibleChanges(shape, batch);
+          if (changes !== null) pieces.push(changePiece(sealed.epoch, changes));
+          if (pieces.length >= spilledPieces) await spill();
+        }
+        await spill();
+        continue;
+      }
+      const changes = visibleChanges(shape, part.batch());
       if (changes !== null) pieces.push(changePiece(sealed.epoch, changes));
     }
   }
-  const types = [{name: '_epoch', type: {kind: 'bigint'} as const}, {name: '_op', type: {kind: 'varchar'} as const}, ...shape.names.map((column, index) => ({name: column, type: shape.types[index]!}))];
   read.session.bindRelation(name, relationOfPieces(types, pieces, publishSliceRows));
-  if (since !== 0 || oldest === 0) return `mr_rows('${name}')`;
+  const changes = spilled ? `(SELECT * FROM ${name} UNION ALL SELECT * FROM mr_rows('${name}'))` : `mr_rows('${name}')`;
+  if (since !== 0 || oldest === 0) return changes;
   const content = await host.oldestContent(table, oldest);
-  if (content === null) return `mr_rows('${name}')`;
+  if (content === null) return changes;
   const columns = shape.names.map(quoteIdentifier).join(', ');
-  return `(SELECT ${oldest}::BIGINT AS _epoch, '+I' AS _op, ${columns} FROM (${content}) UNION ALL SELECT _epoch, _op, ${columns} FROM mr_rows('${name}'))`;
+  return `(SELECT ${oldest}::BIGINT AS _epoch, '+I' AS _op, ${columns} FROM (${content}) UNION ALL SELECT _epoch, _op, ${columns} FROM ${changes})`;
 }
 
+/** Chunks of a large delta that are put into the temporary table at once. */
+const spilledPieces = 32;
 let derivedCount = 0;
 const opArena = Arena.wrap(new TextEncoder().encode(OP_TEXT.join('')));
 

@@ -1,5 +1,6 @@
-/** Change batches as single changes: for the library, JSON and tests. Hidden columns never show; changes of hidden columns only are skipped. */
-import {OP_TEXT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatch, type OpText} from '../base/delta.ts';
+/** Change batches as readers see them: hidden columns never show, and changes of hidden columns only are skipped. */
+import {OP_INSERT, OP_TEXT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatch, type Column, type OpText} from '../base/delta.ts';
+import {unreachable} from '../base/invariant.ts';
 import type {LogicalType} from '../base/type.ts';
 import type {Row, Value} from '../base/value.ts';
 import type {TableSpec} from '../catalog/spec.ts';
@@ -17,6 +18,8 @@ export interface VisibleShape {
   readonly names: readonly string[];
   readonly types: readonly LogicalType[];
   readonly indexes: readonly number[];
+  /** The table has hidden columns. */
+  readonly hides: boolean;
 }
 
 export function visibleShape(table: TableSpec): VisibleShape {
@@ -26,37 +29,72 @@ export function visibleShape(table: TableSpec): VisibleShape {
     names: visible.map(({column}) => column.name),
     types: visible.map(({column}) => column.type),
     indexes: visible.map(({index}) => index),
+    hides: visible.length < table.columns.length,
   };
 }
 
-export function rowAt(shape: VisibleShape, batch: Pick<ChangeBatch, 'columns'>, index: number): Row {
-  const row: Record<string, Value> = {};
-  for (let i = 0; i < shape.names.length; i++) row[shape.names[i]!] = valueAt(batch.columns[shape.indexes[i]!]!, shape.types[i]!, index);
-  return row;
+/** Changes of one table by column, the visible ones only: those at `rows[start, end)`. */
+export interface ChangePart {
+  readonly shape: VisibleShape;
+  /** Changelog ops; null: all are `+I`. */
+  readonly ops: Uint8Array | null;
+  readonly columns: readonly Column[];
+  /** Positions in the columns; null: 0, 1, 2 … */
+  readonly rows: Int32Array | null;
+  readonly start: number;
+  readonly end: number;
 }
 
-export function opAt(batch: ChangeBatch, index: number): OpText {
-  return OP_TEXT[batch.ops[index]! as 0 | 1 | 2 | 3];
+/** @returns the visible changes of a batch, in order; null if there are none. */
+export function visibleChanges(shape: VisibleShape, batch: ChangeBatch): ChangePart | null {
+  const columns = shape.indexes.map((index) => batch.columns[index]!);
+  const rows = shape.hides ? visibleRows(batch.ops, columns, batch.rowCount) : null;
+  const end = rows === null ? batch.rowCount : rows.length;
+  return end === 0 ? null : {shape, ops: batch.ops, columns, rows, start: 0, end};
 }
 
-/** @returns whether rows `index` and `index + 1` are an update that changes no visible column. */
-export function silentUpdate(shape: VisibleShape, hidden: boolean, batch: ChangeBatch, index: number): boolean {
-  if (!hidden || batch.ops[index] !== OP_UPDATE_BEFORE || batch.ops[index + 1] !== OP_UPDATE_AFTER) return false;
-  return shape.indexes.every((column, i) => Object.is(textOf(valueAt(batch.columns[column]!, shape.types[i]!, index)), textOf(valueAt(batch.columns[column]!, shape.types[i]!, index + 1))));
-}
-
-function textOf(value: Value): string | null {
-  return value === null ? null : value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value);
-}
-
-/** @returns all visible changes of a batch, in order. */
-export function* changesOf(table: TableSpec, shape: VisibleShape, batch: ChangeBatch): Generator<Change> {
-  const hidden = shape.indexes.length < table.columns.length;
-  for (let i = 0; i < batch.rowCount; i++) {
-    if (silentUpdate(shape, hidden, batch, i)) {
-      i++;
-      continue;
-    }
-    yield {table: shape.table, op: opAt(batch, i), row: rowAt(shape, batch, i)};
+/** @returns rows without the updates that change none of `columns`. */
+function visibleRows(ops: Uint8Array, columns: readonly Column[], rowCount: number): Int32Array {
+  const rows = new Int32Array(rowCount);
+  let count = 0;
+  for (let i = 0; i < rowCount; i++) {
+    if (ops[i] === OP_UPDATE_BEFORE && i + 1 < rowCount && ops[i + 1] === OP_UPDATE_AFTER && columns.every((column) => sameCell(column, i, i + 1))) i++;
+    else rows[count++] = i;
   }
+  return rows.subarray(0, count);
+}
+
+function sameCell(column: Column, a: number, b: number): boolean {
+  if (column.valid !== null && (column.valid[a] === 0 || column.valid[b] === 0)) return column.valid[a] === column.valid[b];
+  switch (column.kind) {
+    case 'i32': return column.data[a] === column.data[b];
+    case 'f64': return column.data[a] === column.data[b] || (Number.isNaN(column.data[a]) && Number.isNaN(column.data[b]));
+    case 'i64': return column.data[a] === column.data[b];
+    case 'i128': return column.data[2 * a] === column.data[2 * b] && column.data[2 * a + 1] === column.data[2 * b + 1];
+    case 'bytes': {
+      const length = column.length[a]!;
+      if (length !== column.length[b]) return false;
+      if (length === 0) return true;
+      const left = column.arena.view(column.address[a]!, length);
+      const right = column.arena.view(column.address[b]!, length);
+      for (let i = 0; i < length; i++) if (left[i] !== right[i]) return false;
+      return true;
+    }
+    default: return unreachable(column);
+  }
+}
+
+/** @returns the changes of a part as objects: for the library. */
+export function* changesOf({shape, ops, columns, rows, start, end}: ChangePart): Generator<Change> {
+  const {table, names, types} = shape;
+  for (let i = start; i < end; i++) {
+    const at = rows === null ? i : rows[i]!;
+    const row: Record<string, Value> = {};
+    for (let c = 0; c < names.length; c++) row[names[c]!] = valueAt(columns[c]!, types[c]!, at);
+    yield {table, op: opText(ops, at), row};
+  }
+}
+
+export function opText(ops: Uint8Array | null, at: number): OpText {
+  return OP_TEXT[(ops === null ? OP_INSERT : ops[at]!) as 0 | 1 | 2 | 3];
 }

@@ -34,6 +34,11 @@ export class EpochHistory {
     return this.#newest;
   }
 
+  /** Bytes of recent epochs in memory. */
+  get bytes(): number {
+    return this.#recentBytes;
+  }
+
   get oldest(): Epoch {
     return this.#options.oldest();
   }
@@ -109,7 +114,7 @@ export class EpochHistory {
   }
 
   #notify(): void {
-    for (const wake of [...this.#wake]) wake();
+    for (const wake of Array.from(this.#wake)) wake(); // who wakes may wait again at once
   }
 }
 

@@ -1,21 +1,35 @@
 /**
  * Subscriptions: the content at one epoch (if asked for), then every later epoch's changes, without gap or repeat. An item holds at
  * most `subscriptionItemRowsMax` changes; `complete` is false on all but the last item of an epoch, so no epoch is ever split unseen.
- * The reader pulls: a slow one holds nothing but its position, and reads old epochs back from the log.
+ * The reader pulls: a slow one holds nothing but its position, and reads old epochs back from the log. A snapshot is read at full
+ * speed into a spool (chunk-spool.ts), at most `snapshotReadsMax` at once, so that slow subscribers keep no read from queries.
+ *
+ * `from: 0` is all there is: the content at the oldest readable epoch as `+I` of that epoch, then what followed.
  */
+import {WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
-import {subscriptionItemRowsMax} from '../base/limit.ts';
+import {snapshotReadsMax, subscriptionItemRowsMax} from '../base/limit.ts';
+import {ByteBudget} from '../base/semaphore.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
-import type {ColumnChunk} from '../kernel/session-stream.ts';
-import {changesOf, rowAt, visibleShape, type Change, type VisibleShape} from './change-rows.ts';
-import type {EpochHistory} from './history.ts';
+import {quoteIdentifier} from '../kernel/quote.ts';
+import {changesOf, visibleChanges, visibleShape, type Change, type ChangePart, type VisibleShape} from './change-rows.ts';
+import {ChunkSpool} from './chunk-spool.ts';
+import {expired, type EpochHistory} from './history.ts';
 import type {LiveRelation} from './live.ts';
 import {viewName} from './live-tables.ts';
+import type {SealedEpoch} from './sealed-epoch.ts';
 
 export interface SubscriptionItem {
   readonly epoch: Epoch;
   readonly changes: readonly Change[];
   /** The epoch's changes end with this item. */
+  readonly complete: boolean;
+}
+
+/** The same by column: what faces encode from. */
+export interface ColumnItem {
+  readonly epoch: Epoch;
+  readonly parts: readonly ChangePart[];
   readonly complete: boolean;
 }
 
@@ -30,55 +44,152 @@ export interface SubscriptionOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export async function* subscribe(live: LiveRelation, history: EpochHistory, tables: readonly TableSpec[], options: SubscriptionOptions): AsyncGenerator<SubscriptionItem> {
-  const shapes = new Map<TableId, {table: TableSpec; shape: VisibleShape}>(tables.map((table) => [table.id, {table, shape: visibleShape(table)}]));
-  let since: Epoch;
-  if (options.from === 'snapshot') {
-    const pinned = {epoch: toEpoch(0)};
-    for await (const item of snapshotItems(live, [...shapes.values()], pinned)) yield item;
-    since = pinned.epoch;
-  } else since = options.from === 'latest' ? history.newest : toEpoch(options.from);
-  for await (const sealed of history.epochs(since, options.until, options.signal)) {
-    let changes: Change[] = [];
-    let any = false;
-    for (const part of sealed.tables) {
-      const wanted = shapes.get(part.table);
-      if (wanted === undefined) continue;
-      for (const change of changesOf(wanted.table, wanted.shape, part.batch())) {
-        if (changes.length === subscriptionItemRowsMax) {
-          yield {epoch: sealed.epoch, changes, complete: false};
-          changes = [];
-        }
-        changes.push(change);
-        any = true;
-      }
-    }
-    if (any || options.emptyEpochs) yield {epoch: sealed.epoch, changes, complete: true};
+/** What subscriptions need of an open warehouse. */
+export interface SubscriptionHost {
+  readonly live: LiveRelation;
+  readonly history: EpochHistory;
+  /** SQL of a table's rows at the oldest readable epoch; null if it had none. */
+  readonly oldestContent: (table: TableSpec, at?: Epoch) => Promise<string | null>;
+  /** Shared by all subscriptions of the warehouse. */
+  readonly snapshots: SnapshotRoom;
+}
+
+/** How many snapshots are read at once, and where they wait for slow subscribers. */
+export class SnapshotRoom {
+  readonly directory: string;
+  readonly reads = new ByteBudget(snapshotReadsMax);
+
+  constructor(directory: string) {
+    this.directory = directory;
   }
 }
 
-/** All tables' rows at one epoch as `+I`. */
-async function* snapshotItems(live: LiveRelation, tables: readonly {table: TableSpec; shape: VisibleShape}[], pinned: {epoch: Epoch}): AsyncGenerator<SubscriptionItem> {
-  const read = await live.pin();
-  pinned.epoch = read.epoch;
-  try {
-    let changes: Change[] = [];
-    for (const {table, shape} of tables) {
-      const inOrder: VisibleShape = {...shape, indexes: shape.names.map((_, index) => index)};
-      const stream = await read.session.stream(`SELECT * FROM ${viewName(table)}`);
-      for (let chunk: ColumnChunk | null = await stream.next(); chunk !== null; chunk = await stream.next()) {
-        for (let i = 0; i < chunk.rowCount; i++) {
-          if (changes.length === subscriptionItemRowsMax) {
-            yield {epoch: read.epoch, changes, complete: false};
-            changes = [];
+interface Watched {
+  readonly table: TableSpec;
+  readonly shape: VisibleShape;
+}
+
+/** @returns items with their changes as objects. */
+export async function* subscribe(host: SubscriptionHost, tables: readonly TableSpec[], options: SubscriptionOptions): AsyncGenerator<SubscriptionItem> {
+  for await (const {epoch, parts, complete} of subscribeColumns(host, tables, options)) {
+    const changes: Change[] = [];
+    for (const part of parts) for (const change of changesOf(part)) changes.push(change);
+    yield {epoch, changes, complete};
+  }
+}
+
+/**
+ * @throws {WarehouseError} `MR_EPOCH_EXPIRED` if the range begins before what is kept; `MR_TABLE_GONE` when a table is dropped;
+ *   `MR_CLOSED` when the warehouse closes.
+ */
+export async function* subscribeColumns(host: SubscriptionHost, tables: readonly TableSpec[], options: SubscriptionOptions): AsyncGenerator<ColumnItem> {
+  const {history} = host;
+  const watched = new Map<TableId, Watched>(tables.map((table) => [table.id, {table, shape: visibleShape(table)}]));
+  const {until, emptyEpochs, signal} = options;
+  let since: Epoch;
+  if (options.from === 'snapshot') since = yield* snapshot(host, [...watched.values()], null, signal);
+  else if (options.from === 0 && history.oldest > 0) {
+    if (until !== null && until < history.oldest) throw expired(until, history.oldest);
+    since = yield* snapshot(host, [...watched.values()], history.oldest, signal);
+  } else since = options.from === 'latest' ? history.newest : toEpoch(options.from);
+  for await (const sealed of history.epochs(since, until, signal)) {
+    requireTables(sealed, watched);
+    const parts: ChangePart[] = [];
+    for (const {table, batch} of sealed.tables) {
+      const part = watched.has(table) ? visibleChanges(watched.get(table)!.shape, batch()) : null;
+      if (part !== null) parts.push(part);
+    }
+    if (parts.length === 0 && !emptyEpochs) continue;
+    yield* itemsOf(sealed.epoch, parts);
+  }
+}
+
+/** @returns parts cut into items of at most `subscriptionItemRowsMax` changes, the last of them complete. */
+function* itemsOf(epoch: Epoch, parts: readonly ChangePart[]): Generator<ColumnItem> {
+  let taken: ChangePart[] = [];
+  let room = subscriptionItemRowsMax;
+  for (const part of parts) {
+    for (let start = part.start; start < part.end;) {
+      if (room === 0) {
+        yield {epoch, parts: taken, complete: false};
+        taken = [];
+        room = subscriptionItemRowsMax;
+      }
+      const end = Math.min(part.end, start + room);
+      taken.push({...part, start, end});
+      room -= end - start;
+      start = end;
+    }
+  }
+  yield {epoch, parts: taken, complete: true};
+}
+
+function requireTables(sealed: SealedEpoch, watched: ReadonlyMap<TableId, Watched>): void {
+  for (const record of sealed.ddl) {
+    const gone = record.kind === 'drop-table' ? watched.get(record.id) : undefined;
+    if (gone !== undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `${gone.shape.table} was dropped in epoch ${sealed.epoch}`, {hint: 'subscribe to the table that took its place'});
+  }
+}
+
+/** All tables' rows at one epoch as `+I`: the newest, or the oldest readable one. @returns that epoch. */
+async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], oldest: Epoch | null, signal: AbortSignal | undefined): AsyncGenerator<ColumnItem, Epoch> {
+  const {live, snapshots} = host;
+  const gone = new AbortController();
+  const spool = new ChunkSpool(snapshots.directory);
+  await snapshots.reads.take(1);
+  const read = await live.pin().catch((cause: unknown) => {
+    snapshots.reads.give(1);
+    throw cause;
+  });
+  const epoch = oldest ?? read.epoch;
+  const pump = async (): Promise<void> => {
+    try {
+      for (const [source, {table, shape}] of tables.entries()) {
+        const content = oldest === null ? viewName(table) : await host.oldestContent(table, oldest);
+        if (content === null) continue;
+        const stream = await read.session.stream(`SELECT ${shape.names.map(quoteIdentifier).join(', ')} FROM ${oldest === null ? content : `(${content})`}`, [], {types: shape.types});
+        try {
+          for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
+            if (gone.signal.aborted || signal?.aborted === true) return;
+            await spool.push(source, shape.types, chunk);
           }
-          changes.push({table: shape.table, op: '+I', row: rowAt(inOrder, chunk, i)});
+        } finally {
+          await stream.close();
         }
       }
-      await stream.close();
+      spool.end();
+    } catch (cause) {
+      spool.end(cause);
+    } finally {
+      spool.end();
+      await read.release();
+      snapshots.reads.give(1);
     }
-    yield {epoch: read.epoch, changes, complete: true};
+  };
+  const pumping = pump();
+  try {
+    let parts: ChangePart[] = [];
+    let room = subscriptionItemRowsMax;
+    for (let next = await spool.next(); next !== null; next = await spool.next()) {
+      const {source, chunk: {columns, rowCount}} = next;
+      for (let start = 0; start < rowCount;) {
+        if (room === 0) {
+          yield {epoch, parts, complete: false};
+          parts = [];
+          room = subscriptionItemRowsMax;
+        }
+        const end = Math.min(rowCount, start + room);
+        parts.push({shape: tables[source]!.shape, ops: null, columns, rows: null, start, end});
+        room -= end - start;
+        start = end;
+      }
+    }
+    // A reader that was told to stop gets no end mark: it did not get everything.
+    if (signal?.aborted !== true) yield {epoch, parts, complete: true};
+    return epoch;
   } finally {
-    await read.release();
+    gone.abort();
+    await pumping;
+    await spool.close();
   }
 }

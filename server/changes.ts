@@ -3,68 +3,159 @@
  * as server-sent events with `id: <epoch>`, which a client resumes from by `Last-Event-ID`. Written as fast as the client reads:
  * a slow or gone client holds nothing but its position.
  */
-import {once} from 'node:events';
-import type {FastifyReply} from 'fastify';
+import type {ServerResponse} from 'node:http';
+import type {FastifyReply, FastifyRequest} from 'fastify';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import type {Warehouse} from '../engine/warehouse.ts';
-import type {SubscriptionItem} from '../query/subscription.ts';
-import type {ChangesRequest} from './app.ts';
-import {jsonRow} from './json.ts';
+import {opText, type VisibleShape} from '../query/change-rows.ts';
+import type {ColumnItem} from '../query/subscription.ts';
+import {rowTextOf} from './json.ts';
+import {Turns} from './turns.ts';
+
+export type ChangesRequest = FastifyRequest<{Querystring: Record<string, string | string[]>}>;
+
+export interface FollowOptions {
+  readonly warehouse: Warehouse;
+  readonly tables: readonly string[];
+  /** Whether lines name their table. */
+  readonly withTable: boolean;
+  /** Fires when the server closes. */
+  readonly closing: AbortSignal;
+}
 
 interface Range {readonly since: number | 'snapshot' | 'latest'; readonly until: number | null}
 
-/** @param withTable whether lines name their table. */
-export async function followChanges(warehouse: Warehouse, tables: readonly string[], request: ChangesRequest, reply: FastifyReply, withTable: boolean): Promise<FastifyReply> {
+/** Characters that are handed to the socket at once. */
+const writeCharacters = 64 * 1024;
+
+export async function followChanges({warehouse, tables, withTable, closing}: FollowOptions, request: ChangesRequest, reply: FastifyReply): Promise<FastifyReply> {
   if (tables.length === 0) throw new WarehouseError('invalid', 'MR_PARAMETER', 'no table is named', {hint: 'add ?table=schema.name'});
   const events = /\btext\/event-stream\b/.test(request.headers.accept ?? '');
   const {since, until} = rangeOf(request, warehouse.epoch);
   const ended = new AbortController();
-  reply.raw.on('close', () => ended.abort());
+  const end = (): void => ended.abort();
+  reply.raw.once('close', end);
+  closing.addEventListener('abort', end, {once: true});
   // Checked before the first byte is sent, so that a wrong request still gets a status of its own.
-  const items = warehouse.subscribe(tables, {from: since, until, signal: ended.signal});
-  const first = until !== null && since !== 'snapshot' && since !== 'latest' && since >= until ? {done: true as const, value: undefined} : await items.next();
-  reply.hijack();
-  reply.raw.writeHead(200, {'content-type': events ? 'text/event-stream' : 'application/x-ndjson', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff'});
+  const items = warehouse.subscribeColumns(tables, {from: since, until, signal: ended.signal});
   try {
-    for (let item = first; item.done !== true; item = await items.next()) {
-      if (!reply.raw.write(encode(item.value, events, withTable))) await Promise.race([once(reply.raw, 'drain'), once(ended.signal, 'abort')]);
-      if (ended.signal.aborted) break;
-    }
-  } catch (cause) {
-    const report = asWarehouseError(cause).report();
-    reply.raw.write(events ? `event: error\ndata: ${JSON.stringify(report)}\n\n` : `${JSON.stringify({error: report})}\n`);
+    // Nothing may come for hours: only what fails at once is waited for.
+    const first = items.next();
+    await Promise.race([first, until === null && since !== 'snapshot' ? settled() : first]);
+    reply.hijack();
+    reply.raw.writeHead(200, {'content-type': events ? 'text/event-stream; charset=utf-8' : 'application/x-ndjson; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff'});
+    reply.raw.flushHeaders();
+    await send(reply.raw, first, items, new LineEncoder(events, withTable), ended.signal);
   } finally {
-    reply.raw.end();
+    closing.removeEventListener('abort', end);
+    reply.raw.off('close', end);
+    ended.abort();
     await items.return(undefined);
   }
   return reply;
 }
 
-function encode(item: SubscriptionItem, events: boolean, withTable: boolean): string {
-  const lines: string[] = [];
-  for (const {table, op, row} of item.changes) {
-    const line = JSON.stringify(withTable ? {epoch: item.epoch, table, op, row: jsonRow(row)} : {epoch: item.epoch, op, row: jsonRow(row)});
-    lines.push(events ? `data: ${line}\n\n` : `${line}\n`);
-  }
-  if (item.complete) {
-    const line = JSON.stringify({epoch: item.epoch, complete: true});
-    // Only the end mark carries the id: a client that breaks off inside an epoch gets that epoch again, whole.
-    lines.push(events ? `id: ${item.epoch}\ndata: ${line}\n\n` : `${line}\n`);
-  }
-  return lines.join('');
+/** Long enough for everything that needs no waiting. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
+async function send(socket: ServerResponse, first: Promise<IteratorResult<ColumnItem, void>>, items: AsyncGenerator<ColumnItem, void>, encoder: LineEncoder, signal: AbortSignal): Promise<void> {
+  const turns = new Turns();
+  try {
+    for (let item = await first; item.done !== true && !signal.aborted; item = await items.next()) {
+      for (const text of encoder.texts(item.value, turns)) {
+        if (!socket.write(text)) await drained(socket, signal);
+        else await turns.next();
+        if (signal.aborted) break;
+      }
+    }
+  } catch (cause) {
+    socket.write(encoder.error(cause));
+  } finally {
+    socket.end();
+  }
+}
+
+/** Resolves when the socket takes more, or never will. */
+function drained(socket: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    socket.once('drain', done);
+    signal.addEventListener('abort', done, {once: true});
+    if (signal.aborted || !socket.writableNeedDrain) done();
+  });
+}
+
+class LineEncoder {
+  readonly #events: boolean;
+  readonly #withTable: boolean;
+  readonly #rowTexts = new Map<VisibleShape, ReturnType<typeof rowTextOf>>();
+
+  constructor(events: boolean, withTable: boolean) {
+    this.#events = events;
+    this.#withTable = withTable;
+  }
+
+  /** @returns an item's text in pieces, cut where they are large or others should have a turn. */
+  *texts({epoch, parts, complete}: ColumnItem, turns: Turns): Generator<string> {
+    const [before, after] = this.#events ? ['data: ', '\n\n'] : ['', '\n'];
+    let text = '';
+    for (const {shape, ops, columns, rows, start, end} of parts) {
+      const rowText = this.#rowText(shape);
+      const head = `${before}{"epoch":${epoch},${this.#withTable ? `"table":${JSON.stringify(shape.table)},` : ''}"op":"`;
+      for (let i = start; i < end; i++) {
+        const at = rows === null ? i : rows[i]!;
+        text += `${head}${opText(ops, at)}","row":${rowText(columns, at)}}${after}`;
+        if (text.length < writeCharacters && !turns.over) continue;
+        yield text;
+        text = '';
+      }
+    }
+    // Only the end mark carries the id: a client that breaks off inside an epoch gets that epoch again, whole.
+    if (complete) text += `${this.#events ? `id: ${epoch}\n` : ''}${before}{"epoch":${epoch},"complete":true}${after}`;
+    if (text !== '') yield text;
+  }
+
+  error(cause: unknown): string {
+    const report = asWarehouseError(cause).report();
+    return this.#events ? `event: error\ndata: ${JSON.stringify(report)}\n\n` : `${JSON.stringify({error: report})}\n`;
+  }
+
+  #rowText(shape: VisibleShape): ReturnType<typeof rowTextOf> {
+    const known = this.#rowTexts.get(shape);
+    if (known !== undefined) return known;
+    const made = rowTextOf(shape.names, shape.types);
+    this.#rowTexts.set(shape, made);
+    return made;
+  }
+}
+
+/** @throws {WarehouseError} `MR_PARAMETER`. */
 function rangeOf(request: ChangesRequest, newest: number): Range {
+  const known = new Set(['since', 'until', 'follow', 'table']);
+  for (const name of Object.keys(request.query)) {
+    if (!known.has(name)) throw new WarehouseError('invalid', 'MR_PARAMETER', `unknown parameter "${name}"`, {hint: 'since, until and follow are known'});
+  }
   const text = (name: string): string | undefined => {
     const value = request.query[name];
-    return Array.isArray(value) ? value[0] : value;
+    if (Array.isArray(value)) throw new WarehouseError('invalid', 'MR_PARAMETER', `${name} is given ${value.length} times: expected one`);
+    return value;
   };
-  const follow = text('follow') === 'true';
+  const followText = text('follow') ?? 'false';
+  if (followText !== 'true' && followText !== 'false') throw new WarehouseError('invalid', 'MR_PARAMETER', `follow is "${followText}": expected true or false`);
+  const follow = followText === 'true';
   const resumed = request.headers['last-event-id'];
   const sinceText = typeof resumed === 'string' && resumed !== '' ? resumed : (text('since') ?? (follow ? 'latest' : '0'));
   const since = sinceText === 'snapshot' || sinceText === 'latest' ? sinceText : number('since', sinceText);
   const untilText = text('until');
-  return {since, until: untilText === undefined ? (follow ? null : newest) : number('until', untilText)};
+  const until = untilText === undefined ? null : number('until', untilText);
+  // Without follow the answer ends: what is not there yet is not waited for.
+  return {since, until: follow ? until : Math.min(until ?? newest, newest)};
 }
 
 function number(name: string, text: string): number {
