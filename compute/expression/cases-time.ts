@@ -5,19 +5,20 @@ const truncUnits = ['millennium', 'century', 'decade', 'year', 'isoyear', 'quart
 const parts = ['millennium', 'century', 'decade', 'year', 'isoyear', 'quarter', 'month', 'week', 'day', 'dow', 'isodow', 'doy', 'yearweek', 'era', 'epoch', 'julian', 'hour', 'minute', 'second', 'millisecond', 'microsecond'];
 const functions = ['year', 'month', 'day', 'dayofmonth', 'hour', 'minute', 'second', 'millisecond', 'microsecond', 'quarter', 'week', 'weekofyear', 'dayofweek', 'weekday', 'isodow', 'dayofyear', 'isoyear', 'yearweek', 'decade', 'century', 'millennium', 'era', 'epoch', 'julian'];
 const intervals = ['1 DAY', '5 MINUTE', '1 MONTH', '-13 MONTH', '1 YEAR', '36 HOUR', '1 MICROSECOND', '90 SECOND', '1000 YEAR', '-250 YEAR', '3 QUARTER', '1 WEEK'];
-const widths = ['1 DAY', '5 MINUTE', '10 SECOND', '7 DAY', '1 HOUR', '1 MONTH', '3 MONTH', '1 YEAR', '1 MICROSECOND', '90 MINUTE', '1 WEEK', '13 DAY', '300 YEAR', '200000 DAY'];
+const widths = ['1 DAY', '5 MINUTE', '10 SECOND', '7 DAY', '1 MONTH', '3 MONTH', '200000 DAY', '1 HOUR', '1 YEAR', '1 MICROSECOND', '90 MINUTE', '1 WEEK', '13 DAY', '300 YEAR'];
 
 export const timeCases: readonly string[] = [
   ...kinds.flatMap((p) => [
     ...truncUnits.map((unit) => `date_trunc('${unit}', ${p}1)`),
-    ...parts.map((part) => `date_part('${part}', ${p}1)`),
+    ...(p === 'ts' ? parts : ['year', 'isoyear', 'week', 'epoch', 'hour']).map((part) => `date_part('${part}', ${p}1)`),
     ...functions.map((name) => `${name}(${p}1)`),
-    ...intervals.flatMap((interval) => [`${p}1 + INTERVAL '${interval}'`, `${p}1 - INTERVAL '${interval}'`]),
+    ...intervals.map((interval) => `${p}1 + INTERVAL '${interval}'`), `${p}1 - INTERVAL '1 MONTH'`, `${p}1 - INTERVAL '36 HOUR'`,
     `INTERVAL '1 DAY' + ${p}1`, `INTERVAL '1 MONTH' + ${p}1`, `${p}1 + INTERVAL '1 month 2 days 3 hours'`, `${p}1 - INTERVAL '1 month 2 days 3 hours'`,
-    ...widths.map((width) => `time_bucket(INTERVAL '${width}', ${p}1)`),
+    ...(p === 'ts' ? widths : widths.slice(0, 8)).map((width) => `time_bucket(INTERVAL '${width}', ${p}1)`),
   ]),
   "datetrunc('day', ts1)", "datepart('hour', ts1)", "date_trunc('MON', ts1)",
-  ...widths.flatMap((width) => [`time_bucket(INTERVAL '${width}', ts1, TIMESTAMP '1970-01-01')`, `time_bucket(INTERVAL '${width}', dt1, DATE '1970-01-01')`, `time_bucket(INTERVAL '${width}', ts1, TIMESTAMP '2021-05-17 13:14:15.678')`]),
+  ...widths.map((width) => `time_bucket(INTERVAL '${width}', ts1, TIMESTAMP '1970-01-01')`),
+  ...widths.slice(0, 6).flatMap((width) => [`time_bucket(INTERVAL '${width}', dt1, DATE '1970-01-01')`, `time_bucket(INTERVAL '${width}', ts1, TIMESTAMP '2021-05-17 13:14:15.678')`]),
   "time_bucket(INTERVAL '10 MINUTE', tz1, TIMESTAMPTZ '1970-01-01 00:00:00+00')", "time_bucket(INTERVAL '1 MONTH', tz1, TIMESTAMPTZ '1970-01-01 00:00:00+00')",
   "time_bucket(INTERVAL '10 MINUTE', ts1, TIMESTAMP '1970-01-01') + INTERVAL '10 MINUTE'",
   'dt1 + i1', 'dt1 - i1', 'i1 + dt1', 'dt1 + 1', 'dt1 - ti1', 'dt1 - dt2', 'last_day(dt1)', 'last_day(ts1)',

@@ -1,4 +1,4 @@
-/** Casts to VARCHAR. Doubles and floats make a string on their way; the others write bytes. */
+/** Casts to VARCHAR. Doubles make a string on their way, the others write bytes. FLOAT is not compiled: its shortest digits differ. */
 import {written} from './functions-text.ts';
 import {checkZoned} from './time-code.ts';
 import type {CompiledCast} from './registry.ts';
@@ -14,8 +14,9 @@ const toText: CompiledCast['emit'] = (writer, [operand]) => {
       const digits = type.precision === type.scale ? type.scale : type.scale + 1;
       return written(writer, `${form === 'big' ? 'writeBigDecimal' : 'writeDecimal'}(${scratch}, ${code}, ${type.scale}, ${digits})`);
     }
-    case 'double': case 'float': writer.line(`if (${code} !== ${code}) ${writer.fallBack('the sign of NaN as text')}`);
-      return written(writer, `${type.kind === 'float' ? 'writeFloat' : 'writeDouble'}(${scratch}, ${code})`);
+    case 'double':
+      writer.line(`if (peculiarDouble(${code})) ${writer.fallBack('NaN or a large power of two as text')}`);
+      return written(writer, `writeDouble(${scratch}, ${code})`);
     case 'date': return written(writer, `writeDate(${scratch}, ${code})`);
     case 'timestamp': return written(writer, `${form === 'big' ? 'writeBigTimestamp' : 'writeTimestamp'}(${scratch}, ${code}, false)`);
     case 'timestamptz': checkZoned(writer, operand!);
@@ -25,4 +26,4 @@ const toText: CompiledCast['emit'] = (writer, [operand]) => {
 };
 
 export const textCasts: readonly CompiledCast[] =
-  [...integerKinds, 'boolean', 'decimal', 'float', 'double', 'date', 'timestamp', 'timestamptz'].map((from) => ({from, to: 'varchar', emit: toText}));
+  [...integerKinds, 'boolean', 'decimal', 'double', 'date', 'timestamp', 'timestamptz'].map((from) => ({from, to: 'varchar', emit: toText}));

@@ -64,19 +64,19 @@ export function writeBigDecimal(scratch: TextScratch, value: bigint, scale: numb
   return writeAscii(scratch, value < 0n ? `-${text}` : text);
 }
 
+/**
+ * Whether DuckDB's text of a double is not the shortest: NaN, whose sign it writes and JavaScript hides, and large powers of two,
+ * for some of which it writes another number (2^81, 2^91, 2^806).
+ */
+export function peculiarDouble(value: number): boolean {
+  if (value !== value) return true;
+  const magnitude = Math.abs(value);
+  return magnitude >= 1e16 && 2 ** Math.round(Math.log2(magnitude)) === magnitude && magnitude !== Infinity;
+}
+
 /** Shortest digits that read back as the same double: plain from 1e-4 up to 1e16, else with an exponent of two digits at least. */
 export function writeDouble(scratch: TextScratch, value: number): number {
   return writeAscii(scratch, doubleText(value, String(Math.abs(value))));
-}
-
-/** As `writeDouble`, for the shortest digits that read back as the same float. */
-export function writeFloat(scratch: TextScratch, value: number): number {
-  const magnitude = Math.abs(value);
-  // Whole numbers without an exponent are written with all their digits.
-  if (magnitude >= 16_777_216 && magnitude < 1e16) return writeAscii(scratch, doubleText(value, String(magnitude)));
-  let digits = 1;
-  while (digits < 9 && Math.fround(Number(magnitude.toPrecision(digits))) !== magnitude) digits++;
-  return writeAscii(scratch, doubleText(value, Number.isFinite(value) ? String(Number(magnitude.toPrecision(digits))) : String(magnitude)));
 }
 
 /** @param shortest what JavaScript prints for the magnitude. */
