@@ -21,5 +21,5 @@ if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(', ')}`);
   process.exit(2);
 }
-const result = spawnSync(process.execPath, ['--import', 'tsx', '--test', ...flags, ...files.toSorted()], {cwd: root, stdio: 'inherit'});
+const result = spawnSync(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=2', ...flags, ...files.toSorted()], {cwd: root, stdio: 'inherit'});
 process.exit(result.status ?? 1);
