@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type {CheckTable} from '../test/support/check-incremental.ts';
+import type {Value} from '../base/value.ts';
 import {columnsFromRows} from '../kernel/column-values.ts';
 import {Binder} from '../kernel/plan/binder.ts';
 import {Dataflow} from './dataflow.ts';
@@ -76,4 +77,24 @@ test('dataflow: an epoch that does not touch what a view reads costs it nothing'
   // A change of columns that the view does not show is none.
   await check.epoch([{table: 'ods.numbers', upsert: [[1, 1, 1, 'a']]}]);
   assert.deepEqual([...(await check.epoch([{table: 'ods.numbers', upsert: [[1, 1, 2, 'b']]}])).keys()], []);
+});
+
+test('dataflow: content of many chunks, a hot key, and epochs that touch most of it', async () => {
+  await using check = await IncrementalCheck.open(['code']);
+  const dimension: CheckTable = {schema: 'ods', name: 'dimension', key: ['id'], columns: [{name: 'id', type: {kind: 'bigint'}}, {name: 'label', type: {kind: 'varchar'}}]};
+  await check.table(numbers);
+  await check.table(dimension);
+  const row = (id: number, shift: number): Value[] => [id, id % 3 === 0 ? 1 : (id + shift) % 500, (id * 7919 + shift) % 1000, `text ${(id + shift) % 77}`];
+  const rowCount = 9000;
+  await check.epoch([{table: 'ods.numbers', upsert: Array.from({length: rowCount}, (_, id) => row(id, 0))}, {table: 'ods.dimension', upsert: Array.from({length: 300}, (_, id) => [BigInt(id), `label ${id % 9}`])}]);
+  await check.view({schema: 'dw', name: 'wide', sql: 'SELECT n.id, n.x, d.label FROM ods.numbers n LEFT JOIN ods.dimension d ON n.g = d.id WHERE n.x > 100'});
+  await check.view({schema: 'dw', name: 'fine', sql: 'SELECT x, s, count(*) AS n, min(g) AS g FROM ods.numbers GROUP BY x, s'});
+  await check.view({schema: 'dw', name: 'coarse', sql: 'SELECT label, count(*) AS n, sum(x) AS x, max(x) AS most, count(DISTINCT x) AS d FROM dw.wide GROUP BY label'});
+  // The hot key's dimension row goes, comes back, and changes what nobody reads.
+  await check.epoch([{table: 'ods.dimension', remove: [[1n]]}]);
+  await check.epoch([{table: 'ods.dimension', upsert: [[1n, 'back']]}, {table: 'ods.numbers', upsert: Array.from({length: 3000}, (_, id) => row(id * 2, 5))}]);
+  await check.undone([{table: 'ods.dimension', remove: [[1n], [2n]]}, {table: 'ods.numbers', remove: Array.from({length: rowCount}, (_, id) => [id])}], null);
+  await check.restart();
+  await check.epoch([{table: 'ods.numbers', remove: Array.from({length: rowCount - 10}, (_, id) => [id])}]);
+  await check.epoch([{table: 'ods.numbers', upsert: Array.from({length: 4000}, (_, id) => row(id, 9))}, {table: 'ods.dimension', remove: [[1n]]}]);
 });

@@ -46,6 +46,8 @@ const groups: Readonly<Record<string, readonly CheckView[]>> = {
     view('null_keys', 'SELECT o.id, c.id AS customer FROM ods.orders o JOIN ods.customers c ON o.customer IS NOT DISTINCT FROM c.boss'),
     view('null_keys_left', 'SELECT c.id, k.page FROM ods.customers c LEFT JOIN ods.clicks k ON c.tier IS NOT DISTINCT FROM k.customer AND c.id = k.ms'),
     view('cast_key', 'SELECT o.id, k.page FROM ods.orders o JOIN ods.clicks k ON o.id = k.customer'),
+    view('cast_key_wide', 'SELECT o.big, v.customer, v.day FROM ods.orders o LEFT JOIN ods.visits v ON o.big = v.customer'),
+    view('cast_keys', 'SELECT k.page, o.id FROM ods.clicks k LEFT JOIN ods.orders o ON k.ms = o.big AND k.customer = o.id'),
     view('self_join', 'SELECT a.id, b.id AS boss, b.region FROM ods.customers a LEFT JOIN ods.customers b ON a.boss = b.id'),
     view('self_equal', 'SELECT a.id, b.id AS other FROM ods.orders a JOIN ods.orders b ON a.customer = b.customer AND a.id <> b.id'),
     view('three', "SELECT o.id, c.region, b.region AS boss FROM ods.orders o JOIN ods.customers c ON o.customer = c.id LEFT JOIN ods.customers b ON c.boss = b.id WHERE o.quantity IS NOT NULL"),

@@ -8,7 +8,10 @@ import type {Executor} from './operator.ts';
 /** How an operator is kept up to date. `affected group`: the touched keys are computed anew and compared. */
 export type Level = 'delta' | 'affected group';
 
-/** One equality of a join, over columns of its two inputs. `nulls`: NULL equals NULL (IS NOT DISTINCT FROM). */
+/**
+ * One equality of a join, over columns of its two inputs: of one type, or integers of any two widths, compared by value. `nulls`:
+ * NULL equals NULL (IS NOT DISTINCT FROM), only for one type.
+ */
 export interface JoinKey {readonly left: number; readonly right: number; readonly nulls: boolean}
 
 export type OperatorSpec = {

@@ -76,6 +76,20 @@ function renumbered(spec: OperatorSpec, id: number, place: (id: number) => numbe
   }
 }
 
+const integerKinds = ['tinyint', 'smallint', 'integer', 'bigint'];
+
+/** @returns both sides of an equality of integers without the casts that made their types one: the values meet or not all the same. */
+function narrowed(op: string, left: Expression, right: Expression): {left: Expression; right: Expression} {
+  if (op !== '=') return {left, right};
+  const narrow = (side: Expression): Expression => {
+    if (side.kind !== 'cast' || side.try) return side;
+    const [from, to] = [integerKinds.indexOf(side.child.type.kind), integerKinds.indexOf(side.type.kind)];
+    return from >= 0 && to >= from ? side.child : side;
+  };
+  const [a, b] = [narrow(left), narrow(right)];
+  return integerKinds.includes(a.type.kind) && integerKinds.includes(b.type.kind) ? {left: a, right: b} : {left, right};
+}
+
 /** What is planned so far of a subtree: expressions over an operator's output, not yet an operator of their own. */
 interface Pending {
   readonly input: number;
@@ -234,7 +248,7 @@ class Planner {
     const moved = (index: number): number => (!swapped ? index : index < leftCount ? index + rightCount : index - leftCount);
     const move = (expression: Expression): Expression => substitute(expression, [...node.left.columns, ...node.right.columns].map((column, index) => columnOf(moved(index), column)));
     const equalities = node.conditions.filter(({op}) => op === '=' || op === 'IS NOT DISTINCT FROM')
-      .map(({op, left, right}) => ({nulls: op !== '=', left: swapped ? right : left, right: swapped ? left : right}));
+      .map(({op, left, right}) => ({nulls: op !== '=', ...narrowed(op, swapped ? right : left, swapped ? left : right)}));
     const rest: Expression[] = node.conditions.filter(({op}) => op !== '=' && op !== 'IS NOT DISTINCT FROM')
       .map(({op, left, right}) => ({kind: 'comparison', op, type: {kind: 'boolean'}, left: move(left), right: move(substitute(right, node.right.columns.map((column, index) => columnOf(leftCount + index, column))))}));
     if (node.residual !== null) rest.push(move(node.residual));

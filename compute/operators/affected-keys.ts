@@ -12,13 +12,15 @@
 import type {Column, Delta} from '../../base/delta.ts';
 import {gatherColumns} from '../../base/columns.ts';
 import type {LogicalType} from '../../base/type.ts';
+import {physicalKind} from '../../base/type.ts';
 import type {PlanColumn, PlanNode} from '../../kernel/plan/tree.ts';
 import type {Session} from '../../kernel/session.ts';
 import {Consolidator, negated} from '../consolidate.ts';
 import {concatDeltas, emptyDelta} from '../delta-tools.ts';
 import type {Operator} from '../operator.ts';
 import {heldType} from '../stored-type.ts';
-import {answerOf, deltaOf, relationLeaf, relationName, relationOfRows, relationSql} from './duckdb-rows.ts';
+import {answers, deltaOf, relationLeaf, relationName, relationOfChunks, relationOfRows, relationSql} from './duckdb-rows.ts';
+import {keyAs} from './join-key.ts';
 import {findPairs} from './join-pairs.ts';
 import type {JoinSide} from './join-side.ts';
 
@@ -64,8 +66,7 @@ export class AffectedKeysOperator implements Operator {
     const sql = (which: 'before' | 'after'): string => relationSql(plan(this.#inputs.map((input) => relationLeaf(input[which], input.columns))), true);
     this.#contentSql = sql('after');
     this.#changeSql = `SELECT *, -1 AS w FROM (${sql('before')}) UNION ALL SELECT *, 1 AS w FROM (${this.#contentSql})`;
-    const [first] = this.#inputs;
-    this.#keyTypes = first!.keys.map((key) => first!.types[key]!);
+    this.#keyTypes = this.#inputs[0]!.keys.map((_, at) => commonKey(this.#inputs.map((input) => input.types[input.keys[at]!]!)));
     this.#keyConsolidator = new Consolidator(this.#keyTypes);
     this.#outputConsolidator = new Consolidator(this.#types);
     this.#pushed = inputs.map(() => null);
@@ -91,15 +92,22 @@ export class AffectedKeysOperator implements Operator {
   #touched(): {columns: Column[]; count: number} {
     if (this.#keyTypes.length === 0) return {columns: [], count: 1};
     const parts = this.#pushed.flatMap((delta, index): Delta[] => (delta === null ? [] : [{
-      rowCount: delta.rowCount, weights: new Int32Array(delta.rowCount).fill(1), columns: this.#inputs[index]!.keys.map((key) => delta.columns[key]!),
+      rowCount: delta.rowCount, weights: new Int32Array(delta.rowCount).fill(1), columns: this.#keysAs(index, this.#inputs[index]!.keys.map((key) => delta.columns[key]!), delta.rowCount),
     }]));
     const {columns, rowCount} = this.#keyConsolidator.consolidate(concatDeltas(this.#keyTypes, parts));
     return {columns, count: rowCount};
   }
 
+  /** Keys of an input in the form that all inputs share. */
+  #keysAs(index: number, keys: readonly Column[], rowCount: number): Column[] {
+    const input = this.#inputs[index]!;
+    return keys.map((column, at) => keyAs(column, input.types[input.keys[at]!]!, this.#keyTypes[at]!, rowCount));
+  }
+
   #rowsOf(input: Bound, touched: {columns: Column[]; count: number}): Delta {
     if (input.keys.length === 0) return concatDeltas(input.types, [...input.side.content()]);
-    const pairs = findPairs(input.side.index, touched.columns, touched.count, [], null);
+    const keys = touched.columns.map((column, at) => keyAs(column, this.#keyTypes[at]!, input.types[input.keys[at]!]!, touched.count));
+    const pairs = findPairs(input.side.index, keys, touched.count, [], null);
     if (pairs.count === 0) return emptyDelta(input.types);
     const weights = new Int32Array(pairs.count);
     for (let k = 0; k < pairs.count; k++) weights[k] = input.side.weight(pairs.rows[k]!);
@@ -112,9 +120,10 @@ export class AffectedKeysOperator implements Operator {
   }
 
   async *content(): AsyncGenerator<Delta, void, undefined> {
-    for (const input of this.#inputs) this.#bind(input.after, concatDeltas(input.types, [...input.side.content()]), input);
-    const {columns, rowCount} = await answerOf(this.#session, this.#contentSql, this.#types);
-    if (rowCount > 0) yield {rowCount, weights: new Int32Array(rowCount).fill(1), columns};
+    for (const {after, side, columns} of this.#inputs) this.#session.bindRelation(after, relationOfChunks(() => repeatedChunks(side.content()), columns));
+    // Read to the end first: the session is free again for operators that take these rows.
+    const chunks = await answers(this.#session, this.#contentSql, this.#types);
+    for (const {rowCount, columns} of chunks) yield {rowCount, weights: new Int32Array(rowCount).fill(1), columns};
   }
 
   keeps(input: number): boolean { return !this.#inputs[input]!.side.shared; }
@@ -141,6 +150,16 @@ export class AffectedKeysOperator implements Operator {
   }
 
   bytes(): number { return this.#inputs.reduce((sum, {side}) => sum + side.bytes(), 0); }
+}
+
+/** @returns the type in which keys of all inputs are compared: their own, or BIGINT for integers of different widths. */
+function commonKey(types: readonly LogicalType[]): LogicalType {
+  const [first] = types;
+  return types.every((type) => physicalKind(type) === physicalKind(first!)) ? first! : {kind: 'bigint'};
+}
+
+function* repeatedChunks(chunks: Iterable<Delta>): Generator<{columns: Column[]; rowCount: number}, void, undefined> {
+  for (const chunk of chunks) yield repeated(chunk);
 }
 
 /** @returns each row as often as its weight says. */

@@ -9,7 +9,7 @@ import {typeText} from '../../base/type.ts';
 import type {GetNode} from '../../kernel/plan/print.ts';
 import {printTree} from '../../kernel/plan/print.ts';
 import type {Expression, PlanColumn, PlanNode, PlanType} from '../../kernel/plan/tree.ts';
-import type {RelationColumn, RelationSource} from '../../kernel/relation.ts';
+import type {RelationColumn, RelationRows, RelationSource} from '../../kernel/relation.ts';
 import {relationOf} from '../../kernel/relation.ts';
 import type {Session} from '../../kernel/session.ts';
 import {emptyDelta} from '../delta-tools.ts';
@@ -63,8 +63,33 @@ export function weightedRelation(delta: Delta, columns: readonly PlanColumn[]): 
   return relationOf([...delta.columns, weights], delta.rowCount, relationShape([...columns, weightColumn(columns.length)]));
 }
 
-/** @returns the answer of a statement as columns of `types`. */
-export async function answerOf(session: Session, sql: string, types: readonly LogicalType[]): Promise<{columns: Column[]; rowCount: number}> {
+/** @returns chunks of rows as a relation that is read as it is asked for. @param open starts at the first chunk. */
+export function relationOfChunks(open: () => Iterator<{readonly columns: readonly Column[]; readonly rowCount: number}>, shape: readonly PlanColumn[]): RelationSource {
+  const columns = shape.length > 0 ? relationShape(shape) : [{name: 'c', type: integer}];
+  return {
+    columns,
+    open() {
+      const chunks = open();
+      let current: RelationRows | null = null;
+      return {
+        next(maxRows) {
+          while (current === null || current.rowCount === 0) {
+            const chunk = chunks.next();
+            if (chunk.done === true) return null;
+            const {rowCount} = chunk.value;
+            current = {columns: shape.length > 0 ? chunk.value.columns : [{kind: 'i32', data: new Int32Array(rowCount), valid: null}], start: 0, rowCount};
+          }
+          const rows = {columns: current.columns, start: current.start, rowCount: Math.min(maxRows, current.rowCount)};
+          current = {columns: current.columns, start: rows.start + rows.rowCount, rowCount: current.rowCount - rows.rowCount};
+          return rows;
+        },
+      };
+    },
+  };
+}
+
+/** @returns the answer of a statement as columns of `types`, in chunks. */
+export async function answers(session: Session, sql: string, types: readonly LogicalType[]): Promise<{readonly columns: Column[]; readonly rowCount: number}[]> {
   const stream = await session.stream(sql, [], {types});
   const chunks: {rowCount: number; columns: Column[]}[] = [];
   try {
@@ -72,14 +97,15 @@ export async function answerOf(session: Session, sql: string, types: readonly Lo
   } finally {
     await stream.close();
   }
-  const rowCount = chunks.reduce((sum, chunk) => sum + chunk.rowCount, 0);
-  if (rowCount === 0) return {columns: emptyDelta(types).columns, rowCount: 0};
-  return {columns: types.map((type, index) => concatColumn(type, chunks.map((chunk) => ({column: chunk.columns[index]!, rowCount: chunk.rowCount})))), rowCount};
+  return chunks;
 }
 
 /** @returns a statement's answer whose last column is the weight. */
 export async function deltaOf(session: Session, sql: string, types: readonly LogicalType[]): Promise<Delta> {
-  const {columns, rowCount} = await answerOf(session, sql, [...types, integer]);
+  const chunks = await answers(session, sql, [...types, integer]);
+  const rowCount = chunks.reduce((sum, chunk) => sum + chunk.rowCount, 0);
+  if (rowCount === 0) return emptyDelta(types);
+  const columns = [...types, integer].map((type, index) => concatColumn(type, chunks.map((chunk) => ({column: chunk.columns[index]!, rowCount: chunk.rowCount}))));
   const weights = columns.pop();
   if (weights?.kind !== 'i32') throw new TypeError('weights are integers');
   return {rowCount, weights: weights.data, columns};

@@ -25,6 +25,7 @@ import {MultiIndex} from '../state/multi-index.ts';
 import type {NullRule} from '../state/multi-index.ts';
 import {RowStore} from '../state/row-store.ts';
 import {heldType} from '../stored-type.ts';
+import {keyAs} from './join-key.ts';
 import type {Pairs} from './join-pairs.ts';
 import {findPairs, keepPairs} from './join-pairs.ts';
 import type {JoinSide} from './join-side.ts';
@@ -48,6 +49,7 @@ export class EquiJoin implements Operator {
   readonly columns: readonly PlanColumn[];
   readonly #spec: OperatorSpec & {kind: 'join'};
   readonly #types: readonly LogicalType[];
+  readonly #leftTypes: readonly LogicalType[];
   readonly #rightTypes: readonly LogicalType[];
   readonly #left: JoinSide;
   readonly #right: JoinSide;
@@ -65,6 +67,7 @@ export class EquiJoin implements Operator {
     this.#spec = spec;
     this.columns = spec.columns;
     this.#types = spec.columns.map(({type}) => heldType(type));
+    this.#leftTypes = leftColumns.map(({type}) => heldType(type));
     this.#rightTypes = rightColumns.map(({type}) => heldType(type));
     this.#left = left;
     this.#right = right;
@@ -74,7 +77,7 @@ export class EquiJoin implements Operator {
     this.#residual = spec.residual === null ? null : compilePredicate(spec.residual, [...leftColumns, ...rightColumns].map(({type}) => type));
     invariant(spec.residual === null || this.#residual !== null, 'a join with executor code has a residual that is not compiled');
     this.#residualColumns = spec.residual === null ? [] : columnsUsed(spec.residual);
-    this.#keyConsolidator = new Consolidator(spec.keys.map((key) => this.#rightTypes[key.right]!));
+    this.#keyConsolidator = new Consolidator(spec.keys.map((key) => this.#leftTypes[key.left]!));
   }
 
   push(input: number, delta: Delta): void { this.#pushed[input === 0 ? 0 : 1] = delta; }
@@ -144,7 +147,7 @@ export class EquiJoin implements Operator {
     if (count === 0) return;
     // Whether the matches are 0, or just those that came, is settled by one row more than came.
     const limit = this.#residual === null ? Int32Array.from(changes, (came) => Math.max(1, came + 1)) : null;
-    const keys = this.#left.gather(touched, count, this.#spec.keys.map(({left}) => left));
+    const keys = this.#asOther(this.#left.gather(touched, count, this.#spec.keys.map(({left}) => left)), 'left', count);
     const now = findPairs(this.#right.index, keys, count, this.#equal, limit);
     this.#reduce(now, {gather: (rows, n, columns) => this.#left.gather(picked(touched, rows, n), n, columns), weight: (row) => this.#left.weight(touched[row]!)}, this.#right);
     const matches = countMatches(now, this.#right, count);
@@ -169,8 +172,16 @@ export class EquiJoin implements Operator {
     return {rows: pairs.rows.subarray(0, pairs.count), changes};
   }
 
+  /** Keys of a delta of one side, in the form in which the other side's are indexed. */
   #keys(delta: Delta, side: 'left' | 'right'): Column[] {
-    return this.#spec.keys.map((key) => delta.columns[key[side]]!);
+    return this.#asOther(this.#spec.keys.map((key) => delta.columns[key[side]]!), side, delta.rowCount);
+  }
+
+  #asOther(keys: readonly Column[], side: 'left' | 'right', rowCount: number): Column[] {
+    return this.#spec.keys.map((key, index) => {
+      const [left, right] = [this.#leftTypes[key.left]!, this.#rightTypes[key.right]!];
+      return side === 'left' ? keyAs(keys[index]!, left, right, rowCount) : keyAs(keys[index]!, right, left, rowCount);
+    });
   }
 
   /** A throw-away index over a batch of right rows: its row numbers are the batch's. */
