@@ -13,6 +13,12 @@ export const epochRowsMax = 65_536;
 export const epochBytesMax = 32 * MiB;
 /** Bytes of writes accepted but not yet committed and visible; writers wait beyond it (back-pressure). */
 export const inFlightBytesMax = 128 * MiB;
+/** A delta above this travels by reference: it is written as files of its table, which the frame names. */
+export const referenceBytesMin = 8 * MiB;
+/** Bytes of rows that one file of a delta by reference is made of: what is held in memory of it at a time. */
+export const referenceFileBytes = 32 * MiB;
+/** Rows of one chunk of a large statement: a message, a step of compute. */
+export const bulkChunkRows = 65_536;
 /** Changes since the last checkpoint that trigger the next one. */
 export const checkpointBytes = 64 * MiB;
 export const checkpointMs = 60_000;
@@ -49,3 +55,4 @@ invariant(lineBytesMax <= requestBytesMax, 'a line must fit a request');
 invariant(epochBytesMax <= inFlightBytesMax, 'an epoch must fit what may be in flight');
 invariant(snapshotReadsMax < readsMax, 'snapshots must leave reads for queries');
 invariant(publishSliceRows <= publishRowsMax, 'a slice must fit a publish');
+invariant(referenceBytesMin <= epochBytesMax, 'what is too large for an epoch must go by reference');

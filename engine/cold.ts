@@ -52,15 +52,12 @@ export class ColdReader {
     const since = toEpoch(checkpoint?.epoch ?? 0);
     const empty = `SELECT ${table.columns.map((column) => `NULL::${typeText(column.type)} AS ${quoteIdentifier(column.name)}`).join(', ')} WHERE false`;
     const files = (await this.#filesSql(table, checkpoint, false)) ?? empty;
-    const pieces = since < read.epoch ? await this.#tail(table, since, read.epoch) : [];
-    if (pieces.length === 0) return `SELECT ${names} FROM (${files})`;
-    const relation = `mr_cold_${this.#relations++}`;
-    read.session.bindRelation(relation, relationOfPieces([{name: '_op', type: {kind: 'tinyint'}}, {name: '_seq', type: {kind: 'bigint'}}, ...table.columns.map(({name, type}) => ({name, type}))], pieces, publishSliceRows));
-    const tail = `mr_rows('${relation}')`;
-    if (table.storage === 'append') return `SELECT ${names} FROM (${files}) UNION ALL SELECT ${names} FROM ${tail}`;
+    const tail = since < read.epoch ? await this.#tailSql(table, since, read) : null;
+    if (tail === null) return `SELECT ${names} FROM (${files})`;
+    if (table.storage === 'append') return `SELECT ${names} FROM (${files}) UNION ALL SELECT ${names} FROM ${tail} t`;
     const keys = table.key.map((index) => quoteIdentifier(table.columns[index]!.name));
-    const touched = `SELECT DISTINCT ${keys.join(', ')} FROM ${tail}`;
-    const latest = `SELECT * FROM ${tail} QUALIFY row_number() OVER (PARTITION BY ${keys.join(', ')} ORDER BY _seq DESC) = 1`;
+    const touched = `SELECT DISTINCT ${keys.join(', ')} FROM ${tail} t`;
+    const latest = `SELECT * FROM ${tail} t QUALIFY row_number() OVER (PARTITION BY ${keys.join(', ')} ORDER BY _seq DESC) = 1`;
     return `SELECT ${names} FROM (${files}) f ANTI JOIN (${touched}) k ON ${keys.map((key) => `k.${key} = f.${key}`).join(' AND ')} UNION ALL SELECT ${names} FROM (${latest}) WHERE _op IN (0, 2)`;
   }
 
@@ -75,12 +72,20 @@ export class ColdReader {
     return scanSql(paimon, plan, {ordered, columns: table.columns.map((column) => column.name)});
   }
 
-  async #tail(table: TableSpec, since: Epoch, until: Epoch): Promise<RelationPiece[]> {
+  /** @returns SQL of a table's changes after `since`: `_op`, `_seq`, all columns; null if there are none. */
+  async #tailSql(table: TableSpec, since: Epoch, read: PinnedRead): Promise<string | null> {
+    const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
     const pieces: RelationPiece[] = [];
+    const parts: string[] = [];
     let sequence = 0;
-    for await (const sealed of this.#history().epochs(since, until)) {
+    for await (const sealed of this.#history().epochs(since, read.epoch)) {
       const part = sealed.tables.find((candidate) => candidate.table === table.id);
       if (part === undefined) continue;
+      if (part.reference !== null) {
+        parts.push(`SELECT _op, ${sequence} - 1 + row_number() OVER () AS _seq, ${names} FROM (${await part.reference.sql()})`);
+        sequence += part.rowCount;
+        continue;
+      }
       const {rowCount, ops, columns} = part.batch();
       const op = new Int32Array(rowCount);
       const seq = new Float64Array(rowCount);
@@ -91,6 +96,11 @@ export class ColdReader {
       const head: Column[] = [{kind: 'i32', data: op, valid: null}, {kind: 'f64', data: seq, valid: null, bound: sequence}];
       pieces.push({columns: [...head, ...columns], rowCount});
     }
-    return pieces;
+    if (pieces.length > 0) {
+      const relation = `mr_cold_${this.#relations++}`;
+      read.session.bindRelation(relation, relationOfPieces([{name: '_op', type: {kind: 'tinyint'}}, {name: '_seq', type: {kind: 'bigint'}}, ...table.columns.map(({name, type}) => ({name, type}))], pieces, publishSliceRows));
+      parts.push(`SELECT _op, _seq, ${names} FROM mr_rows('${relation}')`);
+    }
+    return parts.length === 0 ? null : `(${parts.join(' UNION ALL ')})`;
   }
 }

@@ -1,37 +1,61 @@
 /** Frames as readers take them: decoded on demand, columns are views on the frame. */
 import {invariant} from '../base/invariant.ts';
+import type {ChangeBatch} from '../base/delta.ts';
 import {decodeRecord} from '../catalog/record-json.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
-import {lazily, type SealedEpoch, type SealedTable} from '../query/sealed-epoch.ts';
+import type {Kernel} from '../kernel/duckdb.ts';
+import {deltaBatches, deltaSql} from '../query/delta-sql.ts';
+import {lazily, type DeltaReference, type SealedEpoch, type SealedTable} from '../query/sealed-epoch.ts';
+import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {decodeFrame, type Frame, type FrameTable} from '../storage/log/frame.ts';
+import {deltaPaths} from './bulk-files.ts';
 import {batchOf, typesOf} from './frame-batch.ts';
-import type {EpochMessage} from './protocol.ts';
+import type {EpochMessage, TablePositions} from './protocol.ts';
 
-export type KnownTables = (id: TableId) => TableSpec | undefined;
-
-function sealedTable(part: FrameTable, known: KnownTables, positions: Float64Array | null): SealedTable {
-  const id = part.tableId as TableId;
-  return {
-    table: id,
-    rowCount: part.rowCount,
-    batch: lazily(() => {
-      const table = known(id);
-      invariant(table !== undefined, () => `table ${id} of a frame is unknown`);
-      return batchOf(part, typesOf(table), positions);
-    }),
-  };
+/** What decoding an epoch needs of the warehouse. */
+export interface SealedSource {
+  /** The warehouse's folder. */
+  readonly directory: string;
+  /** Where files are read. */
+  readonly kernel: Kernel;
+  /** Every table that ever was. */
+  readonly known: (id: TableId) => TableSpec | undefined;
 }
 
-export function sealedFromMessage(message: EpochMessage, known: KnownTables): SealedEpoch {
+function sealedTable(part: FrameTable, source: SealedSource, positions: TablePositions | null): SealedTable {
+  const id = part.tableId as TableId;
+  const table = (): TableSpec => {
+    const spec = source.known(id);
+    invariant(spec !== undefined, () => `table ${id} of a frame is unknown`);
+    return spec;
+  };
+  const batch = lazily(() => {
+    invariant(part.files.length === 0, () => `the delta of table ${id} is in files: it is read by batches`);
+    return batchOf(part, typesOf(table()), positions?.data ?? null);
+  });
+  if (part.files.length === 0) return {table: id, rowCount: part.rowCount, batch, batches: () => [batch()], reference: null};
+  const reference: DeltaReference = {
+    sql: async () => deltaSql(table(), await deltaPaths(nodeFileSystem, source.directory, id, part.files)),
+    firstPosition: positions?.first ?? -1,
+    freed: positions?.data ?? new Float64Array(0),
+  };
+  const batches = async function* (): AsyncGenerator<ChangeBatch, void, undefined> {
+    await using session = await source.kernel.connect();
+    yield* deltaBatches(session, typesOf(table()), await reference.sql());
+  };
+  return {table: id, rowCount: part.files.reduce((sum, file) => sum + file.rows, 0), batch, batches, reference};
+}
+
+export function sealedFromMessage(message: EpochMessage, source: SealedSource): SealedEpoch {
   const frame = decodeFrame(message.frame);
   return {
     epoch: frame.epoch,
     ddl: message.ddl,
-    tables: frame.tables.map((part, index) => sealedTable(part, known, message.positions[index]!.data)),
+    tables: frame.tables.map((part, index) => sealedTable(part, source, message.positions[index]!)),
     bytes: message.frame.byteLength,
   };
 }
 
-export function sealedFromFrame(frame: Frame, known: KnownTables): SealedEpoch {
-  return {epoch: frame.epoch, ddl: frame.header.ddl.map((text) => decodeRecord(String(text))), tables: frame.tables.map((part) => sealedTable(part, known, null)), bytes: frame.bytes.byteLength};
+export function sealedFromFrame(frame: Frame, source: SealedSource): SealedEpoch {
+  return {epoch: frame.epoch, ddl: frame.header.ddl.map((text) => decodeRecord(String(text))), tables: frame.tables.map((part) => sealedTable(part, source, null)), bytes: frame.bytes.byteLength};
 }

@@ -5,9 +5,11 @@
 import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatch, type Column} from '../base/delta.ts';
 import {gatherColumns} from '../base/columns.ts';
 import {publishSliceRows} from '../base/limit.ts';
-import type {ColumnSpec} from '../catalog/spec.ts';
+import type {ColumnSpec, TableSpec} from '../catalog/spec.ts';
+import {quoteIdentifier} from '../kernel/quote.ts';
 import type {RelationSource} from '../kernel/relation.ts';
 import {relationOfPieces} from '../kernel/relation-pieces.ts';
+import {liveName} from './live-tables.ts';
 
 export interface Publishable {
   readonly insertedCount: number;
@@ -62,6 +64,22 @@ export function publishable(columns: readonly ColumnSpec[], batches: readonly Ch
     insertedCount,
     inserted: relationOfPieces([{name: '_pos', type: positionType}, ...columns.map(({name, type}) => ({name, type}))], pieces, publishSliceRows),
     deadCount,
-    dead: relationOfPieces([{name: 'p', type: positionType}], [{columns: [{kind: 'f64', data: dead, valid: null, bound: first === Infinity ? Number.MAX_SAFE_INTEGER : Math.max(first, 0)}], rowCount: deadCount}], publishSliceRows),
+    dead: deadPositions(dead, deadCount),
   };
+}
+
+/** @returns the relation `p` of overwritten positions. */
+export function deadPositions(positions: Float64Array, count: number): RelationSource {
+  return relationOfPieces([{name: 'p', type: positionType}], [{columns: [{kind: 'f64', data: positions, valid: null, bound: Number.MAX_SAFE_INTEGER}], rowCount: count}], publishSliceRows);
+}
+
+/**
+ * @param sql the changes of a delta by reference: `_op` and all columns, in order.
+ * @param first position of the first row that came.
+ * @returns the statement that puts those rows into the cache. The running number follows the order of the files: a window without an
+ *   order of its own is streamed.
+ */
+export function referenceInsert(table: TableSpec, sql: string, first: number): string {
+  const names = table.columns.map(({name}) => quoteIdentifier(name)).join(', ');
+  return `INSERT INTO ${liveName(table)} SELECT ${first} - 1 + row_number() OVER (), ${names} FROM (${sql}) WHERE _op IN (0, 2)`;
 }

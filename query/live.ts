@@ -18,8 +18,8 @@ import type {Kernel} from '../kernel/duckdb.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {Session} from '../kernel/session.ts';
 import {createStatements, deadName, dropStatements, liveName} from './live-tables.ts';
-import {publishable, type Publishable} from './live-publish.ts';
-import type {SealedEpoch} from './sealed-epoch.ts';
+import {deadPositions, publishable, referenceInsert, type Publishable} from './live-publish.ts';
+import type {DeltaReference, SealedEpoch} from './sealed-epoch.ts';
 
 interface LiveTable {readonly spec: TableSpec; deadRows: number; rowCount: number}
 
@@ -152,12 +152,14 @@ export class LiveRelation {
     this.#pending = [];
     this.#pendingRows = 0;
     const ddl = epochs.some((sealed) => sealed.ddl.length > 0);
+    const dropped = new Set<TableId>();
+    for (const sealed of epochs) for (const record of sealed.ddl) if (record.kind === 'drop-table') dropped.add(record.id);
     await this.#writer.run('BEGIN TRANSACTION');
     try {
-      if (!ddl) await this.#publishRows(epochs);
+      if (!ddl) await this.#publishRows(epochs, dropped);
       else for (const sealed of epochs) {
         for (const record of sealed.ddl) await this.#applyDdl(record);
-        await this.#publishRows([sealed]);
+        await this.#publishRows([sealed], dropped);
       }
       await this.#writer.run(`UPDATE live.mr_internal._epoch SET e = ${to}`);
       await this.#writer.run('COMMIT');
@@ -171,16 +173,44 @@ export class LiveRelation {
     this.#considerSweep();
   }
 
-  async #publishRows(epochs: readonly SealedEpoch[]): Promise<void> {
+  /** @param dropped tables that end within the window: their files may be gone already, and nobody will read them. */
+  async #publishRows(epochs: readonly SealedEpoch[], dropped: ReadonlySet<TableId>): Promise<void> {
     const byTable = new Map<TableId, ChangeBatch[]>();
     for (const sealed of epochs) {
-      for (const {table, batch} of sealed.tables) {
+      for (const {table, rowCount, batch, reference} of sealed.tables) {
         if (!this.#tables.has(table)) continue; // dropped within the same window
+        if (reference !== null) {
+          if (dropped.has(table)) continue;
+          const before = byTable.get(table);
+          byTable.delete(table);
+          if (before !== undefined) await this.#publishBatches(new Map([[table, before]]));
+          await this.#publishReference(this.#table(table), rowCount, reference);
+          continue;
+        }
         const batches = byTable.get(table);
         if (batches === undefined) byTable.set(table, [batch()]);
         else batches.push(batch());
       }
     }
+    await this.#publishBatches(byTable);
+    this.#writer.unbindRelation('mr_publish');
+    this.#writer.unbindRelation('mr_publish_dead');
+  }
+
+  /** A delta that lies in files is taken from there: its rows were numbered in file order. */
+  async #publishReference(live: LiveTable, rowCount: number, reference: DeltaReference): Promise<void> {
+    const inserted = await this.#writer.run(referenceInsert(live.spec, await reference.sql(), reference.firstPosition));
+    const dead = reference.freed.length;
+    invariant(inserted.rowsChanged === rowCount - dead, () => `files of table ${live.spec.id} gave ${inserted.rowsChanged} rows that came, ${rowCount - dead} were logged`);
+    if (dead > 0) {
+      this.#writer.bindRelation('mr_publish_dead', deadPositions(reference.freed, dead));
+      await this.#writer.run(`INSERT INTO ${deadName(live.spec)} SELECT * FROM mr_rows('mr_publish_dead')`);
+    }
+    live.deadRows += dead;
+    live.rowCount += rowCount - 2 * dead;
+  }
+
+  async #publishBatches(byTable: ReadonlyMap<TableId, ChangeBatch[]>): Promise<void> {
     for (const [table, batches] of byTable) {
       const live = this.#table(table);
       const rows: Publishable = publishable(live.spec.columns, batches);
@@ -195,8 +225,6 @@ export class LiveRelation {
       }
       live.rowCount += rows.insertedCount - rows.deadCount;
     }
-    this.#writer.unbindRelation('mr_publish');
-    this.#writer.unbindRelation('mr_publish_dead');
   }
 
   #considerSweep(): void {

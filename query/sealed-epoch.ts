@@ -1,16 +1,34 @@
 /**
  * One committed epoch as readers take it: what the frame holds, decoded when someone asks. Columns are views on the frame's bytes,
- * which are never written again; they may be kept as long as the epoch object is.
+ * which are never written again; they may be kept as long as the epoch object is. A large delta lies in files of its table instead
+ * (a delta by reference): the frame names them, and its rows are read from there, chunk by chunk.
  */
 import type {ChangeBatch} from '../base/delta.ts';
 import type {Epoch} from '../base/epoch.ts';
 import type {DdlRecord, TableId} from '../catalog/spec.ts';
 
+/** A delta that lies in files: first the rows that went, each beside the row that took its place, then those that came. */
+export interface DeltaReference {
+  /**
+   * SQL of the rows in changelog order: `_op`, then all columns of the table.
+   * @throws {WarehouseError} `MR_DELTA_GONE` (unavailable) when the files are no longer there.
+   */
+  readonly sql: () => Promise<string>;
+  /** The position of the first row that came; those after it follow. −1 for an epoch read back from the log. */
+  readonly firstPosition: number;
+  /** Positions of the rows that went, in order. */
+  readonly freed: Float64Array;
+}
+
 export interface SealedTable {
   readonly table: TableId;
   readonly rowCount: number;
-  /** Decoded at the first call. Epochs read back from the log carry no positions (all −1). */
+  /** Decoded at the first call; not for a delta by reference. Epochs read back from the log carry no positions (all −1). */
   readonly batch: () => ChangeBatch;
+  /** All changes, in order, however they travelled. Positions as for `batch`; of a delta by reference all are −1. */
+  readonly batches: () => AsyncIterable<ChangeBatch> | Iterable<ChangeBatch>;
+  /** null: the rows are in the frame. */
+  readonly reference: DeltaReference | null;
 }
 
 export interface SealedEpoch {

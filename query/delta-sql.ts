@@ -1,0 +1,32 @@
+/** Reading deltas by reference: the rows of changelog files (of data files, where a table only grows) as SQL and as batches. */
+import type {ChangeBatch} from '../base/delta.ts';
+import {typeText, type LogicalType} from '../base/type.ts';
+import type {TableSpec} from '../catalog/spec.ts';
+import {quoteIdentifier} from '../kernel/quote.ts';
+import type {Session} from '../kernel/session.ts';
+import {KIND_COLUMN, pathListSql} from '../storage/lsm/column-sql.ts';
+
+const opType: LogicalType = {kind: 'tinyint'};
+
+/** @param paths absolute, in order. @returns a SELECT of `_op` and all columns of the table, in changelog order. */
+export function deltaSql(table: Pick<TableSpec, 'storage' | 'columns'>, paths: readonly string[]): string {
+  const op = table.storage === 'append' ? '0' : quoteIdentifier(KIND_COLUMN);
+  const columns = table.columns.map(({name, type}) => `CAST(${quoteIdentifier(name)} AS ${typeText(type)}) AS ${quoteIdentifier(name)}`);
+  return `SELECT CAST(${op} AS TINYINT) AS _op, ${columns.join(', ')} FROM read_parquet(${pathListSql(paths)})`;
+}
+
+/** @param session taken until the last batch was read. @param sql as `deltaSql` gives it. @returns the changes, without positions (all −1). */
+export async function* deltaBatches(session: Session, types: readonly LogicalType[], sql: string): AsyncGenerator<ChangeBatch, void, undefined> {
+  const stream = await session.stream(sql, [], {types: [opType, ...types]});
+  try {
+    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
+      const [op, ...columns] = chunk.columns;
+      const {rowCount} = chunk;
+      const ops = new Uint8Array(rowCount);
+      if (op!.kind === 'i32') for (let i = 0; i < rowCount; i++) ops[i] = op!.data[i]!;
+      yield {rowCount, ops, columns, positions: new Float64Array(rowCount).fill(-1)};
+    }
+  } finally {
+    await stream.close();
+  }
+}
