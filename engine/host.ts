@@ -2,7 +2,6 @@
 import type {Epoch} from '../base/epoch.ts';
 import type {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableSpec} from '../catalog/spec.ts';
-import type {PlanNode} from '../kernel/plan/tree.ts';
 import type {Binder} from '../kernel/plan/binder.ts';
 import type {EpochHistory} from '../query/history.ts';
 import type {LiveRelation, PinnedRead} from '../query/live.ts';
@@ -21,7 +20,6 @@ export interface Host {
   alone<T>(work: () => Promise<T>): Promise<T>;
   define(records: readonly DdlRecord[]): Promise<ReplyBody>;
   createView(table: TableSpec, executor: 'code' | 'sql'): Promise<ReplyBody>;
-  explain(tree: PlanNode): Promise<ReplyBody>;
   checkpoint(): Promise<ReplyBody>;
   setEpochInterval(ms: number): Promise<void>;
   nowMs(): number;

@@ -5,7 +5,6 @@
  */
 import type {ErrorReport} from '../base/error.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
-import type {PlanNode} from '../kernel/plan/tree.ts';
 
 /** Columns in the record-batch form of storage/log (`encodeColumns`): visible columns in table order, or the key columns for `delete`. */
 export interface EncodedRows {
@@ -39,7 +38,6 @@ export type Request =
   | {readonly kind: 'write'; readonly writes: readonly TableWrite[]; readonly rejected: readonly {readonly table: TableId; readonly rows: readonly RejectedRow[]}[]}
   | {readonly kind: 'ddl'; readonly records: readonly DdlRecord[]}
   | {readonly kind: 'create-view'; readonly table: TableSpec; readonly executor: 'code' | 'sql'}
-  | {readonly kind: 'explain'; readonly tree: PlanNode}
   | {readonly kind: 'set'; readonly name: 'epoch_interval'; readonly value: number}
   | {readonly kind: 'checkpoint'}
   | {readonly kind: 'stats'}

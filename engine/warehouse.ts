@@ -430,7 +430,6 @@ export class Warehouse implements AsyncDisposable {
       },
       define: (records) => this.#request({kind: 'ddl', records}),
       createView: (table, executor) => this.#request({kind: 'create-view', table, executor}),
-      explain: (tree) => this.#request({kind: 'explain', tree}),
       checkpoint: () => this.#request({kind: 'checkpoint'}),
       setEpochInterval: async (ms) => {
         await this.#request({kind: 'set', name: 'epoch_interval', value: ms});

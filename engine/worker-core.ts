@@ -31,7 +31,7 @@ import {applyWrites} from './worker-apply.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
 import {createView, finishRecords, prepareRecords} from './worker-define.ts';
 import {recover} from './worker-recovery.ts';
-import {explainRows, statsRows} from './worker-stats.ts';
+import {statsRows} from './worker-stats.ts';
 
 type WriteRequest = Extract<Request, {kind: 'write'}>;
 interface Queued {readonly id: number; readonly request: Request; readonly rows: number; readonly bytes: number}
@@ -294,7 +294,6 @@ export class WorkerCore {
       case 'create-view':
         await this.checkpointer.room();
         return {epoch: await createView(this, request.table, request.executor)};
-      case 'explain': return {epoch: this.epoch, rows: explainRows(this, request.tree)};
       case 'set':
         this.#intervalMs = request.value;
         return {epoch: this.epoch};

@@ -1,8 +1,5 @@
-/** What the engine says about itself: rows of `{metric, help, value, table?}`, and of EXPLAIN INCREMENTAL. */
-import type {PlanNode} from '../kernel/plan/tree.ts';
-const explainIncremental = (..._: unknown[]): Record<string, string>[] => [];
+/** What the engine says about itself: rows of `{metric, help, value, table?}`. */
 import type {ReplyBody} from './protocol.ts';
-import {shapesOf} from './table-shape.ts';
 import type {WorkerCore} from './worker-core.ts';
 
 type StatRow = NonNullable<ReplyBody['rows']>[number];
@@ -25,9 +22,4 @@ export function statsRows(core: WorkerCore): StatRow[] {
     rows.push({metric: 'table_rows', help: 'rows of a table', table: name, value: state.rowCount}, {metric: 'table_state_bytes', help: 'bytes of a table in memory', table: name, value: state.bytes()});
   }
   return rows;
-}
-
-/** @param tree JSON of a plan tree made by the main thread's binder. */
-export function explainRows(core: WorkerCore, tree: PlanNode): StatRow[] {
-  return explainIncremental(tree, shapesOf(core.catalog)).map((row) => ({...row}));
 }
