@@ -7,7 +7,7 @@ import type {TableSpec} from '../catalog/spec.ts';
 import {nearTables} from '../catalog/create.ts';
 import {valueAt} from '../kernel/column-values.ts';
 import type {Session} from '../kernel/session.ts';
-import {explainIncremental as explainIncrementally} from '../compute/explain-incremental.ts';
+import {explainIncremental as planRows} from '../compute/explain-incremental.ts';
 import {planView} from '../compute/plan-view.ts';
 import type {SqlText, Statement} from '../kernel/statement/parse.ts';
 import {gateSelect, type GateContext, type GatedSelect, type Resolution} from '../query/gate.ts';
@@ -17,6 +17,7 @@ import type {Result, ResultColumn} from './api.ts';
 import {requireTable} from './lookup.ts';
 import {isDerived, prepareReferences, referenceKey} from './sql-references.ts';
 import type {StatementContext} from './statement-context.ts';
+import {shapesOf} from './table-shape.ts';
 
 /** The relation that DML puts in the place of its target: its rows with their positions. */
 export interface DmlTarget {
@@ -109,9 +110,51 @@ export async function explainIncremental(context: StatementContext, statement: E
   }
   const {tree} = await host.binder.bindSelect(sql);
   const executor = context.settings.get('executor') === 'sql' ? 'sql' : 'code';
-  const rows = explainIncrementally(planView(tree, shapesOf(host.catalog), {executor})).map((row): Row => ({...row}));
+  const rows = planRows(planView(tree, shapesOf(host.catalog), {executor})).map((row): Row => ({...row}));
   const columns = ['step', 'operator', 'level', 'executor', 'state', 'warning'].map((name) => ({name, type: 'VARCHAR'}));
   return {columns, rows, epoch: host.history.newest, tag: ''};
+}
+
+/** Rows chunk by chunk, so that a large result does not hold the thread; of types that no column has, all at once. */
+async function selectRows(session: Session, {sql, params}: ReadyQuery): Promise<{columns: ResultColumn[]; rows: Row[]}> {
+  const stream = await session.stream(sql, params).catch((cause: unknown) => {
+    if (cause instanceof WarehouseError && cause.code === 'MR_TYPE') return null;
+    throw cause;
+  });
+  if (stream === null) return plainRows(session, sql, params);
+  try {
+    const columns = resultColumns(stream.columns);
+    const types = stream.columns.map(({typeText}) => parseTypeText(typeText)!);
+    const rows: Row[] = [];
+    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
+      if (rows.length + chunk.rowCount > resultRowsMax) throw tooLarge(`more than ${resultRowsMax}`);
+      for (let i = 0; i < chunk.rowCount; i++) {
+        const row: Record<string, Value> = {};
+        for (let c = 0; c < columns.length; c++) row[columns[c]!.name] = valueAt(chunk.columns[c]!, types[c]!, i);
+        rows.push(row);
+      }
+    }
+    return {columns, rows};
+  } finally {
+    await stream.close();
+  }
+}
+
+async function plainRows(session: Session, sql: string, params: readonly Value[]): Promise<{columns: ResultColumn[]; rows: Row[]}> {
+  const {columns, rows} = await session.rows(sql, params);
+  if (rows.length > resultRowsMax) throw tooLarge(String(rows.length));
+  const named = resultColumns(columns);
+  const names = named.map(({name}) => name);
+  return {columns: named, rows: rows.map((row) => rowObject(names, row))};
+}
+
+function tooLarge(found: string): WarehouseError {
+  return new WarehouseError('invalid', 'MR_TOO_LARGE', `the result has ${found} rows, at most ${resultRowsMax} are answered at once`, {hint: 'add LIMIT, or subscribe'});
+}
+
+function resultColumns(columns: readonly {readonly name: string; readonly typeText: string}[]): ResultColumn[] {
+  const names = uniqueNames(columns.map(({name}) => name));
+  return columns.map(({typeText}, index) => ({name: names[index]!, type: typeText}));
 }
 
 function rowObject(names: readonly string[], values: readonly Value[]): Row {
