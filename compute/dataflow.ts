@@ -73,12 +73,13 @@ export class Dataflow {
    * Adds a dynamic table and its operators. Epochs pass it by until it was hydrated or rebuilt.
    *
    * @param tree its definition; its get nodes name tables of this dataflow.
+   * @param options.share the table's rows are counted under it, `stateShare` what operators keep beside tables.
    * @throws {WarehouseError} as `planView` does; nothing is added then.
    */
-  addView(spec: DataflowTableSpec, tree: PlanNode, options: PlanOptions & {readonly share?: MemoryShare} = {}): TableState {
+  addView(spec: DataflowTableSpec, tree: PlanNode, options: PlanOptions & {readonly share?: MemoryShare; readonly stateShare?: MemoryShare} = {}): TableState {
     const plan = planView(tree, (schema, name) => this.#shape(schema, name), options);
     const state = this.addTable(spec, options);
-    this.#views.set(spec.id, new View(spec.id, `${spec.schema}.${spec.name}`, plan, {session: this.#session, table: (id) => this.#table(id)}));
+    this.#views.set(spec.id, new View(spec.id, `${spec.schema}.${spec.name}`, plan, {session: this.#session, table: (id) => this.#table(id)}, options.stateShare ?? null));
     return state;
   }
 
@@ -212,6 +213,7 @@ export class Dataflow {
       if (changes.rowCount > 0) yield changes;
       state.endEpoch();
     }
+    view.settle();
     view.ready = true;
   }
 
@@ -220,6 +222,7 @@ export class Dataflow {
     const view = this.#view(id);
     invariant(!view.ready, () => `view ${view.name} has its state already`);
     await view.rebuild();
+    view.settle();
     view.ready = true;
   }
 

@@ -11,6 +11,7 @@ import type {Operator} from './operator.ts';
 import type {OperatorSpec, ViewPlan} from './operator-spec.ts';
 import {inputsOf} from './operator-spec.ts';
 import {EpochRowError, raisedRow} from './row-error.ts';
+import type {MemoryShare} from './state/memory-budget.ts';
 import {heldType} from './stored-type.ts';
 
 export class View {
@@ -20,13 +21,16 @@ export class View {
   /** False until it was hydrated or rebuilt: epochs pass it by. */
   ready = false;
   readonly #context: OperatorContext;
+  readonly #share: MemoryShare | null;
   readonly #operators: readonly (Operator | null)[];
   readonly #absorbed = new Set<number>();
   #active: Operator[] = [];
   #consolidator: Consolidator | null = null;
 
-  constructor(id: number, name: string, plan: ViewPlan, context: OperatorContext) {
+  /** @param share what its state beside the tables is counted under; none: not counted. */
+  constructor(id: number, name: string, plan: ViewPlan, context: OperatorContext, share: MemoryShare | null = null) {
     this.id = id;
+    this.#share = share;
     this.name = name;
     this.plan = plan;
     this.#context = context;
@@ -143,8 +147,15 @@ export class View {
   }
 
   endEpoch(): void {
+    if (this.#active.length === 0) return;
     for (const operator of this.#active) operator.endEpoch();
     this.#active = [];
+    this.settle();
+  }
+
+  /** Says what the view's own state holds. */
+  settle(): void {
+    this.#share?.settle(this.bytes());
   }
 
   undo(): void {

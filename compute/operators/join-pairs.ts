@@ -1,5 +1,6 @@
 /** Pairs of rows that a probe found: growing arrays, filled by walking chains. */
 import type {Column} from '../../base/delta.ts';
+import {WarehouseError} from '../../base/error.ts';
 import type {MultiIndex} from '../state/multi-index.ts';
 
 export interface Pairs {
@@ -10,14 +11,19 @@ export interface Pairs {
   count: number;
 }
 
-/** Pairs that one join may make of one delta: beyond it the epoch is too large to hold. */
+/** Pairs that one join may make of one delta. */
 export const pairsMax = 1 << 27;
+
+function tooManyPairs(): WarehouseError {
+  return new WarehouseError('unavailable', 'MR_JOIN_TOO_LARGE', `one epoch makes more than ${pairsMax} pairs in a join`, {hint: 'write the rows in smaller batches, or join on more columns'});
+}
 
 /**
  * Finds the rows of a state for every row of a batch.
  *
  * @param equal positions in `keys` where NULL matches nothing, for an index that holds NULLs as values.
  * @param limit rows wanted of each chain at most; null: all.
+ * @throws {WarehouseError} MR_JOIN_TOO_LARGE (unavailable).
  */
 export function findPairs(index: MultiIndex, keys: readonly Column[], rowCount: number, equal: readonly number[], limit: Int32Array | null): Pairs {
   const heads = new Int32Array(rowCount);
@@ -34,9 +40,10 @@ function walkChains(index: MultiIndex, heads: Int32Array, rowCount: number, limi
   let rows = new Int32Array(rowCount);
   let count = 0;
   for (let i = 0; i < rowCount; i++) {
-    let left = limit === null ? pairsMax : limit[i]!;
+    let left = limit === null ? Infinity : limit[i]!;
     for (let row = heads[i]!; row >= 0 && left > 0; row = index.next(row), left--) {
       if (count === rows.length) {
+        if (count >= pairsMax) throw tooManyPairs();
         probe = doubled(probe);
         rows = doubled(rows);
       }
