@@ -1,0 +1,152 @@
+/**
+ * Laws 3 and 5 at every single write, sync, rename and link of log and checkpoints: the engine's core runs a script over a file
+ * system that dies (or fails once) at operation k; a fresh core must find exactly the epochs that were answered, or one more, and
+ * go on to the same end. A COPY of DuckDB's is one operation: its file counts as unsynced until it is synced.
+ */
+import assert from 'node:assert/strict';
+import {mkdirSync} from 'node:fs';
+import {join} from 'node:path';
+import test from 'node:test';
+import {CrashError, FailingFileSystem, type Loss} from '../../storage/file/failing-file-system.ts';
+import {PaimonTable} from '../../storage/lsm/paimon-table.ts';
+import {directoryOf} from '../../engine/layout.ts';
+import {systemClock} from '../../base/clock.ts';
+import {nodeFileSystem} from '../../storage/file/node-file-system.ts';
+import {contents, CoreHarness, script, specs} from '../support/core-script.ts';
+import {Random, testSeed} from '../support/random.ts';
+import {temporaryFolder} from '../support/temporary.ts';
+
+const seed = testSeed(20260101);
+const states = contents();
+const lastEpoch = states.length - 1;
+/** All points with MR_SOAK, else about so many. */
+const pointsMax = process.env['MR_SOAK'] === undefined ? 24 : Infinity;
+
+async function checkEnd(harness: CoreHarness, at: string): Promise<void> {
+  assert.equal(harness.core.epoch, lastEpoch, at);
+  assert.deepEqual(await harness.filesContent(), states[lastEpoch], `${at}: at the end`);
+}
+
+/** What a fresh core finds, and that it goes on to the same end as if nothing had happened. */
+async function checkRecovered(root: string, answered: number, at: string): Promise<void> {
+  // A double again: nothing of this has to reach the disk.
+  const harness = new CoreHarness(root, await FailingFileSystem.over(root));
+  try {
+    await harness.open().catch((cause: unknown) => assert.fail(`${at}: does not open: ${cause instanceof Error ? cause.stack : String(cause)}`));
+    const {epoch} = harness.core;
+    assert.ok(epoch === answered || epoch === answered + 1, `${at}: epoch ${answered} was answered, ${epoch} is found`);
+    assert.deepEqual(await harness.filesContent(), states[epoch], `${at}: at epoch ${epoch}`);
+    await harness.goOn();
+    await checkEnd(harness, at);
+  } finally {
+    await harness.abandon();
+  }
+  const again = new CoreHarness(root, await FailingFileSystem.over(root));
+  try {
+    await again.open();
+    await checkEnd(again, `${at}, opened again`);
+  } finally {
+    await again.abandon();
+  }
+}
+
+async function countOperations(root: string): Promise<{operations: number; trace: readonly string[]}> {
+  mkdirSync(root);
+  const files = await FailingFileSystem.over(root);
+  const harness = new CoreHarness(root, files);
+  await harness.open();
+  await harness.goOn();
+  const {operations} = files;
+  await checkEnd(harness, 'without a crash');
+  await harness.abandon();
+  const stock = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directoryOf(root, specs.stock));
+  const kinds = await Promise.all((await stock.snapshots.ids()).map(async (id) => (await stock.snapshots.read(id)).commitKind));
+  assert.ok(kinds.includes('COMPACT'), 'the script compacts');
+  assert.ok(files.trace.some((what) => what.startsWith('rename') && what.includes('dropped')), 'the script moves a dropped table aside');
+  return {operations, trace: files.trace};
+}
+
+function points(operations: number, random: Random): number[] {
+  const all = Array.from({length: operations}, (_, index) => index + 1);
+  if (all.length <= pointsMax) return all;
+  const stride = all.length / pointsMax;
+  return Array.from({length: pointsMax}, (_, index) => Math.min(operations, 1 + Math.floor(index * stride + random.unit() * stride)));
+}
+
+test('checkpoint: a crash at any operation loses nothing and doubles nothing', async (t) => {
+  const random = new Random(seed);
+  const folder = temporaryFolder(t);
+  const {operations} = await countOperations(join(folder, 'count'));
+  let crashes = 0;
+  for (const operation of points(operations, random)) {
+    const root = join(folder, String(operation));
+    mkdirSync(root);
+    const files = await FailingFileSystem.over(root);
+    files.crashAt(operation, {torn: random.integer(0, 200)});
+    const kind = random.integer(0, 2);
+    const loss: Loss = kind === 0 ? 'none' : kind === 1 ? 'unsynced' : () => (random.chance(0.5) ? 'kept' : 'lost');
+    const harness = new CoreHarness(root, files);
+    let answered = 0;
+    try {
+      await harness.open();
+      await harness.goOn((epoch) => {
+        answered = Math.max(answered, epoch);
+      });
+    } catch (cause) {
+      if (!files.dead) throw cause;
+      crashes++;
+    } finally {
+      await harness.abandon();
+    }
+    const at = `MR_SEED=${seed} crash at operation ${operation} of ${operations} (${files.trace.at(-1) ?? ''}), ${['nothing', 'all unsynced', 'some unsynced'][kind]!} lost`;
+    await files.crash(loss);
+    await checkRecovered(root, answered, at);
+  }
+  t.diagnostic(`${operations} operations in ${script.length} steps, ${crashes} crashes`);
+  assert.ok(crashes > 10, `only ${crashes} crashes`);
+});
+
+test('checkpoint: an operation that fails once refuses its step, and the step done again comes to the same end', async (t) => {
+  const random = new Random(seed + 1);
+  const folder = temporaryFolder(t);
+  const {operations} = await countOperations(join(folder, 'count'));
+  let failures = 0;
+  for (const operation of points(operations, random)) {
+    const root = join(folder, String(operation));
+    mkdirSync(root);
+    const files = await FailingFileSystem.over(root);
+    const failure = random.pick(['ENOSPC', 'EIO'] as const);
+    files.failAt(operation, failure, {torn: random.integer(0, 200)});
+    const at = `MR_SEED=${seed} ${failure} at operation ${operation} of ${operations}`;
+    let harness = new CoreHarness(root, files);
+    try {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          if (harness.core.log === undefined) await harness.open();
+          await harness.goOn();
+          break;
+        } catch (cause) {
+          assert.ok(!(cause instanceof CrashError) && attempt === 0, `${at}: ${cause instanceof Error ? cause.stack : String(cause)}`);
+          assert.match(String((cause as {code?: unknown}).code), /^MR_(DISK_FULL|FILE_FAILED)$/, `${at}: ${String(cause)}`);
+          failures++;
+          if (harness.core.log !== undefined) continue;
+          // It failed while it opened.
+          await harness.abandon();
+          harness = new CoreHarness(root, files);
+        }
+      }
+      await checkEnd(harness, `${at} (${files.trace[operation - 1] ?? ''})`);
+    } finally {
+      await harness.abandon();
+    }
+    const again = new CoreHarness(root, await FailingFileSystem.over(root));
+    try {
+      await again.open();
+      await checkEnd(again, `${at}, opened again`);
+    } finally {
+      await again.abandon();
+    }
+  }
+  t.diagnostic(`${operations} operations, ${failures} failures felt`);
+  assert.ok(failures > 10, `only ${failures} failures were felt`);
+});
