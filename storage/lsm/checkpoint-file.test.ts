@@ -10,7 +10,6 @@ import {FailingFileSystem} from '../file/failing-file-system.ts';
 import {nodeFileSystem} from '../file/node-file-system.ts';
 import {type Checkpoint, checkpointPath, decodeCheckpoint, encodeCheckpoint, listCheckpoints, loadCheckpoint, newestCheckpoint, removeOldCheckpoints, writeCheckpoint} from './checkpoint-file.ts';
 import {decodeEpochSequences, encodeEpochSequences, type EpochSequence, sequenceAfter} from './epoch-sequences.ts';
-import {checkFormat, ensureFormat} from './format-file.ts';
 
 const seed = Number(process.env['MR_SEED'] ?? 20_260_101);
 const steps = fc.array(fc.tuple(fc.integer({min: 1, max: 5}), fc.integer({min: 1, max: 1000})), {maxLength: 20});
@@ -129,17 +128,4 @@ test('epoch sequences: the first number after an epoch is found, and bad codes a
     assert.deepEqual(decodeEpochSequences(encodeEpochSequences(epochs)), epochs);
   }), {seed, numRuns: 200});
   for (const bad of [[1], [1, 2, 0, 1], [1, 2, 1, 0], [-1, 0], [1, 0.5], ['1', 2], [1, 2 ** 53 - 1, 1, 2 ** 53 - 1]]) assert.equal(typeof decodeEpochSequences(bad), 'string', JSON.stringify(bad));
-});
-
-test('format file: made once, a newer one is refused', async () => {
-  await inDirectory(async (directory) => {
-    const home = join(directory, '_millrace');
-    await ensureFormat(nodeFileSystem, home);
-    await ensureFormat(nodeFileSystem, home);
-    assert.equal(await readFile(join(home, 'format'), 'utf8'), '1\n');
-    await writeFile(join(home, 'format'), '2\n');
-    await assert.rejects(checkFormat(nodeFileSystem, home), {code: 'MR_FORMAT_NEWER'});
-    await writeFile(join(home, 'format'), '');
-    await assert.rejects(ensureFormat(nodeFileSystem, home), {code: 'MR_FORMAT_DAMAGED'});
-  });
 });
