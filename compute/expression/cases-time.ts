@@ -16,7 +16,7 @@ export const timeCases: readonly string[] = [
     `INTERVAL '1 DAY' + ${p}1`, `INTERVAL '1 MONTH' + ${p}1`, `${p}1 + INTERVAL '1 month 2 days 3 hours'`, `${p}1 - INTERVAL '1 month 2 days 3 hours'`,
     ...(p === 'ts' ? widths : widths.slice(0, 8)).map((width) => `time_bucket(INTERVAL '${width}', ${p}1)`),
   ]),
-  "datetrunc('day', ts1)", "datepart('hour', ts1)", "date_trunc('MON', ts1)",
+  "datetrunc('day', ts1)", "datepart('hour', ts1)", "datetrunc('week', dt1)", "datetrunc('month', tz1)", "datepart('day', dt1)", "datepart('minute', tz1)", "date_trunc('MON', ts1)",
   ...widths.map((width) => `time_bucket(INTERVAL '${width}', ts1, TIMESTAMP '1970-01-01')`),
   ...widths.slice(0, 6).flatMap((width) => [`time_bucket(INTERVAL '${width}', dt1, DATE '1970-01-01')`, `time_bucket(INTERVAL '${width}', ts1, TIMESTAMP '2021-05-17 13:14:15.678')`]),
   "time_bucket(INTERVAL '10 MINUTE', tz1, TIMESTAMPTZ '1970-01-01 00:00:00+00')", "time_bucket(INTERVAL '1 MONTH', tz1, TIMESTAMPTZ '1970-01-01 00:00:00+00')",

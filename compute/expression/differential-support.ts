@@ -92,13 +92,13 @@ export class Differential implements AsyncDisposable {
   }
 
   /** Checks every expression on every table; all must be compiled. @returns what the tests met, so that they can assert it. */
-  async check(sqls: readonly string[]): Promise<CaseReport[]> {
+  async check(sqls: readonly string[], tables: readonly EdgeTable[] = this.tables): Promise<CaseReport[]> {
     const reports: CaseReport[] = [];
-    for (let start = 0; start < sqls.length; start += batchCases) reports.push(...await this.#checkBatch(sqls.slice(start, start + batchCases)));
+    for (let start = 0; start < sqls.length; start += batchCases) reports.push(...await this.#checkBatch(sqls.slice(start, start + batchCases), tables));
     return reports;
   }
 
-  async #checkBatch(sqls: readonly string[]): Promise<CaseReport[]> {
+  async #checkBatch(sqls: readonly string[], tables: readonly EdgeTable[]): Promise<CaseReport[]> {
     const bare = await this.bind(sqls);
     bare.forEach((expression, i) => assert.equal(unsupportedIn(expression), null, `${sqls[i]} is not compiled`));
     const tried: Expression[] = [
@@ -110,7 +110,7 @@ export class Differential implements AsyncDisposable {
     assert.ok(projection !== null);
     const untried = bare.map((expression) => compileExpressions([expression], inputTypes)!);
     const reports = sqls.map((sql) => ({sql, values: new Set<string | bigint | number>(), nulls: 0, raised: 0}));
-    for (const table of this.tables) {
+    for (const table of tables) {
       // Raising is dear in DuckDB, so each row raises once: here, where it is told from NULL.
       await this.#session.run(`CREATE OR REPLACE TEMP TABLE outcome AS SELECT ${sqls.map((sql, i) => `try((${sql}) IS NULL) AS outcome${i}`).join(', ')} FROM ${table.name}`);
       const expected = await this.#columns([...sqls.map((sql, i) => `CASE WHEN outcome${i} IS NOT NULL THEN ${sql} END`), ...sqls.map((_, i) => `outcome${i}`)], tried.map(({type}) => type), `${table.name} POSITIONAL JOIN outcome`);
@@ -131,7 +131,7 @@ export class Differential implements AsyncDisposable {
         }
         const raised = table.rowCount - calm.length;
         if (raised > 0 && report.raised === 0) await this.#checkRaising(sql, untried[i]!, table, calm);
-        if (table === this.tables.at(-1)) this.#checkSelection(sql, bare[i]!, untried[i]!, table, calm, expected[i]!);
+        if (table === tables.at(-1)) this.#checkSelection(sql, bare[i]!, untried[i]!, table, calm, expected[i]!);
         report.raised += raised;
       }
     }
@@ -162,6 +162,14 @@ export class Differential implements AsyncDisposable {
     const rows = Int32Array.from(calm);
     const [found] = projection.evaluate(table.columns, table.rowCount, rows, rows.length, new ColumnBuffers(new Arena()));
     assertSame(found!, gatherColumn(expected, rows, rows.length), expression.type, {...table, rowCount: rows.length}, `${sql} on ${table.name} by selection`);
+  }
+
+  /** @returns the values of a column as texts, for counting. */
+  texts(table: EdgeTable, name: string): string[] {
+    const index = table.names.indexOf(name);
+    const column = table.columns[index]!;
+    const values = comparable(column, table.types[index]!, table.rowCount);
+    return Array.from({length: table.rowCount}, (_, row) => (column.valid?.[row] === 0 ? 'NULL' : String(values[row])));
   }
 
   /** @returns the expressions of `sqls` over the tables (all of one shape), as DuckDB binds them. */

@@ -113,7 +113,7 @@ export const arithmeticFunctions: readonly CompiledFunction[] = [
     refuse: ([, digits]) => (Math.abs(Number(digitsOf(digits))) > roundDigitsMax ? `more than ${roundDigitsMax} digits` : null),
     emit: (w, [a, digits]) => roundFloating(w, a!, Number(digits!.constant)),
   },
-  {name: 'sign', signatures: exactKinds, emit: (_, [a]) => ({form: 'int', code: a!.form === 'big' ? `(${a!.code} > 0n ? 1 : ${a!.code} < 0n ? -1 : 0)` : `Math.sign(${a!.code})`, bound: 1})},
+  {name: 'sign', signatures: integerKinds, emit: (_, [a]) => ({form: 'int', code: a!.form === 'big' ? `(${a!.code} > 0n ? 1 : ${a!.code} < 0n ? -1 : 0)` : `Math.sign(${a!.code})`, bound: 1})},
   {name: 'sign', signatures: floatKinds, emit: (_, [a]) => ({form: 'int', code: `(${a!.code} > 0 ? 1 : ${a!.code} < 0 ? -1 : 0)`, bound: 1})},
   {name: 'sqrt', signatures: ['double'], emit: (w, [a]) => {
     w.line(`if (${a!.code} < 0) ${w.fail(`outOfRange(r, 'cannot take square root of a negative number')`)}`);

@@ -3,6 +3,7 @@
  * with a differential test against DuckDB over edge values (functions.test.ts proves that every signature has one).
  * docs/compiled-functions.md is this list for readers.
  */
+import {unreachable} from '../../base/invariant.ts';
 import type {Expression, PlanType} from '../../kernel/plan/tree.ts';
 import {casts} from './casts.ts';
 import {arithmeticFunctions} from './functions-arithmetic.ts';
@@ -44,4 +45,40 @@ export function findCast(from: PlanType, to: PlanType): CompiledCast | null {
   if (entry !== undefined) return entry;
   if (from.kind === 'null') return compiledKinds.includes(to.kind) ? identity : null; // only NULL is of that type
   return from.kind === to.kind && compiledKinds.includes(to.kind) ? identity : null;
+}
+
+/** Operators of the tree that are compiled for every kind in `compiledKinds`, as `entriesOf` names them. BETWEEN is two of them. */
+export const compiledOperators = ['=', '<>', '<', '>', '<=', '>=', 'IS DISTINCT FROM', 'IS NOT DISTINCT FROM', 'IN', 'NOT IN', 'CASE', 'COALESCE', 'IS NULL', 'IS NOT NULL'] as const;
+
+/** @returns every entry of the compiled set: functions with a signature, casts, operators with a kind, connectives. */
+export function compiledEntries(): string[] {
+  return [
+    ...compiledFunctions.flatMap(({name, signatures}) => signatures.map((signature) => `${name}(${signature})`)),
+    ...casts.map(({from, to}) => `${from} → ${to}`),
+    ...compiledOperators.flatMap((operator) => compiledKinds.map((kind) => `${operator} (${kind})`)),
+    'AND', 'OR', 'NOT', 'TRY', 'TRY_CAST',
+  ];
+}
+
+/** @returns the entries that the head of an expression uses; none for columns, constants and casts that change nothing. */
+export function entriesOf(expression: Expression): string[] {
+  switch (expression.kind) {
+    case 'column': case 'constant': return [];
+    case 'and': case 'or': case 'not': case 'try': return [expression.kind.toUpperCase()];
+    case 'cast': {
+      const cast = castsByKinds.get(`${expression.child.type.kind}→${expression.type.kind}`);
+      return [...cast === undefined ? [] : [`${cast.from} → ${cast.to}`], ...expression.try ? ['TRY_CAST'] : []];
+    }
+    case 'comparison': return [`${expression.op} (${expression.left.type.kind})`];
+    case 'in': return [`${expression.negated ? 'NOT IN' : 'IN'} (${expression.child.type.kind})`];
+    case 'is-null': return [`IS NULL (${expression.child.type.kind})`];
+    case 'is-not-null': return [`IS NOT NULL (${expression.child.type.kind})`];
+    case 'between': return [];
+    case 'case': case 'coalesce': return [`${expression.kind.toUpperCase()} (${expression.type.kind})`];
+    case 'function': {
+      const signature = findFunction(expression.name, expression.args)?.signatures.find((candidate) => fitsSignature(candidate, expression.args));
+      return signature === undefined ? [] : [`${expression.name}(${signature})`];
+    }
+    default: return unreachable(expression);
+  }
 }
