@@ -12,7 +12,8 @@ import type {Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
-import type {RelationSource} from '../kernel/relation.ts';
+import type {RelationColumn, RelationSource} from '../kernel/relation.ts';
+import type {RelationPiece} from '../kernel/relation-pieces.ts';
 import type {Session} from '../kernel/session.ts';
 import {decodeFrame} from '../storage/log/frame.ts';
 import {bucketColumn} from '../storage/paimon/bucket-column.ts';
@@ -21,7 +22,7 @@ import type {EpochSequence} from '../storage/lsm/epoch-sequences.ts';
 import {commitFlush} from '../storage/lsm/commit.ts';
 import {commitCompaction, planCompactions, prepareCompaction} from '../storage/lsm/compact.ts';
 import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/column-sql.ts';
-import {prepareFlush} from '../storage/lsm/flush.ts';
+import {joinPrepared, prepareFlush, type PreparedFiles} from '../storage/lsm/flush.ts';
 import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {batchOf, typesOf} from './frame-batch.ts';
 import {settleTable, tableOfSnapshot, tableProperty} from './table-home.ts';
@@ -30,7 +31,8 @@ import {settleTable, tableOfSnapshot, tableProperty} from './table-home.ts';
 export interface TailEpoch {
   readonly epoch: Epoch;
   readonly frame: Uint8Array;
-  readonly tables: readonly {readonly table: TableId; readonly rowCount: number}[];
+  /** `prepared`: the files that hold the rows, where the frame does not. */
+  readonly tables: readonly {readonly table: TableId; readonly rowCount: number; readonly prepared?: PreparedFiles | undefined}[];
   /** Tables that the epoch dropped. */
   readonly dropped: readonly TableSpec[];
 }
@@ -52,6 +54,9 @@ interface TailPart {
   readonly rowCount: number;
 }
 
+/** Consecutive changes: rows of frames, numbered from `first`, or files that hold their numbers. */
+type TailRun = {readonly first: number; readonly parts: TailPart[]} | PreparedFiles;
+
 /**
  * Flushes one table up to the checkpoint's epoch.
  *
@@ -64,30 +69,41 @@ export async function flushTable(context: FlushContext, table: TableSpec, paimon
   const through = await flushedThrough(paimon, table, warehouseId);
   // A later state than the checkpoint's would be taken for it; epochs of files are epochs of the log, and those only rise.
   invariant(through.epoch <= epoch, () => `files of table ${table.id} go up to epoch ${through.epoch}, the checkpoint is of ${epoch}`);
-  const parts: TailPart[] = [];
+  const runs: TailRun[] = [];
   const epochs: EpochSequence[] = [];
   let sequence = before?.nextSequence ?? 0;
-  let first = sequence;
   for (const sealed of tail) {
-    const rowCount = sealed.tables.find((part) => part.table === table.id)?.rowCount;
-    if (rowCount === undefined) continue;
+    const part = sealed.tables.find((candidate) => candidate.table === table.id);
+    if (part === undefined) continue;
+    const {rowCount, prepared} = part;
     epochs.push({epoch: sealed.epoch, sequence});
+    if (sealed.epoch > through.epoch) {
+      const last = runs.at(-1);
+      if (prepared !== undefined) runs.push(prepared);
+      else if (last !== undefined && 'parts' in last) last.parts.push({frame: sealed.frame, rowCount});
+      else runs.push({first: sequence, parts: [{frame: sealed.frame, rowCount}]});
+    }
     sequence += rowCount;
-    if (sealed.epoch <= through.epoch) first = sequence;
-    else parts.push({frame: sealed.frame, rowCount});
   }
   let snapshot = through.snapshot ?? before?.snapshotId ?? 0;
   // Names that an earlier process made and may not have synced must be durable before the checkpoint relies on them.
   if (before === undefined || snapshot !== before.snapshotId) await settleTable(paimon.files, paimon);
-  if (parts.length > 0) {
+  if (runs.length > 0) {
     const commit = {commitUser: warehouseId, commitIdentifier: BigInt(epoch), properties: {'millrace.epoch': String(epoch), [tableProperty]: String(table.id)}};
-    session.bindRelation('mr_flush', tailRelation(table, paimon.bucketCount, parts, first));
-    try {
-      const prepared = await prepareFlush(session, paimon, {from: "mr_rows('mr_flush')"});
-      snapshot = (await commitFlush(paimon, prepared, commit))?.id ?? snapshot;
-    } finally {
-      session.unbindRelation('mr_flush');
+    const prepared: PreparedFiles[] = [];
+    for (const run of runs) {
+      if (!('parts' in run)) {
+        prepared.push(run);
+        continue;
+      }
+      session.bindRelation('mr_flush', tailRelation(table, paimon.bucketCount, run.parts, run.first));
+      try {
+        prepared.push(await prepareFlush(session, paimon, {from: "mr_rows('mr_flush')"}));
+      } finally {
+        session.unbindRelation('mr_flush');
+      }
     }
+    snapshot = (await commitFlush(paimon, joinPrepared(prepared), commit))?.id ?? snapshot;
     const compactions = [];
     for (const spec of planCompactions(paimon, await paimon.state())) compactions.push(await prepareCompaction(session, paimon, spec));
     if (compactions.length > 0) snapshot = (await commitCompaction(paimon, compactions, commit)).id;
@@ -110,14 +126,9 @@ async function flushedThrough(paimon: PaimonTable, table: TableSpec, warehouseId
 /** The parts end to end, numbered from `first`: decoded as they are asked for, small epochs put together to one slice. */
 function tailRelation(table: TableSpec, bucketCount: number, parts: readonly TailPart[], first: number): RelationSource {
   const types = typesOf(table);
-  const columns = [
-    {name: OP_COLUMN, type: {kind: 'tinyint'} as const}, {name: CHANGE_SEQUENCE_COLUMN, type: {kind: 'bigint'} as const},
-    ...(bucketCount > 1 ? [{name: BUCKET_COLUMN, type: {kind: 'integer'} as const}] : []),
-    ...table.columns.map(({name, type}) => ({name, type})),
-  ];
   const rowTotal = parts.reduce((sum, part) => sum + part.rowCount, 0);
   return {
-    columns,
+    columns: flushShape(table, bucketCount),
     rowCount: rowTotal,
     open: () => {
       let index = 0;
@@ -136,9 +147,7 @@ function tailRelation(table: TableSpec, bucketCount: number, parts: readonly Tai
         }
         if (batches.length === 0) return false;
         const batch = batches.length === 1 ? batches[0]! : concatBatches(types, batches);
-        const head: Column[] = [opColumn(batch.ops, rowCount, table.storage === 'bag'), sequenceColumn(sequence, rowCount)];
-        if (bucketCount > 1) head.push({kind: 'i32', data: bucketColumn(table.key.map((key) => batch.columns[key]!), table.key.map((key) => types[key]!), bucketCount, rowCount), valid: null});
-        current = {columns: [...head, ...batch.columns], rowCount};
+        current = flushPiece(table, bucketCount, batch, sequence);
         sequence += rowCount;
         start = 0;
         return true;
@@ -153,6 +162,23 @@ function tailRelation(table: TableSpec, bucketCount: number, parts: readonly Tai
       };
     },
   };
+}
+
+/** @returns the columns of `flushPiece`: what `prepareFlush` reads. */
+export function flushShape(table: TableSpec, bucketCount: number): RelationColumn[] {
+  return [
+    {name: OP_COLUMN, type: {kind: 'tinyint'}}, {name: CHANGE_SEQUENCE_COLUMN, type: {kind: 'bigint'}},
+    ...(bucketCount > 1 ? [{name: BUCKET_COLUMN, type: {kind: 'integer'} as const}] : []),
+    ...table.columns.map(({name, type}) => ({name, type})),
+  ];
+}
+
+/** @returns a batch as it is flushed, its rows numbered from `sequence`. */
+export function flushPiece(table: TableSpec, bucketCount: number, batch: ChangeBatch, sequence: number): RelationPiece {
+  const {rowCount} = batch;
+  const head: Column[] = [opColumn(batch.ops, rowCount, table.storage === 'bag'), sequenceColumn(sequence, rowCount)];
+  if (bucketCount > 1) head.push({kind: 'i32', data: bucketColumn(table.key.map((key) => batch.columns[key]!), table.key.map((key) => table.columns[key]!.type), bucketCount, rowCount), valid: null});
+  return {columns: [...head, ...batch.columns], rowCount};
 }
 
 /**
