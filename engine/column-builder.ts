@@ -151,7 +151,7 @@ export class ColumnBuilder {
         return null;
       }
       case 'decimal': {
-        if (typeof value === 'number' && Math.abs(value) * 10 ** type.scale > NARROW_BOUND / 16) return NEEDS_TEXT;
+        if (typeof value === 'number' && !exactDecimal(value, type.scale)) return NEEDS_TEXT;
         if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'string') return this.#wrong(value);
         const unscaled = parseDecimalText(String(value), type.scale);
         if (unscaled === undefined || unscaled >= 10n ** BigInt(type.precision) || -unscaled >= 10n ** BigInt(type.precision)) return this.#wrong(value);
@@ -245,6 +245,20 @@ export class ColumnBuilder {
     }
   }
 }
+
+/**
+ * Whether a number still says every digit that was written: it was a whole one that doubles hold, or short enough for a double, or
+ * what a double cannot hold of it lies behind the scale.
+ */
+function exactDecimal(value: number, scale: number): boolean {
+  if (Number.isSafeInteger(value)) return true;
+  if (Math.abs(value) * 10 ** scale <= NARROW_BOUND / 16) return true;
+  const digits = /^-?0*(\d*)(?:\.(\d*))?/.exec(String(value));
+  return digits !== null && `${digits[1]}${digits[2] ?? ''}`.replace(/^0+/, '').length <= doubleDigits;
+}
+
+/** Decimal digits that every double of their length keeps. */
+const doubleDigits = 15;
 
 function grown<T extends Uint8Array | Int32Array | Float64Array>(from: T, to: T): T {
   to.set(from);

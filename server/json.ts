@@ -4,8 +4,8 @@
  */
 import type {Column} from '../base/delta.ts';
 import type {LogicalType} from '../base/type.ts';
-import type {ResultColumn} from '../engine/api.ts';
 import {valueAt} from '../kernel/column-values.ts';
+import type {ResultColumn} from '../engine/api.ts';
 
 export function jsonValue(value: unknown): unknown {
   switch (typeof value) {
@@ -34,32 +34,11 @@ export function jsonColumns(columns: readonly ResultColumn[]): {name: string; ty
   return columns.map(({name, type}) => ({name, type}));
 }
 
-/**
- * The JSON text of one cell, straight from its column: the same text as `JSON.stringify(jsonValue(valueAt(…)))`, without the value
- * in between where a type allows it.
- */
-export function cellText(column: Column, type: LogicalType, row: number): string {
-  if (column.valid !== null && column.valid[row] === 0) return 'null';
-  switch (type.kind) {
-    case 'boolean': return column.kind === 'i32' && column.data[row] !== 0 ? 'true' : 'false';
-    case 'tinyint': case 'smallint': case 'integer': return column.kind === 'i32' ? String(column.data[row]) : 'null';
-    case 'bigint': return column.kind === 'f64' || column.kind === 'i64' ? `"${column.data[row]}"` : 'null';
-    case 'float': case 'double': {
-      const value = column.kind === 'f64' ? column.data[row]! : Number.NaN;
-      return Number.isFinite(value) ? String(value) : `"${value}"`;
-    }
-    case 'varchar': return JSON.stringify(valueAt(column, type, row));
-    case 'decimal': case 'date': case 'timestamp': case 'timestamptz': return `"${String(valueAt(column, type, row))}"`;
-    case 'blob': return JSON.stringify(jsonValue(valueAt(column, type, row)));
-  }
-}
-
-/** @returns a function that gives the JSON object of row `row` of the columns. */
+/** @returns a function that gives the JSON text of row `row` of the columns. (Text built cell by cell is no faster than one object and the engine's own stringify: measured.) */
 export function rowTextOf(names: readonly string[], types: readonly LogicalType[]): (columns: readonly Column[], row: number) => string {
-  const heads = names.map((name, index) => `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`);
   return (columns, row) => {
-    let text = '';
-    for (let i = 0; i < heads.length; i++) text += heads[i]! + cellText(columns[i]!, types[i]!, row);
-    return `${text}}`;
+    const out: Record<string, unknown> = {};
+    for (let i = 0; i < names.length; i++) out[names[i]!] = jsonValue(valueAt(columns[i]!, types[i]!, row));
+    return JSON.stringify(out);
   };
 }
