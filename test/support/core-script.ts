@@ -96,7 +96,7 @@ export class CoreHarness {
   constructor(directory: string, files: FileSystem) {
     this.core = new WorkerCore({
       directory, warehouseId: 'test', memoryBytes: 1 << 28, maintainThreads: 1, maintainMemoryBytes: 1 << 28,
-      checkpointBytes: 1 << 30, checkpointMs: 3_600_000, epochIntervalMs: 0, logSegmentBytesMax: 2048,
+      checkpointBytes: 1 << 30, checkpointMs: 3_600_000, epochIntervalMs: 0, logSegmentBytesMax: 2048, referenceBytes: 8 << 20,
     }, (message) => this.#take(message), files);
   }
 
