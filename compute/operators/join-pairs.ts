@@ -15,7 +15,7 @@ export interface Pairs {
 export const pairsMax = 1 << 27;
 
 function tooManyPairs(): WarehouseError {
-  return new WarehouseError('unavailable', 'MR_JOIN_TOO_LARGE', `one epoch makes more than ${pairsMax} pairs in a join`, {hint: 'write the rows in smaller batches, or join on more columns'});
+  return new WarehouseError('invalid', 'MR_TOO_LARGE', `one epoch makes more than ${pairsMax} pairs in a join`, {hint: 'write the rows in smaller batches, or join on more columns'});
 }
 
 /**
@@ -23,7 +23,7 @@ function tooManyPairs(): WarehouseError {
  *
  * @param equal positions in `keys` where NULL matches nothing, for an index that holds NULLs as values.
  * @param limit rows wanted of each chain at most; null: all.
- * @throws {WarehouseError} MR_JOIN_TOO_LARGE (unavailable).
+ * @throws {WarehouseError} MR_TOO_LARGE (invalid).
  */
 export function findPairs(index: MultiIndex, keys: readonly Column[], rowCount: number, equal: readonly number[], limit: Int32Array | null): Pairs {
   const heads = new Int32Array(rowCount);
