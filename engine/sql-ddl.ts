@@ -10,6 +10,7 @@ import type {Statement} from '../kernel/statement/parse.ts';
 import {gateSelect} from '../query/gate.ts';
 import {planView} from '../compute/plan-view.ts';
 import {viewStorage} from '../compute/keys.ts';
+import {inUserWords} from './user-words.ts';
 import type {Result} from './api.ts';
 import {done, type StatementContext} from './statement-context.ts';
 import {definitionContext} from './sql-query.ts';
@@ -35,7 +36,7 @@ export async function dropSchema({host}: StatementContext, statement: Of<'drop-s
 
 export async function createTable({host}: StatementContext, statement: Of<'create-table'>): Promise<Result> {
   if (statement.ifNotExists && host.catalog.find(statement.table.schema, statement.table.name) !== undefined) return done('CREATE TABLE', host.history.newest);
-  const read = await host.binder.readCreateTable(`CREATE TABLE _mr_probe (${statement.columns.text})`);
+  const read = await inUserWords(statement.columns.text, '', () => host.binder.readCreateTable(`CREATE TABLE _mr_probe (${statement.columns.text})`));
   const table = createTableSpec(host.catalog, statement, read, host.nowMs());
   const {epoch} = await host.define([{kind: 'create-table', table}]);
   return done('CREATE TABLE', epoch);

@@ -5,7 +5,7 @@
  */
 import type {Column} from '../base/delta.ts';
 import {WarehouseError} from '../base/error.ts';
-import {dmlRetriesMax} from '../base/limit.ts';
+import {bulkChunkRows, dmlRetriesMax} from '../base/limit.ts';
 import type {LogicalType} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
@@ -13,24 +13,26 @@ import {deleteQuery, insertQuery, updateQuery, type DmlTable} from '../kernel/st
 import type {DeleteStatement, Statement, TableName, UpdateStatement} from '../kernel/statement/parse.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {Batcher, type Chunk} from './batcher.ts';
+import {removeSpool, WriteSpool} from './bulk-spool.ts';
 import {encodeRows} from './encode-rows.ts';
 import type {Host} from './host.ts';
-import type {TableWrite} from './protocol.ts';
+import type {Spool, TableWrite} from './protocol.ts';
 import type {BoundTarget, RemovedRows} from './own-writes.ts';
 import {rowsViewName} from '../query/live-tables.ts';
 import {readyQuery} from './sql-query.ts';
+import {inUserWords} from './user-words.ts';
 import type {StatementContext} from './statement-context.ts';
 import {requireTable} from './lookup.ts';
 
 export interface PreparedWrite {
   readonly writes: readonly TableWrite[];
+  /** The writes, where they are too many for a message; `writes` is empty then. Never inside a transaction. */
+  readonly spool: Spool | null;
   readonly rowCount: number;
   /** Rows of bags that the writes take away. */
   readonly removed: readonly RemovedRows[];
 }
 
-/** Rows of one write; a larger result is sent as several, in one epoch. */
-const writeRowsMax = 65_536;
 const positionType: LogicalType = {kind: 'bigint'};
 const targetName = '_mr_target';
 
@@ -38,12 +40,14 @@ const targetName = '_mr_target';
 export async function retryConflicts(host: Host, prepare: () => Promise<PreparedWrite>): Promise<{prepared: PreparedWrite; epoch: number}> {
   for (let attempt = 0; ; attempt++) {
     const prepared = await prepare();
-    if (prepared.writes.length === 0) return {prepared, epoch: host.history.newest};
+    if (prepared.writes.length === 0 && prepared.spool === null) return {prepared, epoch: host.history.newest};
     try {
-      const {epoch} = await host.write(prepared.writes, []);
+      const {epoch} = await (prepared.spool === null ? host.write(prepared.writes, []) : host.bulk(prepared.spool));
       return {prepared, epoch};
     } catch (cause) {
       if (!(cause instanceof WarehouseError) || cause.code !== 'MR_CONFLICT' || attempt >= dmlRetriesMax) throw cause;
+    } finally {
+      if (prepared.spool !== null) await removeSpool(prepared.spool.path);
     }
   }
 }
@@ -58,15 +62,16 @@ export async function prepareInsert(context: StatementContext, read: PinnedRead,
     throw new WarehouseError('invalid', 'MR_COLUMN_COUNT', `${table.schema}.${table.name} takes ${query.sourceColumnCount} columns here, the source has ${names.length}`, {hint: `name the columns: INSERT INTO ${table.schema}.${table.name} (a, b, …) …`});
   }
   const visible = visibleColumns(table);
-  const batches = await collect(context, read, query.sql, null, visible.map((column) => column.type));
-  const writes: TableWrite[] = [];
+  const types = visible.map((column) => column.type);
   let rowCount = 0;
-  for (const batch of batches) {
-    requireNotNull(table, batch.columns, batch.rowCount, rowCount);
-    rowCount += batch.rowCount;
-    writes.push({table: table.id, mode: table.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(visible.map((column) => column.type), batch.columns, batch.rowCount), expected: null, asOf: -1});
-  }
-  return {writes, rowCount, removed: []};
+  const sent = await gathered(context, async (spool) => {
+    for await (const batch of chunks(context, read, query.sql, null, types)) {
+      requireNotNull(table, batch.columns, batch.rowCount, rowCount);
+      rowCount += batch.rowCount;
+      await spool.add({table: table.id, mode: table.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(types, batch.columns, batch.rowCount), expected: null, asOf: -1});
+    }
+  });
+  return {...sent, rowCount, removed: []};
 }
 
 export async function prepareUpdate(context: StatementContext, read: PinnedRead, statement: UpdateStatement): Promise<PreparedWrite> {
@@ -78,32 +83,31 @@ export async function prepareUpdate(context: StatementContext, read: PinnedRead,
   const query = updateQuery(statement, bag ? {...dmlTable(table), key: ['']} : dmlTable(table), {positionExpression: (alias) => ['_pos', ...oldRow].map((name) => `${alias}.${name}`).join(', '), relation: targetName});
   const moves = query.changesKey || bag;
   const keyTypes = bag ? visible.map((column) => column.type) : query.changesKey ? table.key.map((index) => table.columns[index]!.type) : [];
-  const batches = await collectTarget(context, read, query.sql, table, [positionType, ...keyTypes, ...visible.map((column) => column.type)]);
-  const writes: TableWrite[] = [];
   const removed: RemovedRows[] = [];
   let rowCount = 0;
   const seen = new PositionSet(query.mayRepeat);
-  for (const batch of batches) {
-    const expected = positionsOf(batch.columns[0]!, batch.rowCount);
-    seen.add(expected, table);
-    const oldKeys = batch.columns.slice(1, 1 + keyTypes.length);
-    const rows = batch.columns.slice(1 + keyTypes.length);
-    requireNotNull(table, rows, batch.rowCount, rowCount);
-    rowCount += batch.rowCount;
-    const encoded = encodeRows(visible.map((column) => column.type), rows, batch.rowCount);
-    if (bag) removed.push({table: table.id, positions: expected});
-    if (moves) {
-      const old = encodeRows(keyTypes, oldKeys, batch.rowCount);
-      writes.push(bag ? {table: table.id, mode: 'remove', rows: old, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows: old, expected, asOf: -1});
-      writes.push({table: table.id, mode: bag ? 'append' : 'upsert', rows: encoded, expected: null, asOf: -1});
-    } else writes.push({table: table.id, mode: 'upsert', rows: encoded, expected, asOf: -1});
-  }
+  const sent = await gathered(context, async (spool) => {
+    for await (const batch of targetChunks(context, read, query.sql, table, [positionType, ...keyTypes, ...visible.map((column) => column.type)])) {
+      const expected = positionsOf(batch.columns[0]!, batch.rowCount);
+      seen.add(expected, table);
+      const oldKeys = batch.columns.slice(1, 1 + keyTypes.length);
+      const rows = batch.columns.slice(1 + keyTypes.length);
+      requireNotNull(table, rows, batch.rowCount, rowCount);
+      rowCount += batch.rowCount;
+      const encoded = encodeRows(visible.map((column) => column.type), rows, batch.rowCount);
+      if (bag && context.own !== null) removed.push({table: table.id, positions: expected});
+      if (moves) {
+        const old = encodeRows(keyTypes, oldKeys, batch.rowCount);
+        await spool.add(bag ? {table: table.id, mode: 'remove', rows: old, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows: old, expected, asOf: -1});
+        await spool.add({table: table.id, mode: bag ? 'append' : 'upsert', rows: encoded, expected: null, asOf: -1});
+      } else await spool.add({table: table.id, mode: 'upsert', rows: encoded, expected, asOf: -1});
+    }
+  }, moves ? (a, b) => Number(arrives(a)) - Number(arrives(b)) : undefined);
   // A key may move onto a key that another row of the same statement leaves: all leave before any arrives.
-  if (moves) writes.sort((a, b) => Number(arrives(a)) - Number(arrives(b)));
-  return {writes, rowCount, removed};
+  return {...sent, rowCount, removed};
 }
 
-function arrives({mode}: TableWrite): boolean {
+function arrives({mode}: Pick<TableWrite, 'mode'>): boolean {
   return mode === 'upsert' || mode === 'append';
 }
 
@@ -112,53 +116,65 @@ export async function prepareDelete(context: StatementContext, read: PinnedRead,
   const query = deleteQuery(statement, dmlTable(table), {positionExpression: (alias) => `${alias}._pos`, relation: targetName});
   const bag = table.storage === 'bag';
   const keyTypes = bag ? visibleColumns(table).map((column) => column.type) : table.key.map((index) => table.columns[index]!.type);
-  const batches = await collectTarget(context, read, query.sql, table, [positionType, ...keyTypes]);
   const removed: RemovedRows[] = [];
   let rowCount = 0;
-  const writes = batches.map((batch): TableWrite => {
-    rowCount += batch.rowCount;
-    if (bag) removed.push({table: table.id, positions: positionsOf(batch.columns[0]!, batch.rowCount)});
-    if (bag) return {table: table.id, mode: 'remove', rows: encodeRows(keyTypes, batch.columns.slice(1), batch.rowCount), expected: null, asOf: read.epoch};
-    const expected = positionsOf(batch.columns[0]!, batch.rowCount);
-    return {table: table.id, mode: 'delete', rows: encodeRows(keyTypes, batch.columns.slice(1), batch.rowCount), expected, asOf: -1};
+  const sent = await gathered(context, async (spool) => {
+    for await (const batch of targetChunks(context, read, query.sql, table, [positionType, ...keyTypes])) {
+      rowCount += batch.rowCount;
+      const expected = positionsOf(batch.columns[0]!, batch.rowCount);
+      const rows = encodeRows(keyTypes, batch.columns.slice(1), batch.rowCount);
+      if (bag && context.own !== null) removed.push({table: table.id, positions: expected});
+      await spool.add(bag ? {table: table.id, mode: 'remove', rows, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows, expected, asOf: -1});
+    }
   });
-  return {writes, rowCount, removed};
+  return {...sent, rowCount, removed};
 }
 
-/** As `collect`, of a query over the rows of `table`, in a transaction with its own writes. */
-async function collectTarget(context: StatementContext, read: PinnedRead, sql: string, table: TableSpec, types: readonly LogicalType[]): Promise<Chunk[]> {
+/** Gathers a statement's writes: outside of a transaction a large one goes to a file. */
+async function gathered(context: StatementContext, write: (spool: WriteSpool) => Promise<void>, order?: Parameters<WriteSpool['end']>[0]): Promise<Pick<PreparedWrite, 'writes' | 'spool'>> {
+  const {spoolDirectory, referenceBytes} = context.host;
+  const spool = new WriteSpool(spoolDirectory, context.own === null ? referenceBytes : Infinity);
+  try {
+    await write(spool);
+    return await spool.end(order);
+  } catch (cause) {
+    await spool.discard();
+    throw cause;
+  }
+}
+
+/** As `chunks`, of a query over the rows of `table`, in a transaction with its own writes. */
+async function* targetChunks(context: StatementContext, read: PinnedRead, sql: string, table: TableSpec, types: readonly LogicalType[]): AsyncGenerator<Chunk, void, undefined> {
   const target: BoundTarget = context.own?.target(read.session, table) ?? {relation: rowsViewName(table), release: () => undefined};
   try {
-    return await collect(context, read, sql, target.relation, types);
+    yield* chunks(context, read, sql, target.relation, types);
   } finally {
     target.release();
   }
 }
 
-/** Runs a query and gathers its chunks into batches that are worth a message each. @param target what `_mr_target` reads. */
-async function collect(context: StatementContext, read: PinnedRead, sql: string, target: string | null, types: readonly LogicalType[]): Promise<Chunk[]> {
+/** Runs a query and gives its rows in chunks that are worth a message each. @param target what `_mr_target` reads. */
+async function* chunks(context: StatementContext, read: PinnedRead, sql: string, target: string | null, types: readonly LogicalType[]): AsyncGenerator<Chunk, void, undefined> {
   const query = await readyQuery(context, read, sql, target === null ? undefined : {name: targetName, relation: target});
-  const batcher = new Batcher(types, writeRowsMax);
-  const batches: Chunk[] = [];
+  const batcher = new Batcher(types, bulkChunkRows);
   try {
     const stream = await read.session.stream(query.sql, query.params, {types: [...types]});
     try {
-      for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) batches.push(...batcher.push(chunk));
+      for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) yield* batcher.push(chunk);
     } finally {
       await stream.close();
     }
   } finally {
     query.release();
   }
-  batches.push(...batcher.end());
-  return batches;
+  yield* batcher.end();
 }
 
 /** Names of a source's columns. */
 async function columnNames(context: StatementContext, read: PinnedRead, source: string): Promise<string[]> {
   const query = await readyQuery(context, read, source);
   try {
-    const {columns} = await read.session.rows(`SELECT * FROM (${query.sql}) LIMIT 0`, query.params);
+    const {columns} = await inUserWords(source, '', () => read.session.rows(`SELECT * FROM (${query.sql}) LIMIT 0`, query.params));
     return columns.map(({name}) => name);
   } finally {
     query.release();

@@ -16,6 +16,7 @@ import {viewName} from '../query/live-tables.ts';
 import type {Result, ResultColumn} from './api.ts';
 import {requireTable} from './lookup.ts';
 import {isDerived, prepareReferences, referenceKey} from './sql-references.ts';
+import {inUserWords} from './user-words.ts';
 import type {StatementContext} from './statement-context.ts';
 import {shapesOf} from './table-shape.ts';
 
@@ -90,7 +91,7 @@ export async function runSelect(context: StatementContext, read: PinnedRead, sel
   if (at !== undefined && at !== read.epoch) throw new WarehouseError('invalid', 'MR_UNSUPPORTED', `reading at epoch ${at} is not supported in this version; the newest epoch is ${read.epoch}`);
   const query = await readyQuery(context, read, select.text);
   try {
-    const {columns, rows} = prefix === '' ? await selectRows(read.session, query) : await plainRows(read.session, prefix + query.sql, query.params);
+    const {columns, rows} = await inUserWords(select.text, query.sql, () => (prefix === '' ? selectRows(read.session, query) : plainRows(read.session, prefix + query.sql, query.params)));
     return {columns, rows, epoch: read.epoch, tag: ''};
   } finally {
     query.release();
