@@ -1,9 +1,10 @@
 /** The warehouse's folder: made when absent, refused when it is something else, identified by an id of its own. */
+import {dirname} from 'node:path';
 import {WarehouseError} from '../base/error.ts';
 import {uuid} from '../base/id.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
-import {writeDurably} from '../storage/file/durable.ts';
-import {checkpointDirectory, formatFile, logDirectory} from './layout.ts';
+import {makeDirectoryDurably, putIfAbsent} from '../storage/file/durable.ts';
+import {checkpointDirectory, formatFile, logDirectory, metaDirectory} from './layout.ts';
 
 /** The format that this version writes. Newer is refused, older upgraded by named steps (none yet). */
 const formatVersion = 1;
@@ -22,11 +23,15 @@ export async function prepareDirectory(directory: string): Promise<string> {
     const found = (await files.readdir(directory)).map((entry) => entry.name).filter((name) => name !== '_millrace');
     if (found.length > 0) throw new WarehouseError('invalid', 'MR_NOT_A_WAREHOUSE', `folder ${directory} holds ${found.slice(0, 3).join(', ')} and is no warehouse`, {hint: 'name an empty or a new folder'});
   }
-  await files.mkdir(logDirectory(directory));
-  await files.mkdir(checkpointDirectory(directory));
-  const id = uuid();
-  await writeDurably(files, file, Buffer.from(`${JSON.stringify({version: formatVersion, warehouse: id})}\n`));
-  return id;
+  // What is there but may not be durable is made so too: an earlier opening may have died in between.
+  for (const made of [metaDirectory(directory), logDirectory(directory), checkpointDirectory(directory)]) {
+    await makeDirectoryDurably(files, made);
+    await files.syncDirectory(dirname(made));
+  }
+  await files.syncDirectory(dirname(directory));
+  // Of two processes that make one warehouse at once, one names it.
+  await putIfAbsent(files, file, Buffer.from(`${JSON.stringify({version: formatVersion, warehouse: uuid()})}\n`));
+  return readFormat(file, Buffer.from(await files.readFile(file)).toString('utf8'));
 }
 
 function readFormat(file: string, text: string): string {
