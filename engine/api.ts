@@ -53,10 +53,14 @@ export interface OpenOptions {
   readonly checkpointBytes?: number;
   /** ms after a first change after which a checkpoint is written. */
   readonly checkpointMs?: number;
+  /** Bytes of writes that are accepted and not yet visible; beyond it writers wait. Default 128 MiB. */
+  readonly inFlightBytesMax?: number;
   /** A segment of the log is closed at this size; what no kept checkpoint needs goes segment by segment. Default 64 MiB. */
   readonly logSegmentBytesMax?: number;
   /** Least ms between two epochs; 0 (default) seals as soon as there is something and the last is durable. */
   readonly epochIntervalMs?: number;
+  /** Bytes of a delta above which it is written as files of its table, which the log names, instead of into the log. Default 8 MiB. */
+  readonly referenceBytes?: number;
   /** Where the warehouse is served, for the message that a second opener gets. */
   readonly url?: string;
 }

@@ -139,7 +139,7 @@ class DeltaWriter {
 
   async end(first: number, filling: boolean): Promise<FileDelta> {
     const joined = joinPrepared(this.#prepared);
-    const prepared = filling ? atLastLevel(this.#paimon, joined) : joined;
+    const prepared = filling && this.#firstSequence === 0 ? atLastLevel(this.#paimon, joined) : joined;
     const named = this.#table.storage === 'append' ? prepared.data : prepared.changelog;
     const files: FrameFile[] = [];
     for (const {bucket, fileName, rowCount, fileSize} of named) {

@@ -5,7 +5,8 @@ import type {DdlRecord, TableSpec} from '../catalog/spec.ts';
 import type {Binder} from '../kernel/plan/binder.ts';
 import type {EpochHistory} from '../query/history.ts';
 import type {LiveRelation, PinnedRead} from '../query/live.ts';
-import type {RejectedRow, ReplyBody, TableWrite} from './protocol.ts';
+import type {Metric} from './metrics.ts';
+import type {RejectedRow, ReplyBody, Spool, TableWrite} from './protocol.ts';
 import type {TableId} from '../catalog/spec.ts';
 
 export interface Host {
@@ -16,6 +17,11 @@ export interface Host {
   readonly allowDirectories: readonly string[];
   /** Commits writes as one epoch (or as part of one). Waits for room in flight. */
   write(writes: readonly TableWrite[], rejected: readonly {readonly table: TableId; readonly rows: readonly RejectedRow[]}[]): Promise<ReplyBody>;
+  /** Commits the writes of one large statement as one epoch; the caller removes the spool. */
+  bulk(spool: Spool): Promise<ReplyBody>;
+  /** Where spools lie, and above how many bytes a statement's rows go there. */
+  readonly spoolDirectory: string;
+  readonly referenceBytes: number;
   /** Runs `work` alone among statements that change the catalog. */
   alone<T>(work: () => Promise<T>): Promise<T>;
   define(records: readonly DdlRecord[]): Promise<ReplyBody>;
@@ -23,6 +29,7 @@ export interface Host {
   checkpoint(): Promise<ReplyBody>;
   setEpochInterval(ms: number): Promise<void>;
   nowMs(): number;
+  metrics(): Promise<readonly Metric[]>;
   /**
    * SQL of a table's rows at the oldest readable epoch; null if it had none.
    * @param at the epoch that `history.oldest` was when the read began: it may have moved on since.

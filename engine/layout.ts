@@ -8,6 +8,12 @@ export const logDirectory = (directory: string): string => join(directory, '_mil
 export const checkpointDirectory = (directory: string): string => join(directory, '_millrace', 'checkpoint');
 /** Files of dropped tables that a checkpoint may still name; see table-home.ts. */
 export const droppedDirectory = (directory: string): string => join(directory, '_millrace', 'dropped');
+/** Where maintain spills; what lies in it is worth nothing after the process. */
+export const maintainDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'maintain');
+/** Where rows of large statements wait for their epoch; emptied at open. */
+export const spoolDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'temp');
+/** A file per table that has files under way which no frame may name; see worker-bulk.ts. */
+export const bulkDirectory = (directory: string): string => join(directory, '_millrace', 'bulk');
 export const formatFile = (directory: string): string => join(directory, '_millrace', 'format');
 
 /** `$` belongs to Paimon's system tables: `t$rejected` lies in a folder of its own name. */

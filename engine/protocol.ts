@@ -34,8 +34,24 @@ export interface RejectedRow {
   readonly line: number;
 }
 
+/** A write whose rows lie in a spool file: `bytes` of it from `at` on, then the positions if they are expected. Both at multiples of 8. */
+export interface SpooledWrite extends Omit<TableWrite, 'rows' | 'expected'> {
+  readonly rowCount: number;
+  readonly at: number;
+  readonly bytes: number;
+  readonly checked: boolean;
+}
+
+/** The writes of one large statement, in order: more than one message should hold. */
+export interface Spool {
+  readonly path: string;
+  readonly writes: readonly SpooledWrite[];
+}
+
 export type Request =
   | {readonly kind: 'write'; readonly writes: readonly TableWrite[]; readonly rejected: readonly {readonly table: TableId; readonly rows: readonly RejectedRow[]}[]}
+  /** One statement, one epoch; the sender removes the file after the answer. */
+  | {readonly kind: 'bulk'; readonly spool: Spool}
   | {readonly kind: 'ddl'; readonly records: readonly DdlRecord[]}
   | {readonly kind: 'create-view'; readonly table: TableSpec; readonly executor: 'code' | 'sql'}
   | {readonly kind: 'set'; readonly name: 'epoch_interval'; readonly value: number}
@@ -98,6 +114,8 @@ export interface WorkerOptions {
   readonly checkpointBytes: number;
   readonly checkpointMs: number;
   readonly epochIntervalMs: number;
+  /** Deltas above it travel by reference. */
+  readonly referenceBytes: number;
   /** A log segment is closed at this size; the log's own default unless given. */
   readonly logSegmentBytesMax?: number;
 }

@@ -4,7 +4,7 @@ import type {ChangeBatch} from '../base/delta.ts';
 import {decodeRecord} from '../catalog/record-json.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
-import {deltaBatches, deltaSql} from '../query/delta-sql.ts';
+import {deltaBatches, deltaSql} from './delta-sql.ts';
 import {lazily, type DeltaReference, type SealedEpoch, type SealedTable} from '../query/sealed-epoch.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {decodeFrame, type Frame, type FrameTable} from '../storage/log/frame.ts';

@@ -158,9 +158,11 @@ async function* chunks(context: StatementContext, read: PinnedRead, sql: string,
   const query = await readyQuery(context, read, sql, target === null ? undefined : {name: targetName, relation: target});
   const batcher = new Batcher(types, bulkChunkRows);
   try {
-    const stream = await read.session.stream(query.sql, query.params, {types: [...types]});
+    // The statement was made from parts of the user's: DuckDB's messages quote what nobody wrote.
+    const ours = <T>(work: () => Promise<T>): Promise<T> => inUserWords(undefined, query.sql, work);
+    const stream = await ours(() => read.session.stream(query.sql, query.params, {types: [...types]}));
     try {
-      for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) yield* batcher.push(chunk);
+      for (let chunk = await ours(() => stream.next()); chunk !== null; chunk = await ours(() => stream.next())) yield* batcher.push(chunk);
     } finally {
       await stream.close();
     }

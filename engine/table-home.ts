@@ -72,7 +72,8 @@ export async function removeDropped(files: FileSystem, directory: string, named:
   return removed;
 }
 
-async function removeTree(files: FileSystem, path: string): Promise<void> {
+/** Removes a directory with all in it. */
+export async function removeTree(files: FileSystem, path: string): Promise<void> {
   for (const {name, kind} of await files.readdir(path)) {
     if (kind === 'directory') await removeTree(files, join(path, name));
     else await files.unlink(join(path, name));

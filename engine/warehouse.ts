@@ -10,7 +10,7 @@ import {WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {checkpointBytes, checkpointMs, historyBytesMax, inFlightBytesMax, publishRowsMax} from '../base/limit.ts';
+import {checkpointBytes, checkpointMs, historyBytesMax, inFlightBytesMax, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
 import type {Row} from '../base/value.ts';
 import {Catalog} from '../catalog/catalog.ts';
@@ -26,7 +26,7 @@ import {ColdReader} from './cold.ts';
 import {encodeRows} from './encode-rows.ts';
 import type {Host} from './host.ts';
 import {IngestSession} from './ingest-session.ts';
-import {metaDirectory} from './layout.ts';
+import {metaDirectory, spoolDirectory} from './layout.ts';
 import {defaultMemoryBytes, sharesOf, type MemoryShares} from './memory.ts';
 import {metricsOf, type Metric} from './metrics.ts';
 import {openServeKernel} from './open-serve.ts';
@@ -65,7 +65,8 @@ export class Warehouse implements AsyncDisposable {
   readonly #shares: MemoryShares;
   readonly #binder: Binder;
   readonly #client: WorkerClient;
-  readonly #budget = new ByteBudget(inFlightBytesMax);
+  #inFlightBytesMax = inFlightBytesMax;
+  #budget = new ByteBudget(inFlightBytesMax);
   readonly #cold: ColdReader;
   readonly #host: Host;
   readonly #snapshots: SnapshotRoom;
@@ -107,11 +108,13 @@ export class Warehouse implements AsyncDisposable {
       undo.push(() => serve.close());
       const binder = await Binder.open();
       undo.push(() => binder.close());
-      const warehouse = new Warehouse(directory, lock, serve, shares, binder, allowDirectories, (onEvent) => new WorkerClient({
+      const warehouse = new Warehouse(directory, lock, serve, shares, binder, allowDirectories, options.referenceBytes ?? referenceBytesMin, (onEvent) => new WorkerClient({
         directory, warehouseId, memoryBytes: shares.state, maintainThreads: 1, maintainMemoryBytes: shares.maintain,
         checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? checkpointMs,
-        epochIntervalMs: options.epochIntervalMs ?? 0, ...(options.logSegmentBytesMax === undefined ? {} : {logSegmentBytesMax: options.logSegmentBytesMax}),
+        epochIntervalMs: options.epochIntervalMs ?? 0, referenceBytes: options.referenceBytes ?? referenceBytesMin, ...(options.logSegmentBytesMax === undefined ? {} : {logSegmentBytesMax: options.logSegmentBytesMax}),
       }, onEvent));
+      warehouse.#inFlightBytesMax = options.inFlightBytesMax ?? inFlightBytesMax;
+      warehouse.#budget = new ByteBudget(warehouse.#inFlightBytesMax);
       undo.push(() => warehouse.#client.stop());
       await warehouse.#ready();
       return warehouse;
@@ -121,7 +124,7 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  private constructor(directory: string, lock: WarehouseLock, serve: Kernel, shares: MemoryShares, binder: Binder, allowDirectories: readonly string[], start: (onEvent: (event: EngineEvent) => void) => WorkerClient) {
+  private constructor(directory: string, lock: WarehouseLock, serve: Kernel, shares: MemoryShares, binder: Binder, allowDirectories: readonly string[], referenceBytes: number, start: (onEvent: (event: EngineEvent) => void) => WorkerClient) {
     this.directory = directory;
     this.#snapshots = new SnapshotRoom(join(metaDirectory(directory), 'live', 'temp'));
     this.#lock = lock;
@@ -130,7 +133,7 @@ export class Warehouse implements AsyncDisposable {
     this.#sealedSource = {directory, kernel: serve, known: (id) => this.#everKnown.get(id)};
     this.#binder = binder;
     this.#cold = new ColdReader((epoch) => this.#checkpoints.findLast((checkpoint) => checkpoint.epoch <= epoch) ?? null, () => this.#requireHistory());
-    this.#host = this.#makeHost(allowDirectories);
+    this.#host = this.#makeHost(allowDirectories, referenceBytes);
     this.#client = start((event) => this.#onEvent(event));
   }
 
@@ -274,7 +277,7 @@ export class Warehouse implements AsyncDisposable {
         {share: 'serve', bytes: await this.#serveBytes(), bytesMax: this.#shares.serve},
         {share: 'maintain', bytes: undefined, bytesMax: this.#shares.maintain},
         {share: 'history', bytes: this.#requireHistory().bytes, bytesMax: historyBytesMax},
-        {share: 'in_flight', bytes: this.#budget.used, bytesMax: inFlightBytesMax},
+        {share: 'in_flight', bytes: this.#budget.used, bytesMax: this.#inFlightBytesMax},
       ],
     });
   }
@@ -402,7 +405,7 @@ export class Warehouse implements AsyncDisposable {
   }
   #ddlMirror: Promise<void> = Promise.resolve();
 
-  #makeHost(allowDirectories: readonly string[]): Host {
+  #makeHost(allowDirectories: readonly string[], referenceBytes: number): Host {
     const self = this;
     return {
       get catalog() { return self.#catalog; },
@@ -411,6 +414,7 @@ export class Warehouse implements AsyncDisposable {
       binder: this.#binder,
       allowDirectories,
       nowMs: () => systemClock.nowMs(),
+      metrics: () => this.metrics(),
       write: async (writes, rejected) => {
         this.#requireOpen();
         const bytes = writes.reduce((sum, {rows}) => sum + rows.bytes.byteLength, 256);
@@ -423,6 +427,13 @@ export class Warehouse implements AsyncDisposable {
           this.#budget.give(bytes);
         }
       },
+      bulk: async (spool) => {
+        this.#requireOpen();
+        if (this.#requireLive().pendingRows > 4 * publishRowsMax) await this.#requireLive().settle(2 * publishRowsMax);
+        return this.#client.request({kind: 'bulk', spool});
+      },
+      spoolDirectory: spoolDirectory(this.directory),
+      referenceBytes,
       alone: (work) => {
         const next = this.#ddlQueue.catch(() => undefined).then(work);
         this.#ddlQueue = next.catch(() => undefined);

@@ -158,11 +158,62 @@ export class Checkpointer {
     return scanSql(paimon, await scanPlan(paimon, entry.snapshotId), {ordered: true});
   }
 
-  /** Takes note of a committed epoch; asks for a checkpoint when enough has come together. */
-  note(sealed: TailEpoch): void {
+  /** Takes note of a committed epoch, with the tables of which it has files; asks for a checkpoint when enough has come together. */
+  note(sealed: TailEpoch, placed: readonly TableSpec[] = []): void {
+    for (const table of placed) this.#placed.set(directoryOf(this.#options.directory, table), table.id);
     this.#tail.push(sealed);
     this.#tailBytes += sealed.frame.byteLength;
     this.#consider();
+  }
+
+  /**
+   * The folder of a table, ahead of its first checkpoint: for files of a delta by reference. If a dropped table lies at its place
+   * still, that is moved aside first. Waits for a checkpoint that is under way.
+   */
+  place(table: TableSpec): Promise<PaimonTable> {
+    const work = this.#running.catch(() => undefined).then(async () => {
+      const {directory} = this.#options;
+      const at = directoryOf(directory, table);
+      for (const {dropped} of this.#tail) {
+        for (const gone of dropped) {
+          if (directoryOf(directory, gone) !== at || this.#placed.get(at) === table.id) continue;
+          this.#tables.delete(gone.id);
+          await moveAside(this.#options, directory, gone);
+        }
+      }
+      this.#placed.set(at, table.id);
+      return this.#table(table, this.#current?.tables.find(({id}) => id === table.id));
+    });
+    this.#running = work;
+    return work;
+  }
+  /** Tables whose folders hold files that no snapshot may name yet, by folder. */
+  readonly #placed = new Map<string, TableId>();
+
+  /** A table did not come to be. @returns whether it was placed. */
+  forget(table: TableSpec): boolean {
+    const at = directoryOf(this.#options.directory, table);
+    if (this.#placed.get(at) !== table.id) return false;
+    this.#tables.delete(table.id);
+    return this.#placed.delete(at);
+  }
+
+  /** @returns the sequence number of a table's next change. */
+  nextSequence(table: TableId): number {
+    let sequence = this.#current?.tables.find(({id}) => id === table)?.nextSequence ?? 0;
+    for (const {tables} of this.#tail) for (const part of tables) if (part.table === table) sequence += part.rowCount;
+    return sequence;
+  }
+
+  /** @returns the names of files that frames hold for the next checkpoint. */
+  preparedNames(): Set<string> {
+    const names = new Set<string>();
+    for (const {tables} of this.#tail) {
+      for (const {prepared} of tables) {
+        if (prepared !== undefined) for (const {fileName} of [...prepared.data, ...prepared.changelog]) names.add(fileName);
+      }
+    }
+    return names;
   }
 
   /**
@@ -263,7 +314,8 @@ export class Checkpointer {
     for (const {dropped} of tail) {
       for (const table of dropped) {
         this.#tables.delete(table.id);
-        await moveAside(this.#options, directory, table);
+        // What lies at its place now may be a younger table's, whose first snapshot this checkpoint makes.
+        if ((this.#placed.get(directoryOf(directory, table)) ?? table.id) === table.id) await moveAside(this.#options, directory, table);
       }
     }
     const changed = new Set<TableId>();

@@ -10,24 +10,32 @@ import {systemClock} from '../base/clock.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, nextEpoch, type Epoch} from '../base/epoch.ts';
 import {epochBytesMax, epochRowsMax} from '../base/limit.ts';
+import {nullColumn} from '../base/columns.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import {Catalog} from '../catalog/catalog.ts';
 import {encodeRecord} from '../catalog/record-json.ts';
-import type {DdlRecord, TableId} from '../catalog/spec.ts';
+import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import {Dataflow} from '../compute/dataflow.ts';
 import {MemoryBudget, type MemoryShare} from '../compute/state/memory-budget.ts';
 import {Kernel} from '../kernel/duckdb.ts';
 import {macroStatements} from '../kernel/macros.ts';
 import type {Session} from '../kernel/session.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
+import {makeDirectoryDurably} from '../storage/file/durable.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {encodeFrame, type TableChanges} from '../storage/log/frame.ts';
 import type {Log} from '../storage/log/log.ts';
+import type {PreparedFiles} from '../storage/lsm/flush.ts';
+import {maintainDirectory} from './layout.ts';
 import {rejectedTableOf} from './lookup.ts';
-import type {EpochMessage, Request, ReplyBody, ToMain, WorkerOptions} from './protocol.ts';
+import {isFileDelta, type TableDelta} from './bulk-delta.ts';
+import {preparedNotes} from './bulk-files.ts';
+import type {TailEpoch} from './checkpoint-table.ts';
+import type {EpochMessage, Request, ReplyBody, TablePositions, ToMain, WorkerOptions} from './protocol.ts';
 import {typesOf} from './frame-batch.ts';
 import {rejectedBatch, rejectedTable} from './rejected-table.ts';
 import {applyWrites} from './worker-apply.ts';
+import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
 import {createView, finishRecords, prepareRecords} from './worker-define.ts';
 import {recover} from './worker-recovery.ts';
@@ -39,7 +47,7 @@ interface Queued {readonly id: number; readonly request: Request; readonly rows:
 /** What one epoch changes, before it is numbered. */
 export interface EpochContent {
   readonly ddl: readonly DdlRecord[];
-  readonly changes: ReadonlyMap<TableId, ChangeBatch>;
+  readonly changes: ReadonlyMap<TableId, TableDelta>;
 }
 
 export class WorkerCore {
@@ -75,7 +83,9 @@ export class WorkerCore {
   async open(): Promise<void> {
     const startMs = systemClock.monotonicMs();
     const {options} = this;
-    this.kernel = await Kernel.open({threads: options.maintainThreads, memoryBytes: options.maintainMemoryBytes});
+    const tempDirectory = maintainDirectory(options.directory);
+    await makeDirectoryDurably(this.files, tempDirectory);
+    this.kernel = await Kernel.open({threads: options.maintainThreads, memoryBytes: options.maintainMemoryBytes, tempDirectory});
     this.session = await this.kernel.connect();
     for (const statement of macroStatements) await this.session.run(statement);
     this.budget = new MemoryBudget(options.memoryBytes);
@@ -87,6 +97,7 @@ export class WorkerCore {
       onWanted: () => void this.#checkpoint().catch(() => undefined),
     });
     const replayedEpochs = await recover(this, this.#post);
+    await clearBulk(this);
     this.#running = false;
     this.#post({kind: 'ready', epoch: this.epoch, openMs: systemClock.monotonicMs() - startMs, replayedEpochs});
     this.#opened = true;
@@ -122,16 +133,24 @@ export class WorkerCore {
   }
 
   /** @returns an epoch as it goes to the log and to the main thread. */
-  message(sealed: Epoch, changes: ReadonlyMap<TableId, ChangeBatch>, ddl: readonly DdlRecord[]): {readonly kind: 'epoch'} & EpochMessage {
+  message(sealed: Epoch, changes: ReadonlyMap<TableId, TableDelta>, ddl: readonly DdlRecord[]): {readonly kind: 'epoch'} & EpochMessage {
     const tables: TableChanges[] = [];
-    const positions: {table: TableId; data: Float64Array}[] = [];
+    const positions: TablePositions[] = [];
+    const prepared = new Map<TableId, PreparedFiles>();
     for (const [id, batch] of changes) {
       if (batch.rowCount === 0) continue;
-      const spec = this.#specOf(id, ddl);
+      const spec = this.specOf(id, ddl);
+      if (isFileDelta(batch)) {
+        const types = typesOf(spec);
+        tables.push({tableId: id, schemaId: spec.schemaId, types, rowCount: 0, ops: new Uint8Array(0), columns: types.map((type) => nullColumn(type, 0)), files: batch.files});
+        positions.push({table: id, data: batch.freed, first: batch.first});
+        prepared.set(id, batch.prepared);
+        continue;
+      }
       tables.push({tableId: id, schemaId: spec.schemaId, types: typesOf(spec), rowCount: batch.rowCount, ops: batch.ops, columns: batch.columns});
       positions.push({table: id, data: sharedCopy(batch.positions, batch.rowCount)});
     }
-    const header = {timeMs: systemClock.nowMs(), positions: {}, watermarks: {}, ddl: ddl.map(encodeRecord), counts: [], notes: {}};
+    const header = {timeMs: systemClock.nowMs(), positions: {}, watermarks: {}, ddl: ddl.map(encodeRecord), counts: [], notes: preparedNotes(prepared)};
     return {kind: 'epoch', epoch: sealed, frame: encodeFrame({epoch: sealed, header, tables}), positions, ddl};
   }
 
@@ -147,7 +166,7 @@ export class WorkerCore {
       finishRecords(this, ddl);
       this.dataflow.endEpoch();
       for (const {table} of message.positions) this.changedAt.set(table, sealed);
-      this.checkpointer.note({epoch: sealed, frame: message.frame, tables: message.positions.map(({table, data}) => ({table, rowCount: data.length})), dropped});
+      this.checkpointer.note({epoch: sealed, frame: message.frame, tables: tailTables(changes), dropped}, placedTables(changes, (id) => this.specOf(id, ddl)));
       this.#post(message);
     } catch (cause) {
       // The epoch is durable and cannot be taken back: whoever answered on from here would answer wrongly. The next opening replays it.
@@ -158,7 +177,7 @@ export class WorkerCore {
     return sealed;
   }
 
-  #specOf(id: TableId, ddl: readonly DdlRecord[]): {schemaId: number; columns: Parameters<typeof typesOf>[0]['columns']} {
+  specOf(id: TableId, ddl: readonly DdlRecord[]): TableSpec {
     for (const record of ddl) if (record.kind === 'create-table' && record.table.id === id) return record.table;
     return this.catalog.byId(id)!;
   }
@@ -248,7 +267,7 @@ export class WorkerCore {
         this.dataflow.endEpoch();
         return this.epoch;
       }
-      return await this.commit({ddl: [], changes});
+      return await commitDeltas(this, {ddl: [], changes: await gatherLarge(this, changes)});
     } catch (cause) {
       this.dataflow.undo();
       throw cause;
@@ -290,6 +309,10 @@ export class WorkerCore {
     if (this.#failure !== null && request.kind !== 'close') throw this.#failure;
     switch (request.kind) {
       case 'write': return {epoch: await this.#seal([request])};
+      case 'bulk': {
+        await this.checkpointer.room();
+        return {epoch: await writeBulk(this, request.spool)};
+      }
       case 'ddl': return {epoch: await this.#define(request.records)};
       case 'create-view':
         await this.checkpointer.room();
@@ -345,6 +368,16 @@ export class WorkerCore {
   #refuse(id: number, cause: unknown): void {
     this.#post({kind: 'error', id, error: asWarehouseError(cause).report()});
   }
+}
+
+/** @returns what the checkpointer notes of an epoch's deltas. */
+export function tailTables(changes: ReadonlyMap<TableId, TableDelta>): TailEpoch['tables'] {
+  return [...changes].filter(([, {rowCount}]) => rowCount > 0).map(([table, delta]) => ({table, rowCount: delta.rowCount, prepared: isFileDelta(delta) ? delta.prepared : undefined}));
+}
+
+/** @returns the tables of which an epoch has files. */
+export function placedTables(changes: ReadonlyMap<TableId, TableDelta>, specOf: (id: TableId) => TableSpec): TableSpec[] {
+  return [...changes].filter(([, delta]) => isFileDelta(delta)).map(([id]) => specOf(id));
 }
 
 /** Positions cross beside the frame and are never written again. */

@@ -1,13 +1,11 @@
 /** Catalog changes in the engine: state and operators for what is made, none for what is dropped. */
-import {concatBatches} from '../base/columns.ts';
-import type {ChangeBatch} from '../base/delta.ts';
 import type {Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
 import type {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Dataflow} from '../compute/dataflow.ts';
 import type {MemoryBudget, MemoryShare} from '../compute/state/memory-budget.ts';
-import {typesOf} from './frame-batch.ts';
+import {commitDeltas, discardTable, gather} from './worker-bulk.ts';
 import type {WorkerCore} from './worker-core.ts';
 
 /** Gives a base table its state, or a dynamic table its state and operators. */
@@ -66,15 +64,16 @@ export function finishRecords(core: DefineScope, records: readonly DdlRecord[]):
 /** Creates a dynamic table: plans it, fills it from its inputs at the current epoch, and commits definition and content as one epoch. */
 export async function createView(core: WorkerCore, table: TableSpec, executor: 'code' | 'sql'): Promise<Epoch> {
   const {dataflow} = core;
+  const before = core.epoch;
   addTable(core, table, executor);
   try {
-    const batches: ChangeBatch[] = [];
-    for await (const batch of dataflow.hydrate(table.id)) if (batch.rowCount > 0) batches.push(batch);
-    const changes = new Map<TableId, ChangeBatch>();
-    if (batches.length > 0) changes.set(table.id, concatBatches(typesOf(table), batches));
-    return await core.commit({ddl: [{kind: 'create-table', table}], changes});
+    const delta = await gather(core, table, dataflow.hydrate(table.id), 0, true);
+    return await commitDeltas(core, {ddl: [{kind: 'create-table', table}], changes: new Map([[table.id, delta]])});
   } catch (cause) {
-    dropTable(core, table.id);
+    if (core.epoch === before) {
+      dropTable(core, table.id);
+      await discardTable(core, table);
+    }
     throw cause;
   }
 }

@@ -15,7 +15,9 @@ import {Log} from '../storage/log/log.ts';
 import {logDirectory} from './layout.ts';
 import type {ToMain} from './protocol.ts';
 import {batchOf, typesOf} from './frame-batch.ts';
-import type {WorkerCore} from './worker-core.ts';
+import {placedTables, tailTables, type WorkerCore} from './worker-core.ts';
+import type {TableDelta} from './bulk-delta.ts';
+import {replayFiles} from './bulk-replay.ts';
 import {addTable, dropTable} from './worker-define.ts';
 
 /** @returns how many epochs were replayed from the log. */
@@ -41,16 +43,19 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
   }
   dataflow.endEpoch();
   let replayed = 0;
+  const gone = new Map<TableId, unknown>();
   for await (const {bytes} of recovered) {
-    replay(core, bytes, post);
+    await replay(core, bytes, post, gone);
     replayed++;
   }
+  for (const [id, cause] of gone) if (core.catalog.byId(id) !== undefined) throw cause;
   for (const table of core.catalog.dependencyOrder()) if (table.definition !== undefined) await dataflow.rebuild(table.id);
   dataflow.endEpoch();
   return replayed;
 }
 
-function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMain) => void): void {
+/** @param gone takes tables whose files are no longer there: they must turn out to be dropped by a later epoch. */
+async function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMain) => void, gone: Map<TableId, unknown>): Promise<void> {
   const frame = decodeFrame(bytes);
   if (frame.epoch !== core.epoch + 1) throw new WarehouseError('data', 'MR_LOG_DAMAGED', `expected epoch ${core.epoch + 1} in the log, found ${frame.epoch}`, {hint: 'restore the missing segment from a backup'});
   const ddl = frame.header.ddl.map((text) => decodeRecord(String(text)));
@@ -60,15 +65,23 @@ function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMain) => 
     if (record.kind === 'create-table') addTable(core, record.table, record.table.definition?.executor ?? 'code');
     else if (record.kind === 'drop-table') dropTable(core, record.id);
   }
-  const changes = new Map<TableId, ChangeBatch>();
+  const changes = new Map<TableId, TableDelta>();
   for (const part of frame.tables) {
     const id = part.tableId as TableId;
     const table = core.catalog.byId(id)!;
-    changes.set(id, applyLogged(core, table, batchOf(part, typesOf(table), null)));
+    if (gone.has(id)) continue;
+    if (part.files.length === 0) changes.set(id, applyLogged(core, table, batchOf(part, typesOf(table), null)));
+    else {
+      const delta = await replayFiles(core, table, frame, part).catch((cause: unknown) => {
+        if (!(cause instanceof WarehouseError) || cause.code !== 'MR_DELTA_GONE') throw cause;
+        gone.set(id, cause);
+      });
+      if (delta !== undefined) changes.set(id, delta);
+    }
   }
   core.epoch = frame.epoch;
   core.dataflow.endEpoch();
-  core.checkpointer.note({epoch: frame.epoch, frame: bytes, tables: frame.tables.map(({tableId, rowCount}) => ({table: tableId as TableId, rowCount})), dropped});
+  core.checkpointer.note({epoch: frame.epoch, frame: bytes, tables: tailTables(changes), dropped}, placedTables(changes, (id) => core.catalog.byId(id)!));
   post(core.message(frame.epoch, changes, ddl));
 }
 
