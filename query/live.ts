@@ -6,12 +6,14 @@
  * first read of the `live` database pins it, and `_epoch` read there is its epoch.
  *
  * One queue holds publish, DDL and sweep: DuckDB refuses to sweep beside a write, and only the sweep deletes.
+ *
+ * A publish is one transaction: if it fails (a big query may have taken the instance's memory), the cache stays at the epoch before
+ * and its epochs wait again, for the next reader to try. Only a cache whose state is unknown answers no more.
  */
 import {WarehouseError} from '../base/error.ts';
-import type {Epoch} from '../base/epoch.ts';
-import {epoch as toEpoch} from '../base/epoch.ts';
+import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {publishRowsMax, readsMax, sweepRowsMin} from '../base/limit.ts';
+import {publishRowsMax, readsMax, readsWaitingMax, sweepRowsMin} from '../base/limit.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
@@ -21,7 +23,30 @@ import {createStatements, deadName, dropStatements, liveName} from './live-table
 import {deadPositions, publishable, referenceInsert, type Publishable} from './live-publish.ts';
 import type {DeltaReference, SealedEpoch} from './sealed-epoch.ts';
 
-interface LiveTable {readonly spec: TableSpec; deadRows: number; rowCount: number}
+/** `sweepAt`: dead rows at which a sweep that failed is tried again. */
+interface LiveTable {readonly spec: TableSpec; deadRows: number; rowCount: number; sweepAt: number}
+
+/** Other limits than the house's, for tests. */
+export interface LiveOptions {
+  readonly sweepRowsMin?: number;
+  readonly readsWaitingMax?: number;
+  readonly heldReadsMax?: number;
+}
+
+/** Reads that are held for as long as a user likes (open transactions): each has a session of its own, beside `readsMax`. */
+const heldReadsMax = 256;
+
+export interface PinOptions {
+  /** The read is held across statements, as by BEGIN: it takes no turn from others. */
+  readonly held?: boolean;
+  /** Ends the wait for a turn. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Waiter {
+  readonly take: (session: Session) => void;
+  readonly fail: (cause: unknown) => void;
+}
 
 /** A read in progress: statements on `session` see exactly `epoch`, in all tables. */
 export interface PinnedRead {
@@ -33,10 +58,12 @@ export interface PinnedRead {
 export class LiveRelation {
   readonly #kernel: Kernel;
   readonly #writer: Session;
-  readonly #tables = new Map<TableId, LiveTable>();
+  readonly #limits: Required<LiveOptions>;
+  #tables = new Map<TableId, LiveTable>();
   readonly #idle: Session[] = [];
-  readonly #waiting: ((session: Session) => void)[] = [];
+  readonly #waiting = new Set<Waiter>();
   #sessions = 0;
+  #held = 0;
   #pending: SealedEpoch[] = [];
   #pendingRows = 0;
   #known: Epoch; // newest epoch enqueued
@@ -44,8 +71,12 @@ export class LiveRelation {
   #queue: Promise<unknown> = Promise.resolve();
   #sweepWanted = false;
   #failure: WarehouseError | null = null;
+  #closing: Promise<void> | null = null;
+  /** Tables swept since the opening. */
+  sweepCount = 0;
 
-  private constructor(kernel: Kernel, writer: Session, at: Epoch) {
+  private constructor(kernel: Kernel, writer: Session, at: Epoch, limits: LiveOptions) {
+    this.#limits = {sweepRowsMin, readsWaitingMax, heldReadsMax, ...limits};
     this.#kernel = kernel;
     this.#writer = writer;
     this.#known = at;
@@ -53,12 +84,12 @@ export class LiveRelation {
   }
 
   /** @param kernel the serve instance, with the database `live` attached and empty. @param at the epoch that the tables to be loaded stand at. */
-  static async open(kernel: Kernel, at: Epoch): Promise<LiveRelation> {
+  static async open(kernel: Kernel, at: Epoch, options: LiveOptions = {}): Promise<LiveRelation> {
     const writer = await kernel.connect();
     await writer.run('CREATE SCHEMA live.mr_internal');
     await writer.run('CREATE TABLE live.mr_internal._epoch (e BIGINT)');
     await writer.run(`INSERT INTO live.mr_internal._epoch VALUES (${at})`);
-    return new LiveRelation(kernel, writer, at);
+    return new LiveRelation(kernel, writer, at, options);
   }
 
   get known(): Epoch {
@@ -101,29 +132,32 @@ export class LiveRelation {
     while (this.#pendingRows > rows) await this.#enqueueWork(() => this.#publish());
   }
 
-  /** Pins the newest epoch: publishes what waits, then opens a read transaction. The caller must release it. */
-  async pin(): Promise<PinnedRead> {
-    const session = await this.#acquire();
+  /**
+   * Pins the newest epoch: publishes what waits, then opens a read transaction. The caller must release it.
+   *
+   * @throws {WarehouseError} `MR_BUSY` when too many wait or are held; `MR_INTERRUPTED` by `signal`; `MR_CACHE_FAILED`; `MR_CLOSED`.
+   */
+  async pin({held = false, signal}: PinOptions = {}): Promise<PinnedRead> {
+    const session = held ? await this.#connectHeld() : await this.#acquire(signal);
+    const end = async (): Promise<void> => {
+      // A session that cannot leave its transaction would show an old epoch to whoever gets it next.
+      const clean = await session.run('ROLLBACK').then(() => true, () => false);
+      await this.#giveBack(session, held, clean);
+    };
+    let begun = false;
     try {
       const wanted = this.#known;
       if (this.#published < wanted) await this.#enqueueWork(() => this.#publish());
       await session.run('BEGIN TRANSACTION');
+      begun = true;
       const {rows} = await session.rows('SELECT e FROM live.mr_internal._epoch');
       const at = toEpoch(Number(rows[0]?.[0]));
       invariant(at >= wanted, () => `pinned epoch ${at}, wanted at least ${wanted}`);
-      let released = false;
-      const release = async (): Promise<void> => {
-        if (released) return;
-        released = true;
-        try {
-          await session.run('ROLLBACK');
-        } finally {
-          this.#release(session);
-        }
-      };
-      return {session, epoch: at, release};
+      let released: Promise<void> | null = null;
+      return {session, epoch: at, release: () => (released ??= end())};
     } catch (cause) {
-      this.#release(session);
+      if (begun) await end();
+      else await this.#giveBack(session, held, true);
       throw cause;
     }
   }
@@ -138,10 +172,19 @@ export class LiveRelation {
     }
   }
 
-  async close(): Promise<void> {
+  /** Refuses who waits, ends what is queued. Reads that are held end with the kernel. May be called twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const closed = closedError();
+    this.#failure ??= closed;
+    for (const {fail} of this.#waiting) fail(closed);
     await this.#queue.catch(() => undefined);
     await this.#writer.close();
-    for (const session of this.#idle) await session.close();
+    for (const session of this.#idle.splice(0)) await session.close();
   }
 
   async #publish(): Promise<void> {
@@ -149,13 +192,15 @@ export class LiveRelation {
     const epochs = this.#pending;
     if (epochs.length === 0) return;
     const to = this.#known;
+    const rowCount = this.#pendingRows;
     this.#pending = [];
     this.#pendingRows = 0;
     const ddl = epochs.some((sealed) => sealed.ddl.length > 0);
     const dropped = new Set<TableId>();
     for (const sealed of epochs) for (const record of sealed.ddl) if (record.kind === 'drop-table') dropped.add(record.id);
-    await this.#writer.run('BEGIN TRANSACTION');
+    const before = new Map([...this.#tables].map(([id, live]) => [id, {...live}]));
     try {
+      await this.#writer.run('BEGIN TRANSACTION');
       if (!ddl) await this.#publishRows(epochs, dropped);
       else for (const sealed of epochs) {
         for (const record of sealed.ddl) await this.#applyDdl(record);
@@ -164,13 +209,25 @@ export class LiveRelation {
       await this.#writer.run(`UPDATE live.mr_internal._epoch SET e = ${to}`);
       await this.#writer.run('COMMIT');
     } catch (cause) {
-      // The cache cannot skip an epoch: from here on it would answer wrongly, so it answers no more.
-      this.#failure = new WarehouseError('unavailable', 'MR_CACHE_FAILED', `the read cache could not take epochs up to ${to}`, {cause, hint: 'close the warehouse and open it again: the cache is built anew, no data is lost'});
-      await this.#writer.run('ROLLBACK').catch(() => undefined);
-      throw this.#failure;
+      this.#tables = before;
+      this.#pending = [...epochs, ...this.#pending];
+      this.#pendingRows += rowCount;
+      const failed = new WarehouseError('unavailable', 'MR_CACHE_FAILED', `the read cache could not take epochs up to ${to}: ${cause instanceof Error ? cause.message : String(cause)}`, {cause, hint: 'the next read tries again; if that does not help, close the warehouse and open it again: no data is lost'});
+      if (!(await this.#rolledBack())) this.#failure ??= failed;
+      throw failed;
+    } finally {
+      this.#writer.unbindRelation('mr_publish');
+      this.#writer.unbindRelation('mr_publish_dead');
     }
     this.#published = to;
     this.#considerSweep();
+  }
+
+  /** Ends the writer's transaction, if one is open. @returns whether the cache is known to stand at the published epoch. */
+  async #rolledBack(): Promise<boolean> {
+    await this.#writer.run('ROLLBACK').catch(() => undefined);
+    const at = await this.#writer.rows('SELECT e FROM live.mr_internal._epoch').catch(() => null);
+    return at !== null && at.rows[0]?.[0] === BigInt(this.#published);
   }
 
   /** @param dropped tables that end within the window: their files may be gone already, and nobody will read them. */
@@ -193,8 +250,6 @@ export class LiveRelation {
       }
     }
     await this.#publishBatches(byTable);
-    this.#writer.unbindRelation('mr_publish');
-    this.#writer.unbindRelation('mr_publish_dead');
   }
 
   /** A delta that lies in files is taken from there: its rows were numbered in file order. */
@@ -228,25 +283,34 @@ export class LiveRelation {
   }
 
   #considerSweep(): void {
-    if (this.#sweepWanted) return;
-    for (const live of this.#tables.values()) {
-      if (live.deadRows < Math.max(sweepRowsMin, live.rowCount / 100)) continue;
-      this.#sweepWanted = true;
-      void this.#enqueueWork(() => this.#sweep()).catch(() => undefined);
-      return;
-    }
+    if (this.#sweepWanted || ![...this.#tables.values()].some((live) => this.#due(live))) return;
+    this.#sweepWanted = true;
+    void this.#enqueueWork(() => this.#sweep()).catch(() => undefined);
+  }
+
+  #due({deadRows, rowCount, sweepAt}: LiveTable): boolean {
+    return deadRows >= Math.max(this.#limits.sweepRowsMin, rowCount / 100, sweepAt);
   }
 
   /** Deletes dead rows physically: the anti-join's cost grows with the list, the delete's hardly. */
   async #sweep(): Promise<void> {
     this.#sweepWanted = false;
     for (const live of this.#tables.values()) {
-      if (live.deadRows < Math.max(sweepRowsMin, live.rowCount / 100)) continue;
-      await this.#writer.run('BEGIN TRANSACTION');
-      await this.#writer.run(`DELETE FROM ${liveName(live.spec)} WHERE _pos IN (SELECT p FROM ${deadName(live.spec)})`);
-      await this.#writer.run(`DELETE FROM ${deadName(live.spec)}`);
-      await this.#writer.run('COMMIT');
-      live.deadRows = 0;
+      if (!this.#due(live)) continue;
+      try {
+        await this.#writer.run('BEGIN TRANSACTION');
+        await this.#writer.run(`DELETE FROM ${liveName(live.spec)} WHERE _pos IN (SELECT p FROM ${deadName(live.spec)})`);
+        await this.#writer.run(`DELETE FROM ${deadName(live.spec)}`);
+        await this.#writer.run('COMMIT');
+        live.deadRows = 0;
+        live.sweepAt = 0;
+        this.sweepCount++;
+      } catch (cause) {
+        // Nothing is wrong with the rows: they are only slower to read. It is tried again when there is twice as much to sweep.
+        live.sweepAt = 2 * live.deadRows;
+        if (!(await this.#rolledBack())) this.#failure ??= new WarehouseError('unavailable', 'MR_CACHE_FAILED', 'the read cache is in an unknown state after a failed sweep', {cause, hint: 'close the warehouse and open it again: the cache is built anew, no data is lost'});
+        return;
+      }
     }
   }
 
@@ -260,7 +324,7 @@ export class LiveRelation {
         return;
       case 'create-table':
         for (const statement of createStatements(record.table)) await this.#writer.run(statement);
-        this.#tables.set(record.table.id, {spec: record.table, deadRows: 0, rowCount: 0});
+        this.#tables.set(record.table.id, {spec: record.table, deadRows: 0, rowCount: 0, sweepAt: 0});
         return;
       case 'drop-table':
         for (const statement of dropStatements(this.#table(record.id).spec)) await this.#writer.run(statement);
@@ -275,7 +339,7 @@ export class LiveRelation {
     return table;
   }
 
-  /** Runs `work` after all queued before it. A failed publish fails every later one too. */
+  /** Runs `work` after all queued before it; once the cache has failed or is closed, nothing runs any more. */
   #enqueueWork<T>(work: () => Promise<T>): Promise<T> {
     const next = this.#queue.catch(() => undefined).then(() => {
       if (this.#failure !== null) throw this.#failure;
@@ -285,19 +349,78 @@ export class LiveRelation {
     return next;
   }
 
-  async #acquire(): Promise<Session> {
+  async #acquire(signal: AbortSignal | undefined): Promise<Session> {
+    if (this.#closing !== null) throw closedError();
+    if (signal?.aborted === true) throw interrupted();
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    if (this.#sessions < readsMax) {
-      this.#sessions++;
-      return this.#kernel.connect();
-    }
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    if (this.#sessions < readsMax) return this.#connect();
+    if (this.#waiting.size >= this.#limits.readsWaitingMax) throw new WarehouseError('unavailable', 'MR_BUSY', `${this.#waiting.size} reads wait for one of ${readsMax} turns, at most ${this.#limits.readsWaitingMax} may`, {hint: 'try again later'});
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiting.delete(waiter);
+        signal?.removeEventListener('abort', stop);
+      };
+      const stop = (): void => waiter.fail(interrupted());
+      const waiter: Waiter = {
+        take: (session) => {
+          leave();
+          resolve(session);
+        },
+        fail: (cause) => {
+          leave();
+          reject(cause);
+        },
+      };
+      this.#waiting.add(waiter);
+      signal?.addEventListener('abort', stop, {once: true});
+    });
   }
 
-  #release(session: Session): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#idle.push(session);
-    else next(session);
+  async #connect(): Promise<Session> {
+    this.#sessions++;
+    try {
+      return await this.#kernel.connect();
+    } catch (cause) {
+      this.#sessions--;
+      throw cause;
+    }
   }
+
+  async #connectHeld(): Promise<Session> {
+    if (this.#closing !== null) throw closedError();
+    if (this.#held >= this.#limits.heldReadsMax) throw new WarehouseError('unavailable', 'MR_BUSY', `${this.#held} transactions are open, at most ${this.#limits.heldReadsMax} may be`, {hint: 'COMMIT or ROLLBACK some, or try again later'});
+    this.#held++;
+    try {
+      return await this.#kernel.connect();
+    } catch (cause) {
+      this.#held--;
+      throw cause;
+    }
+  }
+
+  /** @param clean no transaction is open on it: it may serve others. */
+  async #giveBack(session: Session, held: boolean, clean: boolean): Promise<void> {
+    if (held) this.#held--;
+    if (!held && clean && this.#closing === null) {
+      const [next] = this.#waiting;
+      if (next === undefined) this.#idle.push(session);
+      else next.take(session);
+      return;
+    }
+    await session.close();
+    if (held) return;
+    this.#sessions--;
+    // Who waits for this turn gets a new session.
+    const [next] = this.#waiting;
+    if (next !== undefined) await this.#connect().then((fresh) => (this.#waiting.has(next) ? next.take(fresh) : this.#giveBack(fresh, false, true)), (cause: unknown) => next.fail(cause));
+  }
+}
+
+function closedError(): WarehouseError {
+  return new WarehouseError('closed', 'MR_CLOSED', 'the warehouse is closed', {hint: 'open it again'});
+}
+
+function interrupted(): WarehouseError {
+  return new WarehouseError('unavailable', 'MR_INTERRUPTED', 'the statement was interrupted before it began');
 }
