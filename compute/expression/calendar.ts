@@ -30,36 +30,35 @@ export function bigFloor(value: bigint, step: bigint): bigint {
   return value - (rest < 0n ? rest + step : rest);
 }
 
-/** A day's place in its year counted from March, packed: `yearFromMarch · 512 + dayFromMarch`. */
-function fromMarch(days: number): number {
-  const shifted = days + 719_468; // 0000-03-01
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor((dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365);
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  return (yearOfEra + era * 400) * 512 + dayOfYear;
+/** @returns the era of 400 years that a day lies in, counted from 0000-03-01. */
+function eraOf(days: number): number {
+  return Math.floor((days + 719_468) / 146_097);
+}
+
+/** A day's place in its era, packed: `year from March · 512 + day from March`. Small integers: V8 divides them by multiplying. */
+function placeInEra(days: number): number {
+  const day = (days + 719_468 - eraOf(days) * 146_097) | 0;
+  const year = ((day - ((day / 1460) | 0) + ((day / 36_524) | 0) - ((day / 146_096) | 0)) / 365) | 0;
+  return year * 512 + day - (365 * year + (year >> 2) - ((year / 100) | 0));
 }
 
 export function yearOf(days: number): number {
-  const place = fromMarch(days);
-  const year = Math.floor(place / 512);
-  return place - year * 512 >= 306 ? year + 1 : year; // January begins 306 days after March
+  const place = placeInEra(days);
+  const year = eraOf(days) * 400 + (place >> 9);
+  return (place & 511) >= 306 ? year + 1 : year; // January begins 306 days after March
 }
 
 /** @returns 1 … 12. */
 export function monthOf(days: number): number {
-  const place = fromMarch(days);
-  const dayOfYear = place - Math.floor(place / 512) * 512;
-  const month = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = ((5 * (placeInEra(days) & 511) + 2) / 153) | 0;
   return month < 10 ? month + 3 : month - 9;
 }
 
 /** @returns 1 … 31. */
 export function dayOfMonth(days: number): number {
-  const place = fromMarch(days);
-  const dayOfYear = place - Math.floor(place / 512) * 512;
-  const month = Math.floor((5 * dayOfYear + 2) / 153);
-  return dayOfYear - Math.floor((153 * month + 2) / 5) + 1;
+  const day = placeInEra(days) & 511;
+  const month = ((5 * day + 2) / 153) | 0;
+  return day - (((153 * month + 2) / 5) | 0) + 1;
 }
 
 /** @returns months since 1970-01. */

@@ -10,6 +10,7 @@ import {invariant} from '../../base/invariant.ts';
 import type {Expression, PlanType} from '../../kernel/plan/tree.ts';
 import {operandsOf} from '../../kernel/plan/walk-expression.ts';
 import type {ColumnBuffers} from './column-buffers.ts';
+import {ExpressionError} from './expression-error.ts';
 import {fold} from './fold.ts';
 import {gatherInto} from './gather.ts';
 import {KernelGroup} from './kernel-group.ts';
@@ -117,6 +118,43 @@ export class CompiledProjection {
       });
     }
     return results;
+  }
+
+  /**
+   * Finds every row that raises, in time linear in the rows. For batches whose bad rows are rejected one by one.
+   *
+   * @returns one error a row (the first, where several expressions raise), in the order of the selection.
+   */
+  raisingRows(input: readonly Column[], rowCount: number, selection: Int32Array | null, count: number, buffers: ColumnBuffers): ExpressionError[] {
+    const errors = new Map<number, ExpressionError>();
+    let rows = selection === null ? Int32Array.from({length: count}, (_, row) => row) : selection.slice(0, count);
+    const collect = (run: (rows: Int32Array) => void): void => {
+      for (let rest = rows; rest.length > 0;) {
+        try {
+          run(rest);
+          return;
+        } catch (error) {
+          if (!(error instanceof ExpressionError)) throw error;
+          if (!errors.has(error.rowIndex)) errors.set(error.rowIndex, error);
+          rest = rest.subarray(rest.indexOf(error.rowIndex) + 1);
+        }
+      }
+    };
+    const predicate = this.#predicate;
+    if (predicate !== null) {
+      const kept = new Int32Array(count);
+      collect((rest) => predicate.evaluate(input, rowCount, rest, rest.length, kept, buffers));
+      const calm = rows.filter((row) => !errors.has(row));
+      rows = kept.slice(0, predicate.evaluate(input, rowCount, calm, calm.length, kept, buffers));
+    }
+    for (const {group} of this.#parts) {
+      collect((rest) => {
+        group.run(input, rowCount, true, false, (kernel, inputs) => runProjection(kernel, inputs, rest, rest.length, group.outputs, buffers));
+      });
+    }
+    const order = selection === null ? null : new Map(Array.from(selection.subarray(0, count), (row, position) => [row, position] as const));
+    const place = (row: number): number => order?.get(row) ?? row;
+    return [...errors.values()].toSorted((a, b) => place(a.rowIndex) - place(b.rowIndex));
   }
 
   /** @returns the generated functions so far, for tests and EXPLAIN. */

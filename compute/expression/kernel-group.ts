@@ -7,7 +7,7 @@ import type {Expression, PlanType} from '../../kernel/plan/tree.ts';
 import {columnsUsed} from '../../kernel/plan/walk-expression.ts';
 import {narrowForm, twoWords, typeBound} from './form.ts';
 import type {ColumnShape, Kernel, KernelInput, KernelOutput, KernelShape} from './kernel.ts';
-import {emptyInput, emptyOutput, setInput} from './run-kernel.ts';
+import {clearInput, emptyInput, emptyOutput, setInput} from './run-kernel.ts';
 import {StructureIds} from './structure.ts';
 
 /** Shapes that get a loop of their own; beyond it, columns without NULLs are read as nullable ones, which needs few shapes more. */
@@ -55,13 +55,17 @@ export class KernelGroup {
    * @returns what `run` answered, and whether the wide variant was needed.
    */
   run<T>(input: readonly Column[], rowCount: number, selected: boolean, wideAlways: boolean, run: (kernel: Kernel, inputs: readonly KernelInput[]) => T | null): {result: T; retried: boolean} {
-    if (!wideAlways) {
-      const result = run(this.#prepare(input, rowCount, selected, false), this.#inputs);
-      if (result !== null) return {result, retried: false};
+    try {
+      if (!wideAlways) {
+        const result = run(this.#prepare(input, rowCount, selected, false), this.#inputs);
+        if (result !== null) return {result, retried: false};
+      }
+      const result = run(this.#prepare(input, rowCount, selected, true), this.#inputs);
+      invariant(result !== null, 'the wide variant gave up');
+      return {result, retried: true};
+    } finally {
+      this.#inputs.forEach(clearInput); // a batch is not kept alive by the loop that read it
     }
-    const result = run(this.#prepare(input, rowCount, selected, true), this.#inputs);
-    invariant(result !== null, 'the wide variant gave up');
-    return {result, retried: true};
   }
 
   #prepare(input: readonly Column[], rowCount: number, selected: boolean, wide: boolean): Kernel {

@@ -18,6 +18,12 @@ export function emptyInput(): KernelInput {
   return {data: noRows, length: null, segments: null, arena: null, valid: null};
 }
 
+/** Forgets the column that `input` points at. */
+export function clearInput(input: KernelInput): void {
+  input.data = noRows;
+  input.length = input.segments = input.arena = input.valid = null;
+}
+
 /** Points `input` at a column. */
 export function setInput(input: KernelInput, column: Column): void {
   input.valid = column.valid;

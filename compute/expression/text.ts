@@ -50,8 +50,8 @@ export function replaceText(scratch: TextScratch, bytes: Uint8Array, start: numb
   const end = start + length;
   let at = begin;
   let position = start;
-  while (fromLength > 0) {
-    const found = indexOfBytes(bytes, position, end - position, from, fromStart, fromLength);
+  for (;;) {
+    const found = fromLength === 0 ? -1 : indexOfBytes(bytes, position, end - position, from, fromStart, fromLength);
     if (found === -1) break;
     at = copyBytes(target, at, bytes, position, found - position);
     at = copyBytes(target, at, to, toStart, toLength);
