@@ -7,8 +7,8 @@ import {RESERVED_PREFIX} from './spec.ts';
 
 const nameBytesMax = 200;
 
-/** `default` is what Paimon calls `main`; `live` and `mr_internal` are the read cache's; the others are DuckDB's. */
-const reservedSchemas: ReadonlySet<string> = new Set(['default', 'live', 'mr_internal', 'system', 'temp', 'memory', 'information_schema', 'pg_catalog', 'recurring']);
+/** `default` is what Paimon calls `main`; `live` and `mr_internal` are the read cache's; `millrace` has the system tables; the others are DuckDB's. */
+const reservedSchemas: ReadonlySet<string> = new Set(['default', 'live', 'mr_internal', 'millrace', 'system', 'temp', 'memory', 'information_schema', 'pg_catalog', 'recurring']);
 /** Paimon's system columns, and ours of `changes()` and the read cache. */
 const reservedColumns: ReadonlySet<string> = new Set(['_sequence_number', '_value_kind', '_level', '_row_id', 'rowkind', 'rowid', '_pos', '_op', '_epoch']);
 const reservedColumnPrefixes = [RESERVED_PREFIX, '_key_'];

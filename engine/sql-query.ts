@@ -16,6 +16,7 @@ import {viewName} from '../query/live-tables.ts';
 import type {Result, ResultColumn} from './api.ts';
 import {requireTable} from './lookup.ts';
 import {isDerived, prepareReferences, referenceKey} from './sql-references.ts';
+import {findSystemTable, isSystemSchema, nearSystemTables} from './system-tables.ts';
 import {inUserWords} from './user-words.ts';
 import type {StatementContext} from './statement-context.ts';
 import {shapesOf} from './table-shape.ts';
@@ -35,6 +36,7 @@ export function gateContext(context: StatementContext, options: {target?: DmlTar
       const {schema, name} = reference;
       const {target, derived} = options;
       if (target !== undefined && schema === undefined && name === target.name) return {relation: target.relation};
+      if (isSystemSchema(schema) && findSystemTable(name) === undefined) return {unknown: true, nearest: nearSystemTables(name)};
       if (isDerived(reference)) return {relation: derived?.get(referenceKey(reference)) ?? "mr_rows('mr_pending')"};
       const table = catalog.find(schema, name);
       return table === undefined ? {unknown: true, nearest: nearTables(catalog, reference)} : {relation: viewName(table)};
@@ -47,7 +49,9 @@ export function definitionContext(context: StatementContext, relationOf: (table:
   const {catalog} = context.host;
   return {
     resolve: (reference): Resolution => {
-      if (isDerived(reference)) throw new WarehouseError('invalid', 'MR_NOT_ALLOWED', `a definition reads ${reference.kind} of "${reference.name}"`, {hint: 'a dynamic table reads tables and dynamic tables'});
+      const {schema, name} = reference;
+      if (isSystemSchema(schema) && findSystemTable(name) === undefined) return {unknown: true, nearest: nearSystemTables(name)};
+      if (isDerived(reference)) throw new WarehouseError('invalid', 'MR_NOT_ALLOWED', `a definition reads ${schema === undefined ? '' : `${schema}.`}${name}${reference.kind === 'table' ? ', a system table' : `, its ${reference.kind}`}`, {hint: 'a dynamic table reads tables and dynamic tables'});
       const table = catalog.find(reference.schema, reference.name);
       if (table === undefined) return {unknown: true, nearest: nearTables(catalog, reference)};
       return {relation: relationOf(table)};

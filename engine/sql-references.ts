@@ -1,5 +1,5 @@
 /**
- * What a query reads beside tables: `changes(t, since => n, until => m)`, `t$changelog` (all of it), `t$rejected`. Computed from the
+ * What a query reads beside tables: `changes(t, since => n, until => m)`, `t$changelog` (all of it), `t$rejected`, system tables. Computed from the
  * changelog at the query's epoch and bound to its session as relations; `t$rejected` is a table like others, empty until it exists.
  */
 import {WarehouseError} from '../base/error.ts';
@@ -19,10 +19,11 @@ import {viewName} from '../query/live-tables.ts';
 import {visibleChanges, visibleShape, type ChangePart} from '../query/change-rows.ts';
 import {emptyRejectedSql} from './rejected-table.ts';
 import {rejectedTableOf, requireTable} from './lookup.ts';
+import {isSystemSchema, relationOfRows, systemRows} from './system-tables.ts';
 import type {StatementContext} from './statement-context.ts';
 
-export function isDerived({kind}: GateReference): boolean {
-  return kind !== 'table';
+export function isDerived({kind, schema}: GateReference): boolean {
+  return kind !== 'table' || isSystemSchema(schema);
 }
 
 /** Identifies what a reference reads; two equal ones share a relation. */
@@ -41,6 +42,13 @@ export async function prepareReferences(context: StatementContext, read: PinnedR
     for (const reference of references) {
       const key = referenceKey(reference);
       if (relations.has(key)) continue;
+      if (isSystemSchema(reference.schema)) {
+        const name = `mr_derived_${derivedCount++}`;
+        read.session.bindRelation(name, relationOfRows(await systemRows(context.host, reference.name)));
+        bound.push(name);
+        relations.set(key, `mr_rows('${name}')`);
+        continue;
+      }
       if (reference.kind === 'rejected') {
         const rejected = rejectedTableOf(context.host.catalog, requireTable(context.host.catalog, reference));
         relations.set(key, rejected === undefined ? `(${emptyRejectedSql})` : viewName(rejected));

@@ -1,42 +1,50 @@
-/** SHOW and DESCRIBE: answered from the catalog. */
-import type {Row} from '../base/value.ts';
+/** SHOW and DESCRIBE: answered from the system tables, so that they and queries say the same. */
 import {typeText} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import type {Statement, TableName} from '../kernel/statement/parse.ts';
 import {settings} from '../kernel/statement/settings.ts';
 import type {Result} from './api.ts';
-import type {StatementContext} from './statement-context.ts';
 import {requireTable} from './lookup.ts';
+import type {StatementContext} from './statement-context.ts';
+import {answerOf, isSystemSchema, keyText, systemRows} from './system-tables.ts';
 
-function answer(context: StatementContext, names: readonly string[], rows: readonly (readonly (string | number | boolean | null)[])[]): Result {
-  const columns = names.map((name) => ({name, type: 'VARCHAR'}));
-  return {columns, rows: rows.map((row): Row => Object.fromEntries(names.map((name, index) => [name, row[index] ?? null]))), epoch: context.host.history.newest, tag: ''};
-}
-
-export function show(context: StatementContext, statement: Extract<Statement, {kind: 'show'}>): Result {
-  const {catalog} = context.host;
-  const inSchema = (table: TableSpec): boolean => statement.schema === undefined || table.schema.toLowerCase() === statement.schema.toLowerCase();
+export async function show(context: StatementContext, statement: Extract<Statement, {kind: 'show'}>): Promise<Result> {
   switch (statement.what) {
-    case 'schemas': return answer(context, ['schema'], catalog.schemas().map((name) => [name]));
-    case 'tables': return answer(context, ['schema', 'table', 'kind', 'storage', 'key'], catalog.tables().filter(inSchema).map((table) => [table.schema, table.name, table.definition === undefined ? 'table' : 'dynamic table', table.storage, keyText(table)]));
-    case 'dynamic tables': return answer(context, ['schema', 'table', 'storage', 'key', 'reads', 'definition'], catalog.tables().filter((table) => table.definition !== undefined && inSchema(table)).map((table) => [table.schema, table.name, table.storage, keyText(table), table.definition!.inputs.map((id) => catalog.byId(id)).map((input) => (input === undefined ? '?' : `${input.schema}.${input.name}`)).join(', '), table.definition!.sql]));
+    case 'schemas': return systemAnswer(context, 'schemas', ['name']);
+    case 'tables': return systemAnswer(context, 'tables', ['schema', 'name', 'kind', 'storage', 'key'], statement.schema);
+    case 'dynamic tables': return systemAnswer(context, 'dynamic_tables', ['schema', 'name', 'storage', 'key', 'reads', 'definition'], statement.schema);
     case 'columns': return describeTable(context, statement.table!);
-    case 'jobs': return answer(context, ['job', 'state'], []);
-    case 'settings': return answer(context, ['name', 'value', 'description'], settings.map(({name, defaultValue, description}) => [name, context.settings.get(name) ?? defaultValue, description]));
+    case 'jobs': return textAnswer(context, ['job', 'state'], []);
+    case 'settings': return textAnswer(context, ['name', 'value', 'description'], settings.map(({name, defaultValue, description}) => [name, context.settings.get(name) ?? defaultValue, description]));
     case 'create table': {
-      const table = requireTable(catalog, statement.table!);
-      return answer(context, ['table', 'statement'], [[`${table.schema}.${table.name}`, createText(table)]]);
+      const table = requireTable(context.host.catalog, statement.table!);
+      return textAnswer(context, ['table', 'statement'], [[`${table.schema}.${table.name}`, createText(table)]]);
     }
   }
 }
 
-export function describeTable(context: StatementContext, name: TableName): Result {
-  const table = requireTable(context.host.catalog, name);
-  return answer(context, ['column', 'type', 'nullable', 'key', 'comment'], table.columns.filter((column) => !column.hidden).map((column, index) => [column.name, typeText(column.type), column.nullable, table.key.includes(index), column.comment ?? null]));
+export async function describeTable(context: StatementContext, name: TableName): Promise<Result> {
+  const {host} = context;
+  if (isSystemSchema(name.schema)) {
+    const {columns} = await systemRows(host, name.name);
+    return textAnswer(context, ['name', 'type'], columns.map((column) => [column.name, typeText(column.type)]));
+  }
+  const table = requireTable(host.catalog, name);
+  const all = await systemRows(host, 'columns');
+  const own = {columns: all.columns, rows: all.rows.filter((row) => row[0] === table.schema && row[1] === table.name)};
+  return {...answerOf(own, ['name', 'type', 'nullable', 'key', 'comment']), epoch: host.history.newest, tag: ''};
 }
 
-function keyText(table: TableSpec): string | null {
-  return table.storage === 'keyed' ? table.key.map((index) => table.columns[index]!.name).join(', ') : null;
+/** @param schema only rows of it, in any case. */
+async function systemAnswer({host}: StatementContext, table: string, names: readonly string[], schema?: string): Promise<Result> {
+  const all = await systemRows(host, table);
+  const rows = schema === undefined ? all.rows : all.rows.filter((row) => String(row[0]).toLowerCase() === schema.toLowerCase());
+  return {...answerOf({columns: all.columns, rows}, names), epoch: host.history.newest, tag: ''};
+}
+
+function textAnswer({host}: StatementContext, names: readonly string[], rows: readonly (readonly string[])[]): Result {
+  const columns = names.map((name) => ({name, type: {kind: 'varchar'} as const}));
+  return {...answerOf({columns, rows}, names), epoch: host.history.newest, tag: ''};
 }
 
 function createText(table: TableSpec): string {
