@@ -80,6 +80,8 @@ export class EpochHistory {
         if (at < this.oldest) throw expired(at, this.oldest);
         const end = first === undefined ? this.#newest : toEpoch(first - 1);
         for await (const sealed of this.#options.readLog(at, until === null || end < until ? end : until)) {
+          // A slow reader may be overtaken: a checkpoint has cut the log's beginning off between two of its epochs.
+          if (sealed.epoch !== at + 1 && at < this.oldest) throw expired(at, this.oldest);
           invariant(sealed.epoch === at + 1, () => `epoch ${sealed.epoch} in the log after ${at}`);
           yield sealed;
           at = sealed.epoch;
@@ -92,11 +94,11 @@ export class EpochHistory {
     }
   }
 
-  /** Resolves when `wanted` is committed. */
+  /** Resolves when `wanted` is committed. @throws {WarehouseError} `MR_INTERRUPTED` by `signal`; `MR_CLOSED` when the warehouse closes. */
   async reached(wanted: Epoch, signal?: AbortSignal): Promise<void> {
     while (this.#newest < wanted) {
       if (this.#closed !== null) throw this.#closed;
-      signal?.throwIfAborted();
+      if (aborted(signal)) throw new WarehouseError('unavailable', 'MR_INTERRUPTED', `the wait for epoch ${wanted} was interrupted at epoch ${this.#newest}`);
       await this.#next(signal);
     }
   }
