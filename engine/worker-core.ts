@@ -129,6 +129,7 @@ export class WorkerCore {
       }
     }
     this.#queue.push({id, request, rows, bytes});
+    if (request.kind !== 'write') this.#endWait?.();
     this.#kick();
   }
 
@@ -191,16 +192,15 @@ export class WorkerCore {
   async #run(): Promise<void> {
     try {
       while (this.#queue.length > 0) {
+        // First the wait, then the taking: what comes meanwhile goes with it.
+        if (this.#queue[0]!.request.kind === 'write') await this.#waitInterval();
         const group = this.#takeGroup();
         if (group.length === 0) {
           const next = this.#queue.shift()!;
           // A checkpoint takes epoch and catalog as they are now, and epochs go on beside it.
           if (next.request.kind === 'checkpoint') this.#asked = Promise.all([this.#asked, this.#alone(next)]);
           else await this.#alone(next);
-        } else {
-          await this.#waitInterval();
-          await this.#writeGroup(group);
-        }
+        } else await this.#writeGroup(group);
       }
     } finally {
       this.#running = false;
@@ -229,11 +229,21 @@ export class WorkerCore {
     return group;
   }
 
+  /** Waits until the next epoch may be sealed, or somebody wants what only happens between epochs: a definition, a checkpoint, the end. */
   async #waitInterval(): Promise<void> {
     if (this.#intervalMs === 0) return;
     const left = this.#lastSealedMs + this.#intervalMs - systemClock.monotonicMs();
-    if (left > 0) await new Promise<void>((resolve) => systemClock.after(left, resolve));
+    if (left <= 0 || this.#queue.some(({request}) => request.kind !== 'write')) return;
+    await new Promise<void>((resolve) => {
+      const cancel = systemClock.after(left, resolve);
+      this.#endWait = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#endWait = null;
   }
+  #endWait: (() => void) | null = null;
 
   async #writeGroup(group: readonly Queued[]): Promise<void> {
     try {
