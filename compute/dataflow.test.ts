@@ -85,16 +85,16 @@ test('dataflow: content of many chunks, a hot key, and epochs that touch most of
   await check.table(numbers);
   await check.table(dimension);
   const row = (id: number, shift: number): Value[] => [id, id % 3 === 0 ? 1 : (id + shift) % 500, (id * 7919 + shift) % 1000, `text ${(id + shift) % 77}`];
-  const rowCount = 9000;
+  const rowCount = 5000;
   await check.epoch([{table: 'ods.numbers', upsert: Array.from({length: rowCount}, (_, id) => row(id, 0))}, {table: 'ods.dimension', upsert: Array.from({length: 300}, (_, id) => [BigInt(id), `label ${id % 9}`])}]);
   await check.view({schema: 'dw', name: 'wide', sql: 'SELECT n.id, n.x, d.label FROM ods.numbers n LEFT JOIN ods.dimension d ON n.g = d.id WHERE n.x > 100'});
   await check.view({schema: 'dw', name: 'fine', sql: 'SELECT x, s, count(*) AS n, min(g) AS g FROM ods.numbers GROUP BY x, s'});
   await check.view({schema: 'dw', name: 'coarse', sql: 'SELECT label, count(*) AS n, sum(x) AS x, max(x) AS most, count(DISTINCT x) AS d FROM dw.wide GROUP BY label'});
   // The hot key's dimension row goes, comes back, and changes what nobody reads.
   await check.epoch([{table: 'ods.dimension', remove: [[1n]]}]);
-  await check.epoch([{table: 'ods.dimension', upsert: [[1n, 'back']]}, {table: 'ods.numbers', upsert: Array.from({length: 3000}, (_, id) => row(id * 2, 5))}]);
+  await check.epoch([{table: 'ods.dimension', upsert: [[1n, 'back']]}, {table: 'ods.numbers', upsert: Array.from({length: 1500}, (_, id) => row(id * 2, 5))}]);
   await check.undone([{table: 'ods.dimension', remove: [[1n], [2n]]}, {table: 'ods.numbers', remove: Array.from({length: rowCount}, (_, id) => [id])}], null);
   await check.restart();
   await check.epoch([{table: 'ods.numbers', remove: Array.from({length: rowCount - 10}, (_, id) => [id])}]);
-  await check.epoch([{table: 'ods.numbers', upsert: Array.from({length: 4000}, (_, id) => row(id, 9))}, {table: 'ods.dimension', remove: [[1n]]}]);
+  await check.epoch([{table: 'ods.numbers', upsert: Array.from({length: 1000}, (_, id) => row(id, 9))}, {table: 'ods.dimension', remove: [[1n]]}]);
 });

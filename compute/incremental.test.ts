@@ -94,7 +94,7 @@ const groups: Readonly<Record<string, readonly CheckView[]>> = {
   ],
 };
 
-const epochs = 10;
+const epochs = 8;
 const keyRange = 20;
 
 for (const [group, views] of Object.entries(groups)) {
