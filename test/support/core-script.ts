@@ -8,7 +8,7 @@ import type {LogicalType} from '../../base/type.ts';
 import type {Value} from '../../base/value.ts';
 import type {DdlRecord, TableId, TableSpec} from '../../catalog/spec.ts';
 import {encodeRows} from '../../engine/encode-rows.ts';
-import type {Request, ReplyBody, TableWrite, ToMain} from '../../engine/protocol.ts';
+import type {Request, ReplyBody, TableWrite, ToMain, WorkerOptions} from '../../engine/protocol.ts';
 import {WorkerCore} from '../../engine/worker-core.ts';
 import {columnsFromRows} from '../../kernel/column-values.ts';
 import type {FileSystem} from '../../storage/file/file-system.ts';
@@ -93,10 +93,10 @@ export class CoreHarness {
   readonly #waiting = new Map<number, {resolve: (body: ReplyBody) => void; reject: (error: WarehouseError) => void}>();
   #nextId = 1;
 
-  constructor(directory: string, files: FileSystem) {
+  constructor(directory: string, files: FileSystem, options: Partial<WorkerOptions> = {}) {
     this.core = new WorkerCore({
       directory, warehouseId: 'test', memoryBytes: 1 << 28, maintainThreads: 1, maintainMemoryBytes: 1 << 28,
-      checkpointBytes: 1 << 30, checkpointMs: 3_600_000, epochIntervalMs: 0, logSegmentBytesMax: 2048, referenceBytes: 8 << 20,
+      checkpointBytes: 1 << 30, checkpointMs: 3_600_000, epochIntervalMs: 0, logSegmentBytesMax: 2048, referenceBytes: 8 << 20, ...options,
     }, (message) => this.#take(message), files);
   }
 
