@@ -330,16 +330,16 @@ export class Generator {
   #in(childExpression: Expression, list: readonly Expression[], negated: boolean, type: PlanType): Operand {
     const writer = this.#writer;
     const child = this.value(childExpression);
-    const items = list.map((item) => this.value(item));
     if (child.valid === 'false') return this.constant(type, null);
-    const constants = items.filter((item) => item.constant !== undefined && item.constant !== null);
-    const others = items.filter((item) => item.constant === undefined);
+    const listed = list.flatMap((item) => (item.kind === 'constant' && item.value !== null && typeof item.value !== 'object' ? [item.value] : []));
+    const others = list.filter((item) => item.kind !== 'constant').map((item) => this.value(item));
+    const withNull = list.some((item) => item.kind === 'constant' && item.value === null);
     const found = [
-      ...(constants.length === 0 ? [] : [membershipCode(writer, child, constants)]),
+      ...(listed.length === 0 ? [] : [membershipCode(writer, child, listed, (value) => this.constant(child.type, value))]),
       ...others.map((item) => (item.valid === 'true' ? equalCode(child, item) : `(${item.valid} && ${equalCode(child, item)})`)),
     ].join(' || ');
     const inside = writer.local(child.valid === 'true' ? found || 'false' : `${child.valid} && (${found || 'false'})`);
-    const listValid = allValid(items);
+    const listValid = withNull ? 'false' : allValid(others);
     const valid = listValid === 'true' ? child.valid : writer.local(`${child.valid} && (${inside} || (${listValid}))`, 'k');
     if (!negated) return operandOf(type, {form: 'flag', code: inside}, valid);
     return operandOf(type, {form: 'flag', code: writer.local(valid === 'true' ? `!${inside}` : `${valid} && !${inside}`)}, valid);
