@@ -1,5 +1,6 @@
 /** The main thread's end of the engine's worker: starts it, pairs requests with replies, hands events on. */
 import {Worker} from 'node:worker_threads';
+import {systemClock} from '../base/clock.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import type {ReplyBody, Request, ToMain, ToWorker, WorkerOptions} from './protocol.ts';
 
@@ -10,6 +11,9 @@ interface Waiting {
   readonly reject: (error: WarehouseError) => void;
 }
 
+/** ms that the thread gets to end what it does before it is ended. */
+const stopMsMax = 30_000;
+
 export class WorkerClient {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
@@ -17,6 +21,8 @@ export class WorkerClient {
   #nextId = 1;
   #dead: WarehouseError | null = null;
   #stopping = false;
+  /** `null`: not open yet. `false`: it could not be opened, or has closed: nothing runs in it. */
+  #open: boolean | null = null;
 
   /** @param onEvent is called for every event, in the order the worker sent them, replies included in that order. */
   constructor(options: WorkerOptions, onEvent: (event: EngineEvent) => void) {
@@ -27,8 +33,13 @@ export class WorkerClient {
     this.#worker.on('message', (message: ToMain) => {
       if (message.kind === 'reply') this.#settle(message.id)?.resolve(message.body);
       else if (message.kind === 'error') this.#settle(message.id)?.reject(WarehouseError.from(message.error));
-      else onEvent(message);
+      else {
+        if (message.kind === 'ready') this.#open = true;
+        else if (message.kind === 'failed' && this.#open === null) this.#open = false;
+        onEvent(message);
+      }
     });
+    this.#worker.on('messageerror', (cause) => this.#fail(asWarehouseError(cause), onEvent));
     this.#exited = new Promise((resolve) => {
       this.#worker.on('error', (cause) => this.#fail(asWarehouseError(cause), onEvent));
       this.#worker.on('exit', () => {
@@ -41,9 +52,17 @@ export class WorkerClient {
   request(request: Request): Promise<ReplyBody> {
     if (this.#dead !== null) return Promise.reject(this.#dead);
     const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
+    return new Promise<ReplyBody>((resolve, reject) => {
+      try {
+        this.#worker.postMessage({id, request} satisfies ToWorker);
+      } catch (cause) {
+        reject(asWarehouseError(cause));
+        return;
+      }
       this.#waiting.set(id, {resolve, reject});
-      this.#worker.postMessage({id, request} satisfies ToWorker);
+    }).then((body) => {
+      if (request.kind === 'close') this.#open = false;
+      return body;
     });
   }
 
@@ -52,9 +71,16 @@ export class WorkerClient {
     this.#worker.postMessage({loaded: true} satisfies ToWorker);
   }
 
-  /** Ends the thread; what was not answered is refused with `MR_CLOSED`. */
+  /**
+   * Ends the thread; what was not answered is refused with `MR_CLOSED`. An engine that is open is closed first, without a checkpoint:
+   * a thread that ends while DuckDB works in it takes the process down.
+   */
   async stop(): Promise<void> {
     this.#stopping = true;
+    if (this.#dead === null && this.#open !== false) {
+      const closed = this.request({kind: 'close', checkpoint: false}).then(() => undefined, () => undefined);
+      await Promise.race([closed, this.#exited, new Promise<void>((resolve) => systemClock.after(stopMsMax, resolve))]);
+    }
     await this.#worker.terminate();
     await this.#exited;
   }
