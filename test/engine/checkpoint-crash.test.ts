@@ -8,8 +8,12 @@ import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
 import {CrashError, FailingFileSystem, type Loss} from '../../storage/file/failing-file-system.ts';
+import type {Epoch} from '../../base/epoch.ts';
+import {changelogSql} from '../../storage/lsm/changelog-sql.ts';
+import {listCheckpoints, loadCheckpoint} from '../../storage/lsm/checkpoint-file.ts';
+import {sequenceAfter} from '../../storage/lsm/epoch-sequences.ts';
 import {PaimonTable} from '../../storage/lsm/paimon-table.ts';
-import {directoryOf} from '../../engine/layout.ts';
+import {directoryOf, metaDirectory} from '../../engine/layout.ts';
 import {systemClock} from '../../base/clock.ts';
 import {nodeFileSystem} from '../../storage/file/node-file-system.ts';
 import {contents, CoreHarness, script, specs} from '../support/core-script.ts';
@@ -20,7 +24,7 @@ const seed = testSeed(20260101);
 const states = contents();
 const lastEpoch = states.length - 1;
 /** All points with MR_SOAK, else about so many. */
-const pointsMax = process.env['MR_SOAK'] === undefined ? 24 : Infinity;
+const pointsMax = process.env['MR_SOAK'] === undefined ? 20 : Infinity;
 
 async function checkEnd(harness: CoreHarness, at: string): Promise<void> {
   assert.equal(harness.core.epoch, lastEpoch, at);
@@ -45,8 +49,30 @@ async function checkRecovered(root: string, answered: number, at: string): Promi
   try {
     await again.open();
     await checkEnd(again, `${at}, opened again`);
+    await checkHistory(again, root, at);
   } finally {
     await again.abandon();
+  }
+}
+
+/** The changelog files, cut at any epoch by what the checkpoints say of sequence numbers, fold to the content of that epoch. */
+async function checkHistory(harness: CoreHarness, root: string, at: string): Promise<void> {
+  const home = metaDirectory(root);
+  const checkpoints = await Promise.all((await listCheckpoints(nodeFileSystem, home)).map((epoch) => loadCheckpoint(nodeFileSystem, home, epoch)));
+  for (const table of harness.core.catalog.tables()) {
+    const epochs = checkpoints.flatMap((checkpoint) => checkpoint!.tables.find(({id}) => id === table.id)?.epochs ?? []);
+    const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directoryOf(root, table));
+    const {rows} = await harness.core.session.rows(`SELECT _op, _seq, ${table.columns.map(({name}) => name).join(', ')} FROM (${await changelogSql(paimon, {afterSnapshot: 0})}) ORDER BY _seq`);
+    for (let epoch = 0; epoch <= lastEpoch; epoch++) {
+      const end = sequenceAfter(epochs, epoch as Epoch) ?? Infinity;
+      const folded: string[] = [];
+      for (const [op, sequence, ...values] of rows) {
+        if (Number(sequence) >= end) break;
+        if (op === 0 || op === 2) folded.push(values.join('|'));
+        else folded.splice(folded.indexOf(values.join('|')), 1);
+      }
+      assert.deepEqual(folded.sort(), states[epoch]!.get(table.id) ?? [], `${at}: ${table.name} cut at epoch ${epoch}`);
+    }
   }
 }
 
