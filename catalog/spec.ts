@@ -37,6 +37,8 @@ export interface Definition {
   readonly inputs: readonly TableId[];
   /** How it was asked to be run; compiled code where there is some, unless said. */
   readonly executor?: 'code' | 'sql';
+  /** Of a bag: columns that name a row, NULL among their values; readers see −U +U by them. */
+  readonly pairBy?: readonly number[];
 }
 
 export interface TableSpec {

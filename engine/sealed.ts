@@ -2,6 +2,7 @@
 import {invariant} from '../base/invariant.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import {decodeRecord} from '../catalog/record-json.ts';
+import {pairChanges} from '../compute/pair-changes.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import {deltaBatches, deltaSql} from './delta-sql.ts';
@@ -31,7 +32,10 @@ function sealedTable(part: FrameTable, source: SealedSource, positions: TablePos
   };
   const batch = lazily(() => {
     invariant(part.files.length === 0, () => `the delta of table ${id} is in files: it is read by batches`);
-    return batchOf(part, typesOf(table()), positions?.data ?? null);
+    const changes = batchOf(part, typesOf(table()), positions?.data ?? null);
+    // Files and frames know a bag's rows by their hidden key, which a change gives up; its readers know them by what names a row.
+    const pairBy = table().definition?.pairBy;
+    return pairBy === undefined ? changes : pairChanges(changes, pairBy, pairBy.map((index) => table().columns[index]!.type));
   });
   if (part.files.length === 0) return {table: id, rowCount: part.rowCount, batch, batches: () => [batch()], reference: null};
   const reference: DeltaReference = {

@@ -54,7 +54,7 @@ export async function createDynamicTable(context: StatementContext, statement: O
   const plan = planView(bound.tree, shapesOf(host.catalog), {executor});
   const shapes = new Map(host.catalog.tables().map((table) => [Number(table.id), shapeOf(table)]));
   const storage = viewStorage(plan, (id) => shapes.get(id)!);
-  const definition: Definition = {sql: statement.select.text, tree: bound.tree, context: {searchPath: ['main'], nullOrder: 'NULLS LAST', duckdb: duckdbVersion}, inputs: plan.tables as Definition['inputs'], ...(executor === 'sql' ? {executor} : {})};
+  const definition: Definition = {sql: statement.select.text, tree: bound.tree, context: {searchPath: ['main'], nullOrder: 'NULLS LAST', duckdb: duckdbVersion}, inputs: plan.tables as Definition['inputs'], ...(executor === 'sql' ? {executor} : {}), ...(storage.storage === 'bag' && storage.pairBy !== null ? {pairBy: storage.pairBy} : {})};
   const table = createDynamicTableSpec(host.catalog, statement, {columns: bound.columns, storage, definition}, host.nowMs());
   const {epoch} = await host.createView(table, executor);
   return done('CREATE DYNAMIC TABLE', epoch);

@@ -7,7 +7,7 @@ import {temporaryFolder} from '../support/temporary.ts';
 const setUp = `
 CREATE SCHEMA ods; CREATE SCHEMA dwd; CREATE SCHEMA dws;
 CREATE TABLE ods.airports (iata VARCHAR PRIMARY KEY, city VARCHAR);
-CREATE TABLE ods.flights (id BIGINT PRIMARY KEY, delay INTEGER, origin VARCHAR NOT NULL);
+CREATE TABLE ods.flights (id BIGINT PRIMARY KEY, delay INTEGER, origin VARCHAR);
 INSERT INTO ods.airports VALUES ('LAS', 'Las Vegas'), ('PHX', 'Phoenix');
 INSERT INTO ods.flights VALUES (1, 33, 'LAS'), (2, -212, 'LAS'), (3, 5, 'PHX');
 CREATE DYNAMIC TABLE dwd.flights AS SELECT f.*, a.city, CASE WHEN delay <= 15 THEN 'on time' WHEN delay > 15 THEN 'late' END AS class
