@@ -7,6 +7,9 @@ const functions = ['year', 'month', 'day', 'dayofmonth', 'hour', 'minute', 'seco
 const intervals = ['1 DAY', '5 MINUTE', '1 MONTH', '-13 MONTH', '1 YEAR', '36 HOUR', '1 MICROSECOND', '90 SECOND', '1000 YEAR', '-250 YEAR', '3 QUARTER', '1 WEEK'];
 const widths = ['1 DAY', '5 MINUTE', '10 SECOND', '7 DAY', '1 MONTH', '3 MONTH', '200000 DAY', '1 HOUR', '1 YEAR', '1 MICROSECOND', '90 MINUTE', '1 WEEK', '13 DAY', '300 YEAR'];
 
+const diffUnits = ['millennium', 'century', 'decade', 'year', 'isoyear', 'quarter', 'month', 'week', 'day', 'hour', 'minute', 'second', 'milliseconds', 'us'];
+const formats = ['%Y-%m-%d', '%Y%m%d %H:%M:%S.%f', '%y|%j|%I %p|%g|%u|%w|%%', '%A, %d %B %Y', '%a %b %-d %-m %-H:%-M:%-S %-j %-y %-I', 'no part é'];
+
 export const timeCases: readonly string[] = [
   ...kinds.flatMap((p) => [
     ...truncUnits.map((unit) => `date_trunc('${unit}', ${p}1)`),
@@ -16,6 +19,9 @@ export const timeCases: readonly string[] = [
     `INTERVAL '1 DAY' + ${p}1`, `INTERVAL '1 MONTH' + ${p}1`, `${p}1 + INTERVAL '1 month 2 days 3 hours'`, `${p}1 - INTERVAL '1 month 2 days 3 hours'`,
     ...(p === 'ts' ? widths : widths.slice(0, 8)).map((width) => `time_bucket(INTERVAL '${width}', ${p}1)`),
   ]),
+  ...diffUnits.map((unit) => `date_diff('${unit}', ts1, ts2)`), ...['year', 'week', 'day', 'hour', 'second', 'millisecond', 'microsecond'].map((unit) => `date_diff('${unit}', dt1, dt2)`), "datediff('day', ts1, ts2)", "datediff('month', dt1, dt2)",
+  ...formats.flatMap((format) => [`strftime(ts1, '${format}')`, `strftime(dt1, '${format}')`]), "strftime('%Y-%m-%d', ts1)", "strftime('%j', dt1)",
+  'epoch_ms(l1)', 'make_timestamp(l1)', 'epoch_ms(ts1)', 'epoch_us(ts1)', 'epoch_ms(l1 * 1000)',
   "datetrunc('day', ts1)", "datepart('hour', ts1)", "datetrunc('week', dt1)", "datetrunc('month', tz1)", "datepart('day', dt1)", "datepart('minute', tz1)", "date_trunc('MON', ts1)",
   ...widths.map((width) => `time_bucket(INTERVAL '${width}', ts1, TIMESTAMP '1970-01-01')`),
   ...widths.slice(0, 6).flatMap((width) => [`time_bucket(INTERVAL '${width}', dt1, DATE '1970-01-01')`, `time_bucket(INTERVAL '${width}', ts1, TIMESTAMP '2021-05-17 13:14:15.678')`]),

@@ -152,7 +152,7 @@ export class Differential implements AsyncDisposable {
     assert.equal(raised.rowIndex, first, `${sql} on ${table.name}: the first row that raises`);
     const message = await this.#session.rows(`SELECT ${sql} FROM ${table.name} WHERE row_index = ${first}`)
       .then(() => 'nothing', (error: Error) => error.message.split('\n')[0]!.replace(/ when casting from source column \w+$/, ''));
-    if (!/FLOAT|DOUBLE|Could not cast value|Date out of range|can't be cast to the destination type INT64|Date and time not in timestamp range/.test(message)) assert.equal(raised.message, message, `${sql}: the message of row ${first}: expected ${message}, found ${raised.message}`);
+    if (!/FLOAT|DOUBLE|Could not cast value|Could not convert DATE|Date out of range|can't be cast to the destination type INT64|Date and time not in timestamp range/.test(message)) assert.equal(raised.message, message, `${sql}: the message of row ${first}: expected ${message}, found ${raised.message}`);
     else assert.equal(raised.message.split(':')[0], message.split(':')[0], `${sql}: the kind of the message of row ${first}: ${message}`);
   }
 

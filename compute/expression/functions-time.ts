@@ -15,6 +15,7 @@ import type {Writer} from './writer.ts';
 
 type Emit = CompiledFunction['emit'];
 
+
 const timeKinds = ['date', 'timestamp', 'timestamptz'] as const;
 
 function textOf(expression: Expression | undefined): string {

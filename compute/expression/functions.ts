@@ -8,12 +8,13 @@ import type {Expression, PlanType} from '../../kernel/plan/tree.ts';
 import {casts} from './casts.ts';
 import {arithmeticFunctions} from './functions-arithmetic.ts';
 import {extremeFunctions} from './functions-extremes.ts';
+import {spanFunctions} from './functions-span.ts';
 import {textFunctions} from './functions-text.ts';
 import {timeFunctions} from './functions-time.ts';
 import type {CompiledCast, CompiledFunction} from './registry.ts';
 import {comparableKinds, fitsSignature} from './registry.ts';
 
-export const compiledFunctions: readonly CompiledFunction[] = [...arithmeticFunctions, ...extremeFunctions, ...textFunctions, ...timeFunctions];
+export const compiledFunctions: readonly CompiledFunction[] = [...arithmeticFunctions, ...extremeFunctions, ...textFunctions, ...timeFunctions, ...spanFunctions];
 
 /** Kinds whose values compare, and so may stand in =, <, BETWEEN, IN, CASE, COALESCE. */
 export const compiledKinds: readonly string[] = comparableKinds;

@@ -16,7 +16,7 @@ function writeAscii(scratch: TextScratch, text: string): number {
 }
 
 /** Writes at least `digits` digits of a whole number ≥ 0 that end before `end`. @returns where they begin. */
-function writeDigits(bytes: Uint8Array, end: number, value: number, digits: number): number {
+export function writeDigits(bytes: Uint8Array, end: number, value: number, digits: number): number {
   let at = end;
   let rest = value;
   // Nine digits at a time, so that the divisions are those of 32-bit integers.
