@@ -48,6 +48,8 @@ export interface FlushContext {
 
 /** Rows handed to DuckDB per call: epochs get the thread between calls. */
 const flushSliceRows = 2048;
+/** Frames decoded per call, for the same reason: a thousand frames of one row cost more than a thousand rows. */
+const flushSliceEpochs = 64;
 
 interface TailPart {
   readonly frame: Uint8Array;
@@ -138,7 +140,7 @@ function tailRelation(table: TableSpec, bucketCount: number, parts: readonly Tai
       const decode = (): boolean => {
         const batches: ChangeBatch[] = [];
         let rowCount = 0;
-        while (index < parts.length && rowCount < flushSliceRows) {
+        while (index < parts.length && rowCount < flushSliceRows && batches.length < flushSliceEpochs) {
           const part = parts[index++]!;
           const found = decodeFrame(part.frame).tables.find(({tableId}) => tableId === table.id);
           invariant(found !== undefined && found.rowCount === part.rowCount, () => `a frame has ${found?.rowCount ?? 0} rows of table ${table.id}, ${part.rowCount} were noted`);
