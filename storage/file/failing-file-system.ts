@@ -232,12 +232,12 @@ export class FailingFileSystem implements FileSystem {
   /** Taken for durable at once: of a renamed tree the model could not say which of its names a crash would leave where. */
   async #renameDirectory(source: string, target: string): Promise<void> {
     await this.#base.rename(source, target);
-    for (const [path, content] of [...this.#contents]) {
+    for (const [path, content] of Array.from(this.#contents)) {
       if (!path.startsWith(`${source}/`)) continue;
       this.#contents.delete(path);
       this.#contents.set(target + path.slice(source.length), content);
     }
-    for (const [path, names] of [...this.#directories]) {
+    for (const [path, names] of Array.from(this.#directories)) {
       if (path !== source && !path.startsWith(`${source}/`)) continue;
       this.#directories.delete(path);
       this.#directories.set(target + path.slice(source.length), names);

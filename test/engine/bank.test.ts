@@ -18,15 +18,15 @@ test('bank: total 0 and credits = debits at every epoch that readers and subscri
     const warehouse = await Warehouse.open(options);
     if (round === 0) await warehouse.sql(bankSetUp);
     else seen.add(await audit(warehouse)); // what recovery made of it, before anything else
-    let writing = true;
+    const tellersDone = new AbortController();
     const following = auditors.map((auditor) => auditor.follow(warehouse, null));
     const reading = [0, 1].map(async () => {
-      while (writing) seen.add(await audit(warehouse));
+      while (!tellersDone.signal.aborted) seen.add(await audit(warehouse));
     });
     await Promise.all(tellers.map(async (teller) => {
       for (let i = 0; i < 25; i++) await teller.work(warehouse);
     }));
-    writing = false;
+    tellersDone.abort();
     await Promise.all(reading);
     const verified = await warehouse.sql('VERIFY ALL');
     assert.deepEqual(verified.rows.map((row) => [row['table'], row['equal']]), bankLayers.map((layer) => [layer, true]));

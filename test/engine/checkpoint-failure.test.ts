@@ -33,14 +33,11 @@ test('checkpoint: while the disk is full ingest goes on up to the bound, is then
   disk.full = true;
   let accepted = 0;
   let refused: WarehouseError | null = null;
-  while (refused === null && accepted < 1000) {
-    await harness.step(write(accepted)).then(() => accepted++, (cause: WarehouseError) => {
-      refused = cause;
-    });
-  }
+  for (; refused === null && accepted < 1000; accepted++) refused = await harness.step(write(accepted)).then(() => null, (cause: WarehouseError) => cause);
+  accepted--; // the last one was refused
   assert.ok(accepted * 1000 >= 4 * 8192, `${accepted} writes went on`);
-  assert.ok(code('MR_CHECKPOINT_BEHIND')(refused), String(refused));
-  assert.match(refused!.message, /no room for/);
+  assert.ok(refused !== null && code('MR_CHECKPOINT_BEHIND')(refused), String(refused));
+  assert.match(refused.message, /no room for/);
   await assert.rejects(harness.request({kind: 'checkpoint'}), code('MR_DISK_FULL'));
   const {epoch} = await harness.request({kind: 'stats'});
   assert.equal(epoch, accepted + 1, 'nothing of the refused write happened');

@@ -41,8 +41,8 @@ interface Child {
 export async function runKillLoop({folder, child, random, kills, until, onRound}: KillLoopOptions): Promise<KillStats> {
   const stats: KillStats = {kills: 0, early: 0, acknowledged: 0, epoch: 0, openMs: [], replayed: 0, checks: 0, folds: 0};
   const acknowledged = writers.map(() => -1);
-  while (stats.kills < kills && until?.() !== true) {
-    const round = stats.kills;
+  for (let round = 0; round < kills; round++) {
+    if (until?.() === true) break;
     const fold = round % 8 === 7;
     // Mostly some time after it began to write; now and then while it opens and checks.
     const early = random.chance(0.15);
