@@ -9,7 +9,7 @@ import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {TableState} from '../compute/state/table-state.ts';
-import {deltaBatches, deltaSql} from './delta-sql.ts';
+import {deltaBatches, deltaSql, sliceBatch} from './delta-sql.ts';
 import type {Frame, FrameTable} from '../storage/log/frame.ts';
 import {fileChecksum, joinPositions, type FileDelta} from './bulk-delta.ts';
 import {deltaPaths, preparedOf} from './bulk-files.ts';
@@ -38,7 +38,7 @@ export async function replayFiles(core: WorkerCore, table: TableSpec, frame: Fra
     rowCount += batch.rowCount;
     let split = batch.rowCount;
     while (split > 0 && batch.ops[split - 1] === OP_INSERT) split--;
-    if (split > 0) freed.push(applyPairs(state, table, slice(batch, 0, split)));
+    if (split > 0) freed.push(applyPairs(state, table, sliceBatch(batch, 0, split)));
     // What freed rows held is needed no more, and rows are loaded into a table at rest.
     state.endEpoch();
     if (split < batch.rowCount) state.load(batch.columns.map((column) => sliceColumn(column, split, batch.rowCount)), batch.rowCount - split);
@@ -46,10 +46,6 @@ export async function replayFiles(core: WorkerCore, table: TableSpec, frame: Fra
   const logged = part.files.reduce((sum, file) => sum + file.rows, 0);
   invariant(rowCount === logged, () => `files of epoch ${frame.epoch} gave ${rowCount} rows of table ${table.id}, ${logged} were logged`);
   return {rowCount, files: part.files, prepared, first, freed: joinPositions(freed)};
-}
-
-function slice(batch: ChangeBatch, start: number, end: number): ChangeBatch {
-  return {rowCount: end - start, ops: batch.ops.slice(start, end), columns: batch.columns.map((column) => sliceColumn(column, start, end)), positions: new Float64Array(end - start)};
 }
 
 /** @returns the positions that were freed. */

@@ -1,5 +1,6 @@
 /** Reading deltas by reference: the rows of changelog files (of data files, where a table only grows) as SQL and as batches. */
-import type {ChangeBatch} from '../base/delta.ts';
+import {concatBatches, sliceColumn} from '../base/columns.ts';
+import {OP_UPDATE_BEFORE, type ChangeBatch} from '../base/delta.ts';
 import {typeText, type LogicalType} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
@@ -21,14 +22,26 @@ export function deltaSql(table: Pick<TableSpec, 'storage' | 'columns' | 'options
 export async function* deltaBatches(session: Session, types: readonly LogicalType[], sql: string): AsyncGenerator<ChangeBatch, void, undefined> {
   const stream = await session.stream(sql, [], {types: [opType, ...types]});
   try {
+    let begun: ChangeBatch | null = null;
     for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
       const [op, ...columns] = chunk.columns;
       const {rowCount} = chunk;
       const ops = new Uint8Array(rowCount);
       if (op!.kind === 'i32') for (let i = 0; i < rowCount; i++) ops[i] = op!.data[i]!;
-      yield {rowCount, ops, columns, positions: new Float64Array(rowCount).fill(-1)};
+      const chunked: ChangeBatch = {rowCount, ops, columns, positions: new Float64Array(rowCount).fill(-1)};
+      const batch: ChangeBatch = begun === null ? chunked : concatBatches(types, [begun, chunked]);
+      // A row before and the row after it stay together.
+      const end: number = batch.ops[batch.rowCount - 1] === OP_UPDATE_BEFORE ? batch.rowCount - 1 : batch.rowCount;
+      begun = end === batch.rowCount ? null : sliceBatch(batch, end, batch.rowCount);
+      if (end > 0) yield end === batch.rowCount ? batch : sliceBatch(batch, 0, end);
     }
+    if (begun !== null) yield begun;
   } finally {
     await stream.close();
   }
+}
+
+/** @returns a view on rows [start, end). */
+export function sliceBatch({ops, columns, positions}: ChangeBatch, start: number, end: number): ChangeBatch {
+  return {rowCount: end - start, ops: ops.subarray(start, end), columns: columns.map((column) => sliceColumn(column, start, end)), positions: positions.subarray(start, end)};
 }

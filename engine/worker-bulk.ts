@@ -13,7 +13,7 @@ import type {ChangeBatch} from '../base/delta.ts';
 import {columnsBytes} from '../base/columns.ts';
 import type {Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {bulkChunkRows, epochBytesMax, epochRowsMax, referenceFileBytes} from '../base/limit.ts';
+import {bulkChunkRows, epochRowsMax, referenceFileBytes} from '../base/limit.ts';
 import {systemClock} from '../base/clock.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {makeDirectoryDurably, writeDurably} from '../storage/file/durable.ts';
@@ -74,16 +74,20 @@ export function gather(core: WorkerCore, table: TableSpec, batches: AsyncIterabl
   }, table, batches, first, filling);
 }
 
-/** @returns an epoch's deltas, those by reference that would not fit what an epoch's message may hold. */
+/** An epoch of many small writes may hold this many times `referenceBytes` inline: what waits together is not one large delta. */
+const inlineFactorMax = 4;
+
+/** @returns an epoch's deltas, the large ones by reference. */
 export async function gatherLarge(core: WorkerCore, changes: ReadonlyMap<TableId, ChangeBatch>): Promise<ReadonlyMap<TableId, TableDelta>> {
-  const large = [...changes].filter(([, batch]) => batch.rowCount > epochRowsMax && columnsBytes(batch.columns, batch.rowCount) > epochBytesMax);
+  const {referenceBytes} = core.options;
+  const rowsMin = Math.min(epochRowsMax, referenceBytes);
+  const large = [...changes].filter(([, batch]) => batch.rowCount > rowsMin && columnsBytes(batch.columns, batch.rowCount) > inlineFactorMax * referenceBytes);
   if (large.length === 0) return changes;
   const deltas = new Map<TableId, TableDelta>(changes);
   try {
-    for (const [id, batch] of large) {
+    for (const [id] of large) {
       const state = core.dataflow.state(id);
       deltas.set(id, await gather(core, core.catalog.byId(id)!, state.epochChanges(bulkChunkRows), state.epochPosition, state.epochPosition === 0));
-      void batch;
     }
   } catch (cause) {
     await discardFiles(core, deltas);

@@ -94,6 +94,10 @@ export async function* subscribeColumns(host: SubscriptionHost, tables: readonly
   } else since = options.from === 'latest' ? history.newest : toEpoch(options.from);
   for await (const sealed of history.epochs(since, until, signal)) {
     requireTables(sealed, watched);
+    if (sealed.tables.some(({table, reference}) => reference !== null && watched.has(table))) {
+      yield* itemsOfFiles(sealed, watched, emptyEpochs);
+      continue;
+    }
     const parts: ChangePart[] = [];
     for (const {table, batch} of sealed.tables) {
       const part = watched.has(table) ? visibleChanges(watched.get(table)!.shape, batch()) : null;
@@ -102,6 +106,25 @@ export async function* subscribeColumns(host: SubscriptionHost, tables: readonly
     if (parts.length === 0 && !emptyEpochs) continue;
     yield* itemsOf(sealed.epoch, parts);
   }
+}
+
+/** An epoch with deltas by reference, read chunk by chunk as the reader takes it. */
+async function* itemsOfFiles(sealed: SealedEpoch, watched: ReadonlyMap<TableId, Watched>, emptyEpochs: boolean): AsyncGenerator<ColumnItem> {
+  let waiting: ColumnItem | null = null; // whether an item is the last shows when there is another
+  for (const {table, batches} of sealed.tables) {
+    const shape = watched.get(table)?.shape;
+    if (shape === undefined) continue;
+    for await (const batch of batches()) {
+      const part = visibleChanges(shape, batch);
+      if (part === null) continue;
+      for (const item of itemsOf(sealed.epoch, [part])) {
+        if (waiting !== null) yield waiting;
+        waiting = {...item, complete: false};
+      }
+    }
+  }
+  if (waiting !== null) yield {...waiting, complete: true};
+  else if (emptyEpochs) yield {epoch: sealed.epoch, parts: [], complete: true};
 }
 
 /** @returns parts cut into items of at most `subscriptionItemRowsMax` changes, the last of them complete. */

@@ -30,12 +30,14 @@ export interface LawsOptions {
   readonly seed: number;
   readonly steps: number;
   readonly views: number;
+  /** Deltas above it go by reference; the warehouse's own default unless given. */
+  readonly referenceBytes?: number;
 }
 
-export async function runLaws({path, seed, steps, views}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number}> {
+export async function runLaws({path, seed, steps, views, referenceBytes}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number}> {
   const random = new Random(seed);
   const tables = randomTables(random);
-  let warehouse = await Warehouse.open({path});
+  let warehouse = await Warehouse.open({path, ...(referenceBytes === undefined ? {} : {referenceBytes})});
   const watch = new Watch();
   const stats = {epochs: 0, restarts: 0, checkpoints: 0};
   try {
@@ -59,7 +61,7 @@ export async function runLaws({path, seed, steps, views}: LawsOptions): Promise<
       } else if (action === 1 || action === 2) {
         if (action === 1) await warehouse.close();
         else await warehouse.closeWithoutCheckpoint();
-        warehouse = await Warehouse.open({path});
+        warehouse = await Warehouse.open({path, ...(referenceBytes === undefined ? {} : {referenceBytes})});
         stats.restarts++;
       } else await randomWrite(warehouse, random, tables);
       await watch.check(warehouse, [...tables.map((table) => `ods.${table.name}`), ...made]);
