@@ -1,28 +1,40 @@
-/** `millrace ingest`: ndjson line by line; csv and parquet through SQL, which reads them by column. */
-import {extname, resolve} from 'node:path';
+/** `millrace ingest`: the rows of a file, by name of its columns. Parquet into a folder goes by column, everything else row by row. */
+import {existsSync} from 'node:fs';
+import {dirname, extname, resolve} from 'node:path';
 import {WarehouseError} from '../base/error.ts';
+import type {InsertResult} from '../engine/api.ts';
+import {rowsOfCsv, rowsOfParquet} from '../engine/file-source.ts';
 import {inputOf, openTarget, type TargetOptions} from './target.ts';
+
+const errorsShown = 10;
 
 export async function runIngest(table: string, file: string, options: TargetOptions & {onError: string}): Promise<void> {
   const {onError} = options;
   if (onError !== 'fail' && onError !== 'reject') throw new WarehouseError('invalid', 'MR_USAGE', `--on-error is "${onError}": expected fail or reject`);
   const kind = file === '-' ? '.ndjson' : extname(file).toLowerCase();
-  const target = await openTarget(options);
+  if (!['.ndjson', '.jsonl', '.json', '.csv', '.parquet'].includes(kind)) throw new WarehouseError('invalid', 'MR_USAGE', `file ${file} ends in "${kind}"`, {hint: 'expected .ndjson, .jsonl, .csv or .parquet, or - for ndjson on standard input'});
+  if (file !== '-' && !existsSync(file)) throw new WarehouseError('invalid', 'MR_FILE_MISSING', `there is no file ${file}`);
+  const path = resolve(file);
+  const target = await openTarget({...options, allowDir: [...options.allowDir ?? [], dirname(path)]});
+  const progress = (rows: number): void => {
+    if (process.stderr.isTTY) process.stderr.write(`\r${rows} rows`);
+  };
   try {
-    if (kind === '.csv' || kind === '.parquet') {
-      if (onError === 'reject') throw new WarehouseError('invalid', 'MR_UNSUPPORTED', `--on-error reject is not supported for ${kind} files in this version`, {hint: 'convert the file to ndjson'});
-      const reader = kind === '.csv' ? 'read_csv' : 'read_parquet';
-      const path = resolve(file).replaceAll("'", "''");
-      for await (const {tag, epoch} of target.sql(`INSERT INTO ${quoted(table)} BY NAME SELECT * FROM ${reader}('${path}')`)) process.stderr.write(`${tag} (epoch ${epoch})\n`);
-      return;
-    }
-    if (kind !== '.ndjson' && kind !== '.jsonl' && kind !== '.json') throw new WarehouseError('invalid', 'MR_USAGE', `file ${file} ends in "${kind}"`, {hint: 'expected .ndjson, .jsonl, .csv or .parquet, or - for ndjson on standard input'});
-    const {accepted, rejected, epoch, errors} = await target.ingestNdjson(table, inputOf(file), onError, (rows) => process.stderr.write(`\r${rows} rows`));
-    for (const {line, reason} of errors.slice(0, 10)) process.stderr.write(`line ${line}: ${reason}\n`);
-    process.stderr.write(`accepted ${accepted}, rejected ${rejected} (epoch ${epoch})\n`);
+    if (kind === '.parquet' && onError === 'fail' && target.local !== null) {
+      for await (const {tag, epoch} of target.sql(`INSERT INTO ${quoted(table)} BY NAME SELECT * FROM read_parquet('${path.replaceAll("'", "''")}')`)) process.stderr.write(`${tag} (epoch ${epoch})\n`);
+    } else if (kind === '.parquet') report(await target.ingestRows(table, rowsOfParquet(path), onError, progress), 'row');
+    else if (kind === '.csv') report(await target.ingestRows(table, rowsOfCsv(path), onError, progress), 'row');
+    else report(await target.ingestNdjson(table, inputOf(file), onError, progress), 'line');
   } finally {
     await target.close();
   }
+}
+
+function report({accepted, rejected, epoch, errors}: InsertResult, what: string): void {
+  // What is kept in t$rejected calls every row a line.
+  for (const {line, reason} of errors.slice(0, errorsShown)) process.stderr.write(`${reason.startsWith('line ') ? reason.replace(/^line/, what) : `${what} ${line}: ${reason}`}\n`);
+  if (rejected > errorsShown) process.stderr.write(`and ${rejected - errorsShown} more\n`);
+  process.stderr.write(`accepted ${accepted}, rejected ${rejected} (epoch ${epoch})\n`);
 }
 
 function quoted(table: string): string {

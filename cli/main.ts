@@ -5,6 +5,7 @@
 import {readFileSync} from 'node:fs';
 import {Command, CommanderError, Option} from 'commander';
 import {asWarehouseError} from '../base/error.ts';
+import type {HostOptions} from './demo-host.ts';
 import type {TargetOptions} from './target.ts';
 
 const packageFile = new URL(import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json', import.meta.url);
@@ -20,20 +21,31 @@ function command(name: string, description: string): Command {
   return program.command(name).description(description)
     .addOption(new Option('-w, --warehouse <dir>', 'the folder of the warehouse').env('MILLRACE_WAREHOUSE'))
     .addOption(new Option('--url <url>', 'a running server, e.g. http://127.0.0.1:8080').env('MILLRACE_URL'))
-    .addOption(new Option('--token <token>', 'the server\'s token').env('MILLRACE_TOKEN'));
+    .addOption(new Option('--token <token>', 'the server\'s token').env('MILLRACE_TOKEN'))
+    .hook('preAction', (_program, action) => {
+      // What is typed outweighs the environment; of the environment the folder does: its server is found by itself.
+      const typed = (name: string): boolean => action.getOptionValueSource(name) === 'cli';
+      if (typed('url') && !typed('warehouse')) action.setOptionValue('warehouse', undefined);
+      else if (!typed('url') && action.getOptionValue('warehouse') !== undefined) action.setOptionValue('url', undefined);
+    });
+}
+
+function allowDirOption(): Option {
+  return new Option('--allow-dir <dir...>', 'folders that SQL may read files from');
 }
 
 command('sql', 'run SQL: a text (-c), a file or a folder of *.sql files (-f), or standard input')
   .option('-c, --command <sql>', 'statements to run')
   .option('-f, --file <path>', 'a file, or a folder whose *.sql files run in the order of their names')
   .option('--format <format>', 'table, json, ndjson or csv', 'table')
+  .addOption(allowDirOption())
   .action(async (options: TargetOptions & {command?: string; file?: string; format: string}) => (await import('./sql.ts')).runSql(options));
 
 command('serve', 'serve a warehouse over HTTP until stopped')
   .option('--host <host>', 'the address to bind', '127.0.0.1')
   .option('--port <port>', 'the port to bind; 0 takes a free one', '8080')
-  .option('--allow-dir <dir...>', 'folders that SQL may read files from')
-  .action(async (options: TargetOptions & {host: string; port: string; allowDir?: string[]}) => (await import('./serve.ts')).runServe(options));
+  .addOption(allowDirOption())
+  .action(async (options: TargetOptions & {host: string; port: string}) => (await import('./serve.ts')).runServe(options));
 
 command('ingest', 'append or upsert the rows of a file into a table')
   .argument('<table>', 'schema.table')
@@ -57,7 +69,7 @@ program.command('demo').description('replay 3,000,000 US flights through three l
   .option('--rate <rows>', 'rows a second (default: as fast as the machine takes them)')
   .action(async (options: {dir?: string; from: string; rows?: string; rate?: string}) => (await import('./demo.ts')).runDemo(options));
 
-program.command('demo-host', {hidden: true}).argument('<options>').action(async (text: string) => (await import('./demo-host.ts')).runDemoHost(JSON.parse(text) as Parameters<typeof import('./demo-host.ts').runDemoHost>[0]));
+program.command('demo-host', {hidden: true}).argument('<options>').action(async (text: string) => (await import('./demo-host.ts')).runDemoHost(JSON.parse(text) as HostOptions));
 
 program.addHelpText('after', `
 Try first:
@@ -70,6 +82,11 @@ function explain(cause: unknown): void {
   const {code, message, hint} = asWarehouseError(cause);
   process.stderr.write(`error ${code}: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`);
 }
+
+// Who reads us may have had enough (`| head`): what was asked for is still done, and the warehouse closed.
+process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
+  if (cause.code !== 'EPIPE' && cause.code !== 'ERR_STREAM_DESTROYED') throw cause;
+});
 
 try {
   if (process.argv.length <= 2) program.outputHelp();

@@ -5,7 +5,7 @@ import {serve} from '../server/main.ts';
 import {checkBinding} from '../server/guard.ts';
 import type {TargetOptions} from './target.ts';
 
-export async function runServe(options: TargetOptions & {host: string; port: string; allowDir?: string[]}): Promise<void> {
+export async function runServe(options: TargetOptions & {host: string; port: string}): Promise<void> {
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new WarehouseError('invalid', 'MR_USAGE', `port is "${options.port}": expected 0 to 65535`);
   if (options.warehouse === undefined) throw new WarehouseError('invalid', 'MR_USAGE', 'no warehouse is named', {hint: 'give -w DIR or set MILLRACE_WAREHOUSE'});

@@ -8,6 +8,7 @@ import {dropSchemaRecord, dropTableRecord} from '../catalog/drop.ts';
 import type {Definition} from '../catalog/spec.ts';
 import type {Statement} from '../kernel/statement/parse.ts';
 import {gateSelect} from '../query/gate.ts';
+import {viewName} from '../query/live-tables.ts';
 import {planView} from '../compute/plan-view.ts';
 import {viewStorage} from '../compute/keys.ts';
 import {inUserWords} from './user-words.ts';
@@ -36,7 +37,7 @@ export async function dropSchema({host}: StatementContext, statement: Of<'drop-s
 
 export async function createTable({host}: StatementContext, statement: Of<'create-table'>): Promise<Result> {
   if (statement.ifNotExists && host.catalog.find(statement.table.schema, statement.table.name) !== undefined) return done('CREATE TABLE', host.history.newest);
-  const read = await inUserWords(statement.columns.text, '', () => host.binder.readCreateTable(`CREATE TABLE _mr_probe (${statement.columns.text})`));
+  const read = await inUserWords(statement.columns, '', () => host.binder.readCreateTable(`CREATE TABLE _mr_probe (${statement.columns.text})`));
   const table = createTableSpec(host.catalog, statement, read, host.nowMs());
   const {epoch} = await host.define([{kind: 'create-table', table}]);
   return done('CREATE TABLE', epoch);
@@ -47,7 +48,7 @@ export async function createDynamicTable(context: StatementContext, statement: O
   if (statement.ifNotExists && host.catalog.find(statement.table.schema, statement.table.name) !== undefined) return done('CREATE DYNAMIC TABLE', host.history.newest);
   const bound = await host.live.read(async (read) => {
     // The gate first: a definition may read nothing that a query may not.
-    await gateSelect(read.session, statement.select.text, definitionContext(context));
+    await gateSelect(read.session, statement.select.text, definitionContext(context, viewName, statement.select.span));
     return host.binder.bindSelect(statement.select.text);
   });
   const executor = context.settings.get('executor') === 'sql' ? 'sql' : 'code';

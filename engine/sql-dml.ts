@@ -10,7 +10,7 @@ import type {LogicalType} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {deleteQuery, insertQuery, updateQuery, type DmlTable} from '../kernel/statement/dml.ts';
-import type {DeleteStatement, Statement, TableName, UpdateStatement} from '../kernel/statement/parse.ts';
+import type {DeleteStatement, SqlText, Statement, TableName, UpdateStatement} from '../kernel/statement/parse.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {Batcher, type Chunk} from './batcher.ts';
 import {removeSpool, WriteSpool} from './bulk-spool.ts';
@@ -55,9 +55,9 @@ export async function retryConflicts(host: Host, prepare: () => Promise<Prepared
 export async function prepareInsert(context: StatementContext, read: PinnedRead, statement: Extract<Statement, {kind: 'insert'}>): Promise<PreparedWrite> {
   const table = writable(context, statement.table);
   const shape = dmlTable(table);
-  const byName = statement.byName ? await columnNames(context, read, statement.source.text) : [];
+  const byName = statement.byName ? await columnNames(context, read, statement.source) : [];
   const query = insertQuery(statement, shape, byName);
-  const names = query.sourceColumnCount === undefined ? byName : await columnNames(context, read, query.sourceSql);
+  const names = query.sourceColumnCount === undefined ? byName : await columnNames(context, read, statement.source);
   if (query.sourceColumnCount !== undefined && names.length !== query.sourceColumnCount) {
     throw new WarehouseError('invalid', 'MR_COLUMN_COUNT', `${table.schema}.${table.name} takes ${query.sourceColumnCount} columns here, the source has ${names.length}`, {hint: `name the columns: INSERT INTO ${table.schema}.${table.name} (a, b, …) …`});
   }
@@ -155,7 +155,7 @@ async function* targetChunks(context: StatementContext, read: PinnedRead, sql: s
 
 /** Runs a query and gives its rows in chunks that are worth a message each. @param target what `_mr_target` reads. */
 async function* chunks(context: StatementContext, read: PinnedRead, sql: string, target: string | null, types: readonly LogicalType[]): AsyncGenerator<Chunk, void, undefined> {
-  const query = await readyQuery(context, read, sql, target === null ? undefined : {name: targetName, relation: target});
+  const query = await readyQuery(context, read, sql, target === null ? {} : {target: {name: targetName, relation: target}});
   const batcher = new Batcher(types, bulkChunkRows);
   try {
     // The statement was made from parts of the user's: DuckDB's messages quote what nobody wrote.
@@ -173,8 +173,8 @@ async function* chunks(context: StatementContext, read: PinnedRead, sql: string,
 }
 
 /** Names of a source's columns. */
-async function columnNames(context: StatementContext, read: PinnedRead, source: string): Promise<string[]> {
-  const query = await readyQuery(context, read, source);
+async function columnNames(context: StatementContext, read: PinnedRead, source: SqlText): Promise<string[]> {
+  const query = await readyQuery(context, read, source.text, {start: source.span});
   try {
     const {columns} = await inUserWords(source, '', () => read.session.rows(`SELECT * FROM (${query.sql}) LIMIT 0`, query.params));
     return columns.map(({name}) => name);

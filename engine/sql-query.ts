@@ -10,6 +10,7 @@ import type {Session} from '../kernel/session.ts';
 import {explainIncremental as planRows} from '../compute/explain-incremental.ts';
 import {planView} from '../compute/plan-view.ts';
 import type {SqlText, Statement} from '../kernel/statement/parse.ts';
+import type {Span} from '../kernel/statement/place.ts';
 import {gateSelect, type GateContext, type GatedSelect, type Resolution} from '../query/gate.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {viewName} from '../query/live-tables.ts';
@@ -27,11 +28,22 @@ export interface DmlTarget {
   readonly relation: string;
 }
 
+/** Where a query stands: in a script, for messages; over which rows, for DML. */
+export interface QueryPlace {
+  readonly start?: Span;
+  readonly target?: DmlTarget;
+}
+
+function startOf(start: Span | undefined): {start?: {line: number; column: number}} {
+  return start === undefined ? {} : {start: {line: start.line, column: start.column}};
+}
+
 /** What user SQL may read: tables of the catalog by their own names, what is derived from them, files below allowed folders. */
-export function gateContext(context: StatementContext, options: {target?: DmlTarget; derived?: ReadonlyMap<string, string>} = {}): GateContext {
+export function gateContext(context: StatementContext, options: QueryPlace & {derived?: ReadonlyMap<string, string>} = {}): GateContext {
   const {catalog, allowDirectories} = context.host;
   return {
     allowedDirectories: allowDirectories,
+    ...startOf(options.start),
     resolve: (reference): Resolution => {
       const {schema, name} = reference;
       const {target, derived} = options;
@@ -45,9 +57,10 @@ export function gateContext(context: StatementContext, options: {target?: DmlTar
 }
 
 /** What a definition may read: tables only, each at its own name or at `relationOf`. */
-export function definitionContext(context: StatementContext, relationOf: (table: TableSpec) => string = viewName): GateContext {
+export function definitionContext(context: StatementContext, relationOf: (table: TableSpec) => string = viewName, start?: Span): GateContext {
   const {catalog} = context.host;
   return {
+    ...startOf(start),
     resolve: (reference): Resolution => {
       const {schema, name} = reference;
       if (isSystemSchema(schema) && findSystemTable(name) === undefined) return {unknown: true, nearest: nearSystemTables(name)};
@@ -67,13 +80,13 @@ export interface ReadyQuery {
 }
 
 /** Passes `text` through the gate; what it derives from the changelog is computed and bound first. */
-export async function readyQuery(context: StatementContext, read: PinnedRead, text: string, target?: DmlTarget): Promise<ReadyQuery> {
-  const first = await gateSelect(read.session, text, gateContext(context, target === undefined ? {} : {target}));
+export async function readyQuery(context: StatementContext, read: PinnedRead, text: string, place: QueryPlace = {}): Promise<ReadyQuery> {
+  const first = await gateSelect(read.session, text, gateContext(context, place));
   const derived = first.references.filter(isDerived);
   if (derived.length === 0) return {sql: first.sql, params: paramsOf(first, context.params), release: () => undefined};
   const {relations, release} = await prepareReferences(context, read, derived);
   try {
-    const gated = await gateSelect(read.session, text, gateContext(context, {derived: relations, ...(target === undefined ? {} : {target})}));
+    const gated = await gateSelect(read.session, text, gateContext(context, {...place, derived: relations}));
     return {sql: gated.sql, params: paramsOf(gated, context.params), release};
   } catch (cause) {
     release();
@@ -93,9 +106,9 @@ function paramsOf(gated: GatedSelect, params: readonly Value[]): Value[] {
 export async function runSelect(context: StatementContext, read: PinnedRead, select: SqlText, prefix: string): Promise<Result> {
   const {at} = context.options;
   if (at !== undefined && at !== read.epoch) throw new WarehouseError('invalid', 'MR_UNSUPPORTED', `reading at epoch ${at} is not supported in this version; the newest epoch is ${read.epoch}`);
-  const query = await readyQuery(context, read, select.text);
+  const query = await readyQuery(context, read, select.text, {start: select.span});
   try {
-    const {columns, rows} = await inUserWords(select.text, query.sql, () => (prefix === '' ? selectRows(read.session, query) : plainRows(read.session, prefix + query.sql, query.params)));
+    const {columns, rows} = await inUserWords(select, query.sql, () => (prefix === '' ? selectRows(read.session, query) : plainRows(read.session, prefix + query.sql, query.params)));
     return {columns, rows, epoch: read.epoch, tag: ''};
   } finally {
     query.release();
@@ -107,7 +120,8 @@ export async function explainIncremental(context: StatementContext, statement: E
   let sql: string;
   if (statement.select !== undefined) {
     sql = statement.select.text;
-    await host.live.read((read) => gateSelect(read.session, sql, definitionContext(context)));
+    const {span} = statement.select;
+    await host.live.read((read) => gateSelect(read.session, sql, definitionContext(context, viewName, span)));
   } else {
     const table = requireTable(host.catalog, statement.table!);
     if (table.definition === undefined) throw new WarehouseError('invalid', 'MR_WRONG_KIND', `${table.schema}.${table.name} is no dynamic table`);

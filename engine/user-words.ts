@@ -3,6 +3,7 @@
  * What they say stays; the line of our text that they quote goes, and where its caret stands is found in the user's text again.
  */
 import {WarehouseError} from '../base/error.ts';
+import type {SqlText} from '../kernel/statement/parse.ts';
 import {placeOf} from '../kernel/statement/place.ts';
 
 const quoted = /\n+LINE \d+: (.*)\n( *)\^/;
@@ -13,7 +14,7 @@ const quotedHead = /^LINE \d+: /;
  *
  * @param wrote what the user wrote of it; undefined where the statement is made from parts.
  */
-export async function inUserWords<T>(wrote: string | undefined, ran: string, work: () => Promise<T>): Promise<T> {
+export async function inUserWords<T>(wrote: SqlText | undefined, ran: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
@@ -21,8 +22,8 @@ export async function inUserWords<T>(wrote: string | undefined, ran: string, wor
   }
 }
 
-function userError(error: WarehouseError, wrote: string | undefined, ran: string): WarehouseError {
-  if (error.code !== 'MR_SQL' || wrote === ran) return error;
+function userError(error: WarehouseError, wrote: SqlText | undefined, ran: string): WarehouseError {
+  if (error.code !== 'MR_SQL' || wrote?.text === ran) return error;
   const found = quoted.exec(error.message);
   const place = found === null || wrote === undefined ? '' : placeText(found, wrote);
   const message = scrubbed(error.message.replace(quoted, '')) + place;
@@ -30,15 +31,15 @@ function userError(error: WarehouseError, wrote: string | undefined, ran: string
 }
 
 /** @returns where the user's text has the word under the caret, if it has it once. */
-function placeText(found: RegExpExecArray, wrote: string): string {
+function placeText(found: RegExpExecArray, {text, span}: SqlText): string {
   const line = `${quotedHead.exec(found[0].trimStart())?.[0] ?? ''}${found[1]}`;
   const word = /^[\w$]+/.exec(line.slice(found[2]!.length))?.[0];
   if (word === undefined) return '';
-  const places = [...wrote.matchAll(new RegExp(`(?<![\\w$])${word.replaceAll('$', '\\$')}(?![\\w$])`, 'g'))];
+  const places = [...text.matchAll(new RegExp(`(?<![\\w$])${word.replaceAll('$', '\\$')}(?![\\w$])`, 'g'))];
   const only = places.length === 1 ? places[0] : undefined;
   if (only === undefined) return '';
-  const {line: lineNumber, column} = placeOf(wrote, only.index);
-  return ` (at "${word}", line ${lineNumber}, column ${column})`;
+  const place = placeOf(text, only.index);
+  return ` (at "${word}", line ${span.line + place.line - 1}, column ${place.line === 1 ? span.column + place.column - 1 : place.column})`;
 }
 
 function scrubbed(message: string): string {
