@@ -38,7 +38,8 @@ import {WarehouseSession, type SessionOptions} from './session.ts';
 import {WorkerClient, type EngineEvent} from './worker-client.ts';
 import {readHolder, WarehouseLock, type LockHolder} from '../storage/lock.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
-import {requireTable} from './lookup.ts';
+import {rejectedTableOf, requireTable} from './lookup.ts';
+import {rejectedTable} from './rejected-table.ts';
 
 /** @returns who holds the warehouse at `path`, as far as it said so. */
 export function holderOf(path: string): Promise<LockHolder | undefined> {
@@ -417,6 +418,7 @@ export class Warehouse implements AsyncDisposable {
       metrics: () => this.metrics(),
       write: async (writes, rejected) => {
         this.#requireOpen();
+        for (const {table} of rejected) await this.#ensureRejected(table);
         const bytes = writes.reduce((sum, {rows}) => sum + rows.bytes.byteLength, 256);
         await this.#budget.take(bytes);
         try {
@@ -459,6 +461,18 @@ export class Warehouse implements AsyncDisposable {
     const body = await this.#client.request(request);
     await this.#ddlMirror;
     return body;
+  }
+
+  /** `t$rejected` is made when t first has a rejected row, as any table is: by the one who gives out table ids. */
+  async #ensureRejected(table: TableId): Promise<void> {
+    const missing = (): boolean => {
+      const of = this.#catalog.byId(table);
+      return of !== undefined && rejectedTableOf(this.#catalog, of) === undefined;
+    };
+    if (!missing()) return;
+    await this.#host.alone(async () => {
+      if (missing()) await this.#host.define([{kind: 'create-table', table: rejectedTable(this.#catalog, table, systemClock.nowMs())}]);
+    });
   }
 
   #requireOpen(): void {

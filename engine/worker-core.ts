@@ -33,7 +33,7 @@ import {preparedNotes} from './bulk-files.ts';
 import type {TailEpoch} from './checkpoint-table.ts';
 import type {EpochMessage, Request, ReplyBody, TablePositions, ToMain, WorkerOptions} from './protocol.ts';
 import {typesOf} from './frame-batch.ts';
-import {rejectedBatch, rejectedTable} from './rejected-table.ts';
+import {rejectedBatch} from './rejected-table.ts';
 import {applyWrites} from './worker-apply.ts';
 import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
@@ -259,12 +259,14 @@ export class WorkerCore {
   async #seal(requests: readonly WriteRequest[]): Promise<Epoch> {
     if (this.#failure !== null) throw this.#failure;
     await this.checkpointer.room();
-    await this.#makeRejectedTables(requests);
     try {
       const base = applyWrites(this.catalog, this.dataflow, requests.flatMap(({writes}) => writes), this.changedAt);
       for (const {rejected} of requests) {
         for (const {table, rows} of rejected) {
-          const target = rejectedTableOf(this.catalog, this.catalog.byId(table)!)!;
+          const of = this.catalog.byId(table);
+          // The main thread makes `t$rejected` before it sends the first row for it.
+          const target = of === undefined ? undefined : rejectedTableOf(this.catalog, of);
+          if (target === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${table} was dropped meanwhile`);
           base.set(target.id, rejectedBatch(this.dataflow, target, rows, base.get(target.id), systemClock.nowMs()));
         }
       }
@@ -281,18 +283,6 @@ export class WorkerCore {
     } catch (cause) {
       this.dataflow.undo();
       throw cause;
-    }
-  }
-
-  /** `t$rejected` is made when t first has a rejected row. */
-  async #makeRejectedTables(requests: readonly WriteRequest[]): Promise<void> {
-    for (const {rejected} of requests) {
-      for (const {table} of rejected) {
-        const of = this.catalog.byId(table);
-        if (of === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${table} was dropped meanwhile`);
-        if (rejectedTableOf(this.catalog, of) !== undefined) continue;
-        await this.#define([{kind: 'create-table', table: rejectedTable(this.catalog, table, systemClock.nowMs())}]);
-      }
     }
   }
 

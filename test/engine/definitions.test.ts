@@ -1,0 +1,33 @@
+/** Definitions beside writes: table ids are given out by one hand, and what others read stays. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {Warehouse} from '../../engine/warehouse.ts';
+import {temporaryFolder} from '../support/temporary.ts';
+
+test('definitions: tables made while others first reject rows all get ids of their own', async (t) => {
+  await using warehouse = await Warehouse.open({path: temporaryFolder(t)});
+  for (let i = 0; i < 8; i++) await warehouse.sql(`CREATE TABLE t${i} (id INTEGER PRIMARY KEY)`);
+  await Promise.all(Array.from({length: 8}, (_, i) => [
+    warehouse.insert(`t${i}`, [{id: 1}, {id: 'x'}], {onError: 'reject'}),
+    warehouse.sql(`CREATE TABLE u${i} (id INTEGER PRIMARY KEY)`),
+  ]).flat());
+  const ids = warehouse.catalog.tables().map((table) => table.id);
+  assert.equal(new Set(ids).size, 24);
+  for (let i = 0; i < 8; i++) assert.equal((await warehouse.sql(`SELECT count(*) AS n FROM t${i}$rejected`)).rows[0]!['n'], 1n);
+});
+
+test('definitions: what is read is not dropped; a dropped name can be used again', async (t) => {
+  const path = temporaryFolder(t);
+  let warehouse = await Warehouse.open({path});
+  await warehouse.sql("CREATE TABLE a (id INTEGER PRIMARY KEY, v INTEGER); INSERT INTO a VALUES (1, 2); CREATE DYNAMIC TABLE b AS SELECT count(*) AS n FROM a");
+  await assert.rejects(warehouse.sql('DROP TABLE a'), {code: 'MR_DEPENDENTS'});
+  await warehouse.checkpoint();
+  await warehouse.sql("DROP DYNAMIC TABLE b; DROP TABLE a; CREATE TABLE a (id VARCHAR PRIMARY KEY); INSERT INTO a VALUES ('x')");
+  await warehouse.closeWithoutCheckpoint();
+  warehouse = await Warehouse.open({path});
+  assert.deepEqual((await warehouse.sql('SELECT * FROM a')).rows, [{id: 'x'}]);
+  await warehouse.close();
+  warehouse = await Warehouse.open({path});
+  assert.deepEqual((await warehouse.sql('SELECT * FROM a')).rows, [{id: 'x'}]);
+  await warehouse.close();
+});
