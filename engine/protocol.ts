@@ -12,10 +12,13 @@ export interface EncodedRows {
   readonly rowCount: number;
 }
 
+/** In `expected`: no row may have the key when this one comes. */
+export const MUST_BE_ABSENT = -Infinity;
+
 /**
  * One ordered step of a write. `upsert`: rows of a keyed table, the last of a key wins. `append`: rows of an append table or a bag.
  * `delete`: by key, absent keys are no change. `remove`: rows of a bag, by their visible columns.
- * `expected[i]` is the `_pos` that row i's key must still hold (−1: not checked): what makes DML a snapshot write.
+ * `expected[i]` is the `_pos` that row i's key must still hold (−1: not checked; `MUST_BE_ABSENT` for all rows of a write or none): what makes DML a snapshot write.
  */
 export interface TableWrite {
   readonly table: TableId;

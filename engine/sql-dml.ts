@@ -16,7 +16,7 @@ import {Batcher, type Chunk} from './batcher.ts';
 import {removeSpool, WriteSpool} from './bulk-spool.ts';
 import {encodeRows} from './encode-rows.ts';
 import type {Host} from './host.ts';
-import type {Spool, TableWrite} from './protocol.ts';
+import {MUST_BE_ABSENT, type Spool, type TableWrite} from './protocol.ts';
 import type {BoundTarget, RemovedRows} from './own-writes.ts';
 import {rowsViewName} from '../query/live-tables.ts';
 import {readyQuery} from './sql-query.ts';
@@ -99,7 +99,7 @@ export async function prepareUpdate(context: StatementContext, read: PinnedRead,
       if (moves) {
         const old = encodeRows(keyTypes, oldKeys, batch.rowCount);
         await spool.add(bag ? {table: table.id, mode: 'remove', rows: old, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows: old, expected, asOf: -1});
-        await spool.add({table: table.id, mode: bag ? 'append' : 'upsert', rows: encoded, expected: null, asOf: -1});
+        await spool.add({table: table.id, mode: bag ? 'append' : 'upsert', rows: encoded, expected: bag ? null : new Float64Array(batch.rowCount).fill(MUST_BE_ABSENT), asOf: -1});
       } else await spool.add({table: table.id, mode: 'upsert', rows: encoded, expected, asOf: -1});
     }
   }, moves ? (a, b) => Number(arrives(a)) - Number(arrives(b)) : undefined);

@@ -11,13 +11,39 @@ import type {Catalog} from '../catalog/catalog.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {Dataflow} from '../compute/dataflow.ts';
 import type {TableState} from '../compute/state/table-state.ts';
+import {rowsFromColumns} from '../kernel/column-values.ts';
 import {decodeColumns} from '../storage/log/columns.ts';
-import type {TableWrite} from './protocol.ts';
+import {MUST_BE_ABSENT, type TableWrite} from './protocol.ts';
 
 interface DecodedWrite {
   readonly mode: TableWrite['mode'];
   readonly rowCount: number;
   readonly columns: readonly Column[];
+  /** Rows whose keys must be free when they come. */
+  readonly arrives: boolean;
+}
+
+/**
+ * An UPDATE that moves rows to other keys must not bury the rows that have them: each key it arrives at is free by then, and arrived
+ * at once. Rows by the way of a Map: such statements are rare, and touch few rows.
+ *
+ * @throws {WarehouseError} `MR_DUPLICATE_KEY` naming the key.
+ */
+function checkArrivals(spec: TableSpec, state: TableState, writes: readonly DecodedWrite[]): void {
+  const types = spec.key.map((index) => spec.columns[index]!.type);
+  const taken = new Map<string, boolean>();
+  for (const {mode, columns, rowCount, arrives} of writes) {
+    const keys = mode === 'delete' ? columns : spec.key.map((index) => columns[index]!);
+    const rows = new Int32Array(rowCount);
+    if (arrives) state.find(keys, null, rowCount, rows);
+    for (const [i, key] of rowsFromColumns(keys, types, rowCount).entries()) {
+      const text = key.map(String).join(', ');
+      if (arrives && (taken.get(text) ?? rows[i]! >= 0)) {
+        throw new WarehouseError('invalid', 'MR_DUPLICATE_KEY', `the statement gives key (${text}) of ${spec.schema}.${spec.name} to a second row`, {hint: 'nothing of it was done; delete the other row first, or choose other keys'});
+      }
+      taken.set(text, mode !== 'delete');
+    }
+  }
 }
 
 /**
@@ -36,10 +62,11 @@ export function applyWrites(catalog: Catalog, dataflow: Dataflow, writes: readon
     if (write.asOf >= 0 && (changedAt.get(write.table) ?? 0) > write.asOf) throw changedSince(spec);
     if (write.expected !== null) checkExpected(spec, state, write, columns, rowCount);
     const decoded = byTable.get(write.table);
-    const one = {mode: write.mode, rowCount, columns};
+    const one = {mode: write.mode, rowCount, columns, arrives: write.expected?.[0] === MUST_BE_ABSENT};
     if (decoded === undefined) byTable.set(write.table, [one]);
     else decoded.push(one);
   }
+  for (const [id, decoded] of byTable) if (decoded.some(({arrives}) => arrives)) checkArrivals(catalog.byId(id)!, dataflow.state(id), decoded);
   const changes = new Map<TableId, ChangeBatch>();
   for (const [id, decoded] of byTable) changes.set(id, applyTable(catalog.byId(id)!, dataflow.state(id), decoded));
   return changes;

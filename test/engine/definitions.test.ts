@@ -31,3 +31,18 @@ test('definitions: what is read is not dropped; a dropped name can be used again
   assert.deepEqual((await warehouse.sql('SELECT * FROM a')).rows, [{id: 'x'}]);
   await warehouse.close();
 });
+
+test('update: rows that move to other keys bury none: a key that is taken or given twice refuses the statement, a swap is fine', async (t) => {
+  await using warehouse = await Warehouse.open({path: temporaryFolder(t)});
+  await warehouse.sql("CREATE TABLE k (id INTEGER PRIMARY KEY, v VARCHAR); INSERT INTO k VALUES (1, 'a'), (2, 'b'), (3, 'c')");
+  const rows = async (): Promise<unknown> => (await warehouse.sql('SELECT * FROM k ORDER BY id')).rows.map((row) => Object.values(row));
+  await assert.rejects(warehouse.sql('UPDATE k SET id = 2 WHERE id = 1'), {code: 'MR_DUPLICATE_KEY'});
+  await assert.rejects(warehouse.sql('UPDATE k SET id = 9'), {code: 'MR_DUPLICATE_KEY'});
+  assert.deepEqual(await rows(), [[1, 'a'], [2, 'b'], [3, 'c']]);
+  assert.equal((await warehouse.sql('UPDATE k SET id = 3 - id WHERE id < 3')).tag, 'UPDATE 2');
+  assert.deepEqual(await rows(), [[1, 'b'], [2, 'a'], [3, 'c']]);
+  await warehouse.sql('UPDATE k SET id = id + 1');
+  assert.deepEqual(await rows(), [[2, 'b'], [3, 'a'], [4, 'c']]);
+  await warehouse.sql('BEGIN; DELETE FROM k WHERE id = 2; UPDATE k SET id = 2 WHERE id = 4; COMMIT');
+  assert.deepEqual(await rows(), [[2, 'c'], [3, 'a']]);
+});
