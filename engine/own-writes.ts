@@ -2,8 +2,8 @@
  * The writes of one transaction, held until COMMIT sends them as one epoch. Queries inside the transaction see the epoch pinned at
  * BEGIN; UPDATE and DELETE see it with the transaction's own writes laid over, so that the second write to one key sees the first.
  *
- * The overlay is a relation of `_pos` and the visible columns. A row that the transaction wrote has a position below −1: no row of
- * the warehouse has one, and the engine checks no expectation below 0 (the first write to the key carries the check).
+ * The overlay is a relation of `_pos` and the visible columns. A row that the transaction wrote has a position of −16 or below:
+ * no row of the warehouse has one, and the engine checks no such expectation (the first write to the key carries the check).
  *   keyed table   the pinned rows whose key was not written, and of each written key the last row, unless that was a delete
  *   bag           the pinned rows and the added ones, without those whose position was removed
  */
@@ -22,6 +22,8 @@ import type {TableWrite} from './protocol.ts';
 
 const bigint: LogicalType = {kind: 'bigint'};
 const boolean: LogicalType = {kind: 'boolean'};
+/** Position of the first own row; −1 and −2 mean something in `TableWrite.expected`. */
+const ownPosition = -16;
 let overlays = 0;
 
 /** Rows of a bag that a statement takes away: the positions at which it read them. */
@@ -83,7 +85,7 @@ export class OwnWrites {
     const last = `SELECT * FROM mr_rows('${name}') QUALIFY row_number() OVER (PARTITION BY ${keys.join(', ')} ORDER BY _seq DESC) = 1`;
     return {
       relation: `(SELECT r._pos, ${columns.map((column) => `r.${column}`).join(', ')} FROM ${rowsViewName(table)} r ANTI JOIN (SELECT ${keys.join(', ')} FROM mr_rows('${name}')) o ON ${same}`
-        + ` UNION ALL SELECT -2 - _seq, ${columns.join(', ')} FROM (${last}) WHERE NOT _gone)`,
+        + ` UNION ALL SELECT ${ownPosition} - _seq, ${columns.join(', ')} FROM (${last}) WHERE NOT _gone)`,
       release: () => session.unbindRelation(name),
     };
   }
@@ -103,7 +105,7 @@ export class OwnWrites {
     session.bindRelation(`${name}_gone`, relationOfPieces([{name: 'p', type: bigint}], removed, publishSliceRows));
     const columns = visible.map((column) => quoteIdentifier(column.name)).join(', ');
     return {
-      relation: `(SELECT a.* FROM (SELECT _pos, ${columns} FROM ${rowsViewName(table)} UNION ALL SELECT -2 - _seq, ${columns} FROM mr_rows('${name}')) a ANTI JOIN mr_rows('${name}_gone') g ON g.p = a._pos)`,
+      relation: `(SELECT a.* FROM (SELECT _pos, ${columns} FROM ${rowsViewName(table)} UNION ALL SELECT ${ownPosition} - _seq, ${columns} FROM mr_rows('${name}')) a ANTI JOIN mr_rows('${name}_gone') g ON g.p = a._pos)`,
       release: () => {
         session.unbindRelation(name);
         session.unbindRelation(`${name}_gone`);
