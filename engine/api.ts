@@ -1,5 +1,6 @@
 /** The shapes that the library, the server and the command line share: what a warehouse takes and answers. */
 import type {Row} from '../base/value.ts';
+import type {SubscriptionStart} from '../query/subscription.ts';
 import type {RejectedRow} from './protocol.ts';
 
 export type {RejectedRow} from './protocol.ts';
@@ -63,4 +64,12 @@ export interface OpenOptions {
   readonly referenceBytes?: number;
   /** Where the warehouse is served, for the message that a second opener gets. */
   readonly url?: string;
+}
+
+/** @see Warehouse.subscribe. `until` is inclusive; without it the subscription follows until `signal` fires. */
+export interface SubscribeOptions {
+  readonly from: SubscriptionStart;
+  readonly until?: number | null;
+  readonly emptyEpochs?: boolean;
+  readonly signal?: AbortSignal;
 }

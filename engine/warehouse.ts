@@ -20,8 +20,9 @@ import {Binder} from '../kernel/plan/binder.ts';
 import {EpochHistory, expired} from '../query/history.ts';
 import {LiveRelation} from '../query/live.ts';
 import type {SealedEpoch} from '../query/sealed-epoch.ts';
-import {SnapshotRoom, subscribe, subscribeColumns, type ColumnItem, type SubscriptionItem, type SubscriptionHost, type SubscriptionOptions, type SubscriptionStart} from '../query/subscription.ts';
-import type {InsertOptions, InsertResult, OpenOptions, Result, SqlOptions} from './api.ts';
+import {SnapshotRoom, subscribe, subscribeColumns, type ColumnItem, type SubscriptionItem, type SubscriptionHost, type SubscriptionOptions} from '../query/subscription.ts';
+import type {InsertOptions, InsertResult, OpenOptions, Result, SqlOptions, SubscribeOptions} from './api.ts';
+import {mirror} from './binder-mirror.ts';
 import {ColdReader} from './cold.ts';
 import {encodeRows} from './encode-rows.ts';
 import type {Host} from './host.ts';
@@ -44,14 +45,6 @@ import {rejectedTable} from './rejected-table.ts';
 /** @returns who holds the warehouse at `path`, as far as it said so. */
 export function holderOf(path: string): Promise<LockHolder | undefined> {
   return readHolder(nodeFileSystem, metaDirectory(resolve(path)));
-}
-
-/** @see Warehouse.subscribe. `until` is inclusive; without it the subscription follows until `signal` fires. */
-export interface SubscribeOptions {
-  readonly from: SubscriptionStart;
-  readonly until?: number | null;
-  readonly emptyEpochs?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 /** Bytes of log read back in one go for a reader of old epochs. */
@@ -488,19 +481,6 @@ export class Warehouse implements AsyncDisposable {
   #requireHistory(): EpochHistory {
     invariant(this.#history !== null, 'the history is made before `open` returns');
     return this.#history;
-  }
-}
-
-/** The binder's scratch catalog mirrors ours: visible columns, stored types. */
-async function mirror(binder: Binder, known: ReadonlyMap<TableId, TableSpec>, record: DdlRecord): Promise<void> {
-  switch (record.kind) {
-    case 'create-schema': return binder.createSchema(record.name);
-    case 'drop-schema': return binder.dropSchema(record.name);
-    case 'create-table': return binder.createTable(record.table.schema, record.table.name, record.table.columns.filter((column) => !column.hidden));
-    case 'drop-table': {
-      const table = known.get(record.id)!;
-      return binder.dropTable(table.schema, table.name);
-    }
   }
 }
 
