@@ -36,6 +36,8 @@ export const dmlRetriesMax = 10;
 export const readsMax = 8;
 /** Rows that one statement answers as objects; more is refused with the hint to stream or to add LIMIT. */
 export const resultRowsMax = 5_000_000;
+/** Bytes of values that one statement answers as objects. */
+export const resultBytesMax = 256 * MiB;
 /** Bytes of rows that one transaction holds until COMMIT. */
 export const transactionBytesMax = 256 * MiB;
 /** Statements that may wait for one of `readsMax`; the next one is refused (`MR_BUSY`). */

@@ -44,15 +44,16 @@ export class ColdReader {
 
   /**
    * SQL of a table's rows at the epoch of `read`, all columns: the files of the newest checkpoint at or before it, folded with the
-   * log up to it. All tables of one read are read so, whatever checkpoints come meanwhile. The log's part is bound to the session under a name of its own until the read is released.
+   * log up to it. All tables of one read are read so, whatever checkpoints come meanwhile. The log's part
+   * is bound to the session under a name of its own, which is noted in `bound` for the caller to unbind.
    */
-  async sqlAt(table: TableSpec, read: PinnedRead): Promise<string> {
+  async sqlAt(table: TableSpec, read: PinnedRead, bound: string[]): Promise<string> {
     const checkpoint = this.#checkpointAt(read.epoch);
     const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
     const since = toEpoch(checkpoint?.epoch ?? 0);
     const empty = `SELECT ${table.columns.map((column) => `NULL::${typeText(column.type)} AS ${quoteIdentifier(column.name)}`).join(', ')} WHERE false`;
     const files = (await this.#filesSql(table, checkpoint, false)) ?? empty;
-    const tail = since < read.epoch ? await this.#tailSql(table, since, read) : null;
+    const tail = since < read.epoch ? await this.#tailSql(table, since, read, bound) : null;
     if (tail === null) return `SELECT ${names} FROM (${files})`;
     if (table.storage === 'append') return `SELECT ${names} FROM (${files}) UNION ALL SELECT ${names} FROM ${tail} t`;
     const keys = table.key.map((index) => quoteIdentifier(table.columns[index]!.name));
@@ -73,7 +74,7 @@ export class ColdReader {
   }
 
   /** @returns SQL of a table's changes after `since`: `_op`, `_seq`, all columns; null if there are none. */
-  async #tailSql(table: TableSpec, since: Epoch, read: PinnedRead): Promise<string | null> {
+  async #tailSql(table: TableSpec, since: Epoch, read: PinnedRead, bound: string[]): Promise<string | null> {
     const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
     const pieces: RelationPiece[] = [];
     const parts: string[] = [];
@@ -98,6 +99,7 @@ export class ColdReader {
     }
     if (pieces.length > 0) {
       const relation = `mr_cold_${this.#relations++}`;
+      bound.push(relation);
       read.session.bindRelation(relation, relationOfPieces([{name: '_op', type: {kind: 'tinyint'}}, {name: '_seq', type: {kind: 'bigint'}}, ...table.columns.map(({name, type}) => ({name, type}))], pieces, publishSliceRows));
       parts.push(`SELECT _op, _seq, ${names} FROM mr_rows('${relation}')`);
     }

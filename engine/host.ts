@@ -36,5 +36,5 @@ export interface Host {
    */
   oldestContent(table: TableSpec, at?: Epoch): Promise<string | null>;
   /** SQL of a table's content at the pinned epoch from files and log alone, never from the cache. */
-  cold(table: TableSpec, read: PinnedRead): Promise<string>;
+  cold(table: TableSpec, read: PinnedRead, bound: string[]): Promise<string>;
 }

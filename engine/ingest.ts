@@ -4,6 +4,7 @@
  * whether one bad row refuses the batch or goes to `t$rejected`.
  */
 import type {Column} from '../base/delta.ts';
+import {fieldOf} from '../base/field.ts';
 import {lineBytesMax} from '../base/limit.ts';
 import {typeText} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
@@ -110,7 +111,7 @@ export class RowDecoder {
     }
     for (let i = 0; i < this.#names.length; i++) {
       const name = this.#names[i]!;
-      const value = values[name];
+      const value = fieldOf(values, name);
       let problem: {code: string; reason: string; column: string} | null = null;
       if ((value === null || value === undefined) && this.#required[i]!) {
         const what = this.#keyed[i]! ? 'key column' : 'column';

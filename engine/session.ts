@@ -5,6 +5,8 @@
  * A statement that fails inside a transaction ends it in all but name: nothing of it will be done, later statements are refused,
  * and COMMIT says so. ROLLBACK (or the failing COMMIT) leaves the block.
  */
+import {systemClock} from '../base/clock.ts';
+import {epoch as toEpoch} from '../base/epoch.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {statementMsMax} from '../base/limit.ts';
 import type {Row, Value} from '../base/value.ts';
@@ -68,6 +70,7 @@ export class WarehouseSession implements AsyncDisposable {
     const values = params.map(parameterValue);
     for (const statement of statements) {
       throwIfAborted(options.signal);
+      if (this.#closed) throw new WarehouseError('closed', 'MR_CLOSED', 'the session is closed', {hint: 'open another: warehouse.session()'});
       yield await this.#alone(() => this.#run(statement, {host: this.#host, params: values, options, settings: this.#settings, own: this.#transaction?.own ?? null}));
     }
   }
@@ -90,8 +93,13 @@ export class WarehouseSession implements AsyncDisposable {
     return Object.fromEntries(visible.map((column, index) => [column.name, first[index] ?? null]));
   }
 
-  /** Rolls an open transaction back. */
-  async close(): Promise<void> {
+  /** Ends the session after what was asked of it before: an open transaction is rolled back, later statements are refused. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.#alone(() => this.#rollback());
+  }
+
+  async #rollback(): Promise<void> {
     await this.#transaction?.read.release();
     this.#transaction = null;
   }
@@ -101,6 +109,7 @@ export class WarehouseSession implements AsyncDisposable {
   }
 
   /** Statements of one session run one after the other, in the order they were asked for. */
+  #closed = false;
   #alone<T>(work: () => Promise<T>): Promise<T> {
     const next = this.#queue.then(work);
     this.#queue = next.catch(() => undefined);
@@ -127,11 +136,11 @@ export class WarehouseSession implements AsyncDisposable {
       case 'insert': return this.#write(context, 'INSERT', (read) => prepareInsert(context, read, statement));
       case 'update': return this.#write(context, 'UPDATE', (read) => prepareUpdate(context, read, statement));
       case 'delete': return this.#write(context, 'DELETE', (read) => prepareDelete(context, read, statement));
-      case 'begin': return this.#begin(statement.readOnly);
+      case 'begin': return this.#begin(statement.readOnly, context.options.signal);
       case 'commit': return this.#commit();
       case 'rollback': {
         const at = this.#requireTransaction().read.epoch;
-        await this.close();
+        await this.#rollback();
         return done('ROLLBACK', at);
       }
       case 'set': return this.#set(statement.name, statement.value);
@@ -139,7 +148,7 @@ export class WarehouseSession implements AsyncDisposable {
       case 'describe': return describeTable(context, statement.table);
       case 'verify': return verify(context, statement.table);
       case 'wait-for-epoch':
-        await this.#host.history.reached(statement.epoch as Parameters<Host['history']['reached']>[0], context.options.signal);
+        await this.#waitFor(statement.epoch, context.options);
         return done('WAIT', this.#host.history.newest);
       case 'checkpoint': return done('CHECKPOINT', (await this.#host.checkpoint()).epoch);
       case 'create-schema': return this.#define(statement, () => createSchema(context, statement));
@@ -150,10 +159,31 @@ export class WarehouseSession implements AsyncDisposable {
     }
   }
 
+  async #waitFor(wanted: number, {deadlineMs = statementMsMax, signal}: SqlOptions): Promise<void> {
+    const ended = new AbortController();
+    const abort = (): void => ended.abort(signal?.reason);
+    signal?.addEventListener('abort', abort, {once: true});
+    let late = false;
+    const cancel = systemClock.after(deadlineMs, () => {
+      late = true;
+      ended.abort();
+    });
+    try {
+      if (signal?.aborted === true) abort();
+      await this.#host.history.reached(toEpoch(wanted), ended.signal);
+    } catch (cause) {
+      if (late) throw new WarehouseError('unavailable', 'MR_DEADLINE', `epoch ${wanted} did not come within ${deadlineMs} ms; the newest is ${this.#host.history.newest}`, {cause});
+      throw cause;
+    } finally {
+      cancel();
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
   /** Runs `work` on the transaction's epoch, or on the newest one; interrupts it at the deadline. */
   #read<T>(context: StatementContext, work: (read: PinnedRead) => Promise<T>): Promise<T> {
     const guarded = (read: PinnedRead): Promise<T> => withDeadline(read.session, context.options.deadlineMs ?? statementMsMax, context.options.signal, () => work(read));
-    return this.#transaction === null ? this.#host.live.read(guarded) : guarded(this.#transaction.read);
+    return this.#transaction === null ? this.#host.live.read(guarded, context.options.signal === undefined ? {} : {signal: context.options.signal}) : guarded(this.#transaction.read);
   }
 
   async #write(context: StatementContext, what: string, prepare: (read: PinnedRead) => Promise<PreparedWrite>): Promise<Result> {
@@ -168,9 +198,10 @@ export class WarehouseSession implements AsyncDisposable {
     return done(`${what} ${prepared.rowCount}`, transaction.read.epoch);
   }
 
-  async #begin(readOnly: boolean): Promise<Result> {
+  async #begin(readOnly: boolean, signal: AbortSignal | undefined): Promise<Result> {
     if (this.#transaction !== null) throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', 'a transaction is open already', {hint: 'COMMIT or ROLLBACK it first'});
-    const read = await this.#host.live.pin();
+    // A block may stay open for long: it takes no turn from the reads that come and go.
+    const read = await this.#host.live.pin(signal === undefined ? {held: true} : {held: true, signal});
     this.#transaction = {read, readOnly, own: new OwnWrites(), failure: null};
     return done('BEGIN', read.epoch);
   }
@@ -178,7 +209,7 @@ export class WarehouseSession implements AsyncDisposable {
   async #commit(): Promise<Result> {
     const {own, read, failure} = this.#requireTransaction();
     const at = read.epoch;
-    await this.close();
+    await this.#rollback();
     if (failure !== null) throw aborted(failure, 'nothing was committed');
     if (own.writes.length === 0) return done('COMMIT', at);
     const {epoch} = await this.#host.write(own.writes, []);

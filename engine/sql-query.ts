@@ -1,6 +1,8 @@
 /** SELECT: through the gate, on a pinned epoch. What a name in a query reads is decided here. */
 import {WarehouseError} from '../base/error.ts';
-import {resultRowsMax} from '../base/limit.ts';
+import {setField} from '../base/field.ts';
+import {columnsBytes} from '../base/columns.ts';
+import {resultBytesMax, resultRowsMax} from '../base/limit.ts';
 import {parseTypeText} from '../base/type.ts';
 import type {Row, Value} from '../base/value.ts';
 import type {TableSpec} from '../catalog/spec.ts';
@@ -145,11 +147,14 @@ async function selectRows(session: Session, {sql, params}: ReadyQuery): Promise<
     const columns = resultColumns(stream.columns);
     const types = stream.columns.map(({typeText}) => parseTypeText(typeText)!);
     const rows: Row[] = [];
+    let bytes = 0;
     for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
+      bytes += columnsBytes(chunk.columns, chunk.rowCount);
       if (rows.length + chunk.rowCount > resultRowsMax) throw tooLarge(`more than ${resultRowsMax}`);
+      if (bytes > resultBytesMax) throw new WarehouseError('invalid', 'MR_TOO_LARGE', `the result has more than ${resultBytesMax} bytes`, {hint: 'ask for fewer rows or columns, or subscribe'});
       for (let i = 0; i < chunk.rowCount; i++) {
         const row: Record<string, Value> = {};
-        for (let c = 0; c < columns.length; c++) row[columns[c]!.name] = valueAt(chunk.columns[c]!, types[c]!, i);
+        for (let c = 0; c < columns.length; c++) setField(row, columns[c]!.name, valueAt(chunk.columns[c]!, types[c]!, i));
         rows.push(row);
       }
     }
@@ -178,7 +183,7 @@ function resultColumns(columns: readonly {readonly name: string; readonly typeTe
 
 function rowObject(names: readonly string[], values: readonly Value[]): Row {
   const row: Record<string, Value> = {};
-  for (let i = 0; i < names.length; i++) row[names[i]!] = values[i]!;
+  for (let i = 0; i < names.length; i++) setField(row, names[i]!, values[i]!);
   return row;
 }
 

@@ -445,7 +445,7 @@ export class Warehouse implements AsyncDisposable {
         if (cut === undefined) throw expired(at, this.#oldest);
         return this.#cold.contentSql(table, cut);
       },
-      cold: (table, read) => this.#cold.sqlAt(table, read),
+      cold: (table, read, bound) => this.#cold.sqlAt(table, read, bound),
     };
   }
 

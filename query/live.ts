@@ -163,8 +163,8 @@ export class LiveRelation {
   }
 
   /** Runs `work` on one pinned epoch. */
-  async read<T>(work: (read: PinnedRead) => Promise<T>): Promise<T> {
-    const read = await this.pin();
+  async read<T>(work: (read: PinnedRead) => Promise<T>, options: PinOptions = {}): Promise<T> {
+    const read = await this.pin(options);
     try {
       return await work(read);
     } finally {

@@ -16,7 +16,7 @@ import {changesOf, visibleChanges, visibleShape, type Change, type ChangePart, t
 import {ChunkSpool} from './chunk-spool.ts';
 import {expired, type EpochHistory} from './history.ts';
 import type {LiveRelation} from './live.ts';
-import {viewName} from './live-tables.ts';
+import {rowsViewName} from './live-tables.ts';
 import type {SealedEpoch} from './sealed-epoch.ts';
 
 export interface SubscriptionItem {
@@ -160,7 +160,7 @@ async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], old
   const gone = new AbortController();
   const spool = new ChunkSpool(snapshots.directory);
   await snapshots.reads.take(1);
-  const read = await live.pin().catch((cause: unknown) => {
+  const read = await live.pin(signal === undefined ? {} : {signal}).catch((cause: unknown) => {
     snapshots.reads.give(1);
     throw cause;
   });
@@ -168,7 +168,7 @@ async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], old
   const pump = async (): Promise<void> => {
     try {
       for (const [source, {table, shape}] of tables.entries()) {
-        const content = oldest === null ? viewName(table) : await host.oldestContent(table, oldest);
+        const content = oldest === null ? rowsViewName(table) : await host.oldestContent(table, oldest);
         if (content === null) continue;
         const stream = await read.session.stream(`SELECT ${shape.names.map(quoteIdentifier).join(', ')} FROM ${oldest === null ? content : `(${content})`}`, [], {types: shape.types});
         try {

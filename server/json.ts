@@ -2,6 +2,7 @@
  * Values as JSON text, as docs/http.md promises: 64-bit integers and decimals as strings, times as ISO text, BLOB base64, NaN and
  * infinities as strings. Smaller integers and finite doubles are numbers.
  */
+import {setField} from '../base/field.ts';
 import type {Column} from '../base/delta.ts';
 import type {LogicalType} from '../base/type.ts';
 import {valueAt} from '../kernel/column-values.ts';
@@ -24,8 +25,7 @@ export function jsonRow(row: Readonly<Record<string, unknown>>): Record<string, 
   const out: Record<string, unknown> = {};
   for (const name of Object.keys(row)) {
     // A column may be named like what an object inherits.
-    if (name === '__proto__') Object.defineProperty(out, name, {value: jsonValue(row[name]), enumerable: true});
-    else out[name] = jsonValue(row[name]);
+    setField(out, name, jsonValue(row[name]));
   }
   return out;
 }
