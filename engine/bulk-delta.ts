@@ -23,7 +23,7 @@ import {overlappingFiles} from '../storage/lsm/key-range.ts';
 import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {EMPTY_ROW} from '../storage/paimon/binary-row.ts';
 import {parseFileEntry} from '../storage/paimon/file-entry-json.ts';
-import {flushPiece, flushShape} from './checkpoint-table.ts';
+import {flushPiece, flushShape, type TailEpoch} from './checkpoint-table.ts';
 import {typesOf} from './frame-batch.ts';
 
 /** A delta whose rows lie in files. */
@@ -43,6 +43,16 @@ export type TableDelta = ChangeBatch | FileDelta;
 
 export function isFileDelta(delta: TableDelta): delta is FileDelta {
   return 'prepared' in delta;
+}
+
+/** @returns what the checkpointer notes of an epoch's deltas. */
+export function tailTables(changes: ReadonlyMap<TableId, TableDelta>): TailEpoch['tables'] {
+  return [...changes].filter(([, {rowCount}]) => rowCount > 0).map(([table, delta]) => ({table, rowCount: delta.rowCount, prepared: isFileDelta(delta) ? delta.prepared : undefined}));
+}
+
+/** @returns the tables of which an epoch has files. */
+export function placedTables(changes: ReadonlyMap<TableId, TableDelta>, specOf: (id: TableId) => TableSpec): TableSpec[] {
+  return [...changes].filter(([, delta]) => isFileDelta(delta)).map(([id]) => specOf(id));
 }
 
 export interface DeltaTarget {

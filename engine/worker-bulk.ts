@@ -16,7 +16,7 @@ import {invariant} from '../base/invariant.ts';
 import {bulkChunkRows, epochRowsMax, referenceFileBytes} from '../base/limit.ts';
 import {systemClock} from '../base/clock.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
-import {makeDirectoryDurably, writeDurably} from '../storage/file/durable.ts';
+import {makeDirectoryDurably, temporaryName, writeDurably} from '../storage/file/durable.ts';
 import {removeOrphans} from '../storage/lsm/orphans.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {discardDelta, gatherDelta, isFileDelta, type TableDelta} from './bulk-delta.ts';
@@ -143,8 +143,10 @@ export async function clearBulk(core: WorkerCore): Promise<void> {
   if (!(await files.exists(marks))) return;
   const keep = core.checkpointer.preparedNames();
   for (const {name} of await files.readdir(marks)) {
-    const id = Number(/^(\d+)\.json$/.exec(name)?.[1]) as TableId;
-    if (!Number.isInteger(id)) continue;
+    if (!/^\d+\.json$/.test(name)) {
+      if (temporaryName(name)) await files.unlink(join(marks, name));
+      continue;
+    }
     const mark = JSON.parse(Buffer.from(await files.readFile(join(marks, name))).toString()) as {path: string};
     const path = join(core.options.directory, mark.path);
     const owner = core.catalog.tables().find((table) => directoryOf(core.options.directory, table) === path);

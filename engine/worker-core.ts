@@ -28,9 +28,8 @@ import type {Log} from '../storage/log/log.ts';
 import type {PreparedFiles} from '../storage/lsm/flush.ts';
 import {maintainDirectory} from './layout.ts';
 import {rejectedTableOf} from './lookup.ts';
-import {isFileDelta, type TableDelta} from './bulk-delta.ts';
+import {isFileDelta, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
 import {preparedNotes} from './bulk-files.ts';
-import type {TailEpoch} from './checkpoint-table.ts';
 import type {EpochMessage, Request, ReplyBody, TablePositions, ToMain, WorkerOptions} from './protocol.ts';
 import {typesOf} from './frame-batch.ts';
 import {rejectedBatch} from './rejected-table.ts';
@@ -368,16 +367,6 @@ export class WorkerCore {
   #refuse(id: number, cause: unknown): void {
     this.#post({kind: 'error', id, error: asWarehouseError(cause).report()});
   }
-}
-
-/** @returns what the checkpointer notes of an epoch's deltas. */
-export function tailTables(changes: ReadonlyMap<TableId, TableDelta>): TailEpoch['tables'] {
-  return [...changes].filter(([, {rowCount}]) => rowCount > 0).map(([table, delta]) => ({table, rowCount: delta.rowCount, prepared: isFileDelta(delta) ? delta.prepared : undefined}));
-}
-
-/** @returns the tables of which an epoch has files. */
-export function placedTables(changes: ReadonlyMap<TableId, TableDelta>, specOf: (id: TableId) => TableSpec): TableSpec[] {
-  return [...changes].filter(([, delta]) => isFileDelta(delta)).map(([id]) => specOf(id));
 }
 
 /** Positions cross beside the frame and are never written again. */

@@ -15,8 +15,8 @@ import {Log} from '../storage/log/log.ts';
 import {logDirectory} from './layout.ts';
 import type {ToMain} from './protocol.ts';
 import {batchOf, typesOf} from './frame-batch.ts';
-import {placedTables, tailTables, type WorkerCore} from './worker-core.ts';
-import type {TableDelta} from './bulk-delta.ts';
+import {placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
+import type {WorkerCore} from './worker-core.ts';
 import {replayFiles} from './bulk-replay.ts';
 import {addTable, dropTable} from './worker-define.ts';
 
