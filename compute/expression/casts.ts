@@ -5,6 +5,7 @@ import type {PlanType} from '../../kernel/plan/tree.ts';
 import {checkLimits, checkNarrow} from './arithmetic-code.ts';
 import {limitsOf, narrowForm, physicalName, twoWords} from './form.ts';
 import type {Result} from './operand.ts';
+import {fromTextCasts} from './casts-from-text.ts';
 import {textCasts} from './casts-text.ts';
 import {timeCasts} from './casts-time.ts';
 import type {CompiledCast} from './registry.ts';
@@ -139,4 +140,5 @@ export const casts: readonly CompiledCast[] = [
   ...each(['boolean'], [...exactKinds, ...floatKinds], fromBoolean),
   ...timeCasts,
   ...textCasts,
+  ...fromTextCasts,
 ];

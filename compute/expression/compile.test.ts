@@ -116,7 +116,9 @@ test('compile: unsupportedIn names the first thing outside of the compiled set',
   assert.equal(unsupportedIn(call('upper', varchar, call('md5', varchar, column(0, varchar)))), 'function md5(varchar)');
   assert.equal(unsupportedIn(call('date_trunc', timestamptz, column(1, varchar), column(0, timestamptz))), 'function date_trunc with arguments (varchar, timestamptz)');
   assert.equal(unsupportedIn(call('date_trunc', timestamptz, constant(varchar, 'fortnight'), column(0, timestamptz))), "function date_trunc: unit 'fortnight'");
-  assert.equal(unsupportedIn({kind: 'cast', type: integer, child: column(0, varchar), try: false}), 'cast from VARCHAR to INTEGER');
+  assert.equal(unsupportedIn({kind: 'cast', type: {kind: 'float'}, child: column(0, varchar), try: false}), 'cast from VARCHAR to FLOAT');
+  assert.equal(unsupportedIn({kind: 'cast', type: {kind: 'double'}, child: constant(varchar, '1e5'), try: false}), null);
+  assert.equal(unsupportedIn({kind: 'cast', type: {kind: 'double'}, child: constant(varchar, 'nan'), try: false}), 'a constant of type DOUBLE that only DuckDB reads');
   assert.equal(unsupportedIn(compare('=', column(0, {kind: 'other', text: 'INTEGER[]'}), column(1, {kind: 'other', text: 'INTEGER[]'}))), 'column of type INTEGER[]');
   assert.equal(compileExpressions([column(0, {kind: 'other', text: 'INTEGER[]'})], [{kind: 'other', text: 'INTEGER[]'}])!.types.length, 1, 'any column may pass through');
   assert.equal(compilePredicate(call('md5', boolean), []), null);

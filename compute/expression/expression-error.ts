@@ -67,5 +67,12 @@ function fallback(row: number, message: string): ExpressionError {
   return new ExpressionError(row, message, true);
 }
 
+const textDecoder = new TextDecoder();
+
+/** `before` and `after` stand around the text in the message. */
+function unreadable(row: number, bytes: Uint8Array, start: number, length: number, before: string, after: string): ExpressionError {
+  return conversion(row, `${before}${textDecoder.decode(bytes.subarray(start, start + length))}${after}`);
+}
+
 /** What generated code calls as `raise`. */
-export const raise = {overflow, outOfRange, castRange, castDecimal, conversion, invalidInput, fallback} as const;
+export const raise = {overflow, outOfRange, castRange, castDecimal, conversion, invalidInput, unreadable, fallback} as const;

@@ -11,7 +11,7 @@ import {intervalConstant} from './interval.ts';
 import {projectionKernel} from './kernel.ts';
 import {emptyOutput, runProjection} from './run-kernel.ts';
 import {StructureIds} from './structure.ts';
-import {refusalOf} from './support.ts';
+import {leaveToDuckdb, refusalOf} from './support.ts';
 
 const textDecoder = new TextDecoder();
 
@@ -46,8 +46,9 @@ function valueOf(expression: Expression): ConstantValue | undefined {
       const columns = runProjection(kernel, [], null, 1, [emptyOutput()], buffers);
       if (columns !== null) return firstValue(columns[0]!, expression.type);
     } catch (error) {
-      if (error instanceof ExpressionError) return undefined;
-      throw error;
+      if (!(error instanceof ExpressionError)) throw error;
+      if (error.needsFallback) leaveToDuckdb(expression);
+      return undefined;
     }
   }
   return undefined;

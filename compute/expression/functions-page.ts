@@ -13,7 +13,8 @@ Types are those of DuckDB's plan. \`const\` marks an argument that must be const
 Exact integers (BIGINT, HUGEINT, DECIMAL, TIMESTAMP) run as doubles while all values and results fit 2^53−1, and as bigint where one does not.
 
 A few values are given up to DuckDB (\`ExpressionError.needsFallback\`): TIMESTAMPTZ outside of the years 1 to 9999 in calendar
-functions, and NaN or powers of two from 1e16 in a cast from DOUBLE to VARCHAR.
+functions, NaN and powers of two from 1e16 in a cast from DOUBLE to VARCHAR, and odd spellings in casts from VARCHAR (hexadecimal,
+\`nan\`, \`infinity\`, \`epoch\`, time zones other than \`Z\`, decimals with an exponent).
 `;
 
 function kindList(kinds: readonly string[]): string {

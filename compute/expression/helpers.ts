@@ -5,6 +5,7 @@ import {lowerText, upperText} from './text-case.ts';
 import {writeBigDecimal, writeBigTimestamp, writeBoolean, writeDate, writeDecimal, writeDouble, writeTimestamp, peculiarDouble} from './text-format.ts';
 import {leftSlice, rightSlice, splitPartSlice, substringSlice, trimSetSlice, trimSlice} from './text-slice.ts';
 import {addMonths, bigDay, bigFloor, bigTimeOfDay, centuryOf, dayOfMonth, dayOfYear, daysFromCivil, isoWeek, isoWeekday, isoYear, isoYearStart, monthNumber, monthOf, monthStart, yearOf, yearWeek} from './calendar.ts';
+import {parseBoolean, parseDate, parseDecimal, parseDouble, parseTimestamp} from './text-parse.ts';
 import {writeInfinite} from './time-format.ts';
 import {codePointCount} from './utf8.ts';
 
@@ -13,5 +14,5 @@ export const helpers = {
   leftSlice, rightSlice, splitPartSlice, substringSlice, trimSetSlice, trimSlice,
   roundHalfEven, roundHalfAway, bigToFloat, hugeToDouble, hugeToFloat, decimalToFloat, bigDecimalToDouble, bigDecimalToFloat,
   writeBigDecimal, writeBigTimestamp, writeBoolean, writeDate, writeDecimal, writeDouble, writeTimestamp, peculiarDouble,
-  writeInfinite, bigDay, bigTimeOfDay, bigFloor, yearOf, monthOf, dayOfMonth, monthNumber, daysFromCivil, monthStart, addMonths, dayOfYear, isoWeekday, isoYear, isoWeek, isoYearStart, yearWeek, centuryOf,
+  parseBoolean, parseDate, parseDecimal, parseDouble, parseTimestamp, writeInfinite, bigDay, bigTimeOfDay, bigFloor, yearOf, monthOf, dayOfMonth, monthNumber, daysFromCivil, monthStart, addMonths, dayOfYear, isoWeekday, isoYear, isoWeek, isoYearStart, yearWeek, centuryOf,
 } as const;

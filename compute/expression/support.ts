@@ -4,8 +4,17 @@ import type {Expression} from '../../kernel/plan/tree.ts';
 import {operandsOf} from '../../kernel/plan/walk-expression.ts';
 import {compiledKinds, findCast, findFunction, functionRefusal} from './functions.ts';
 
+/** Constant expressions whose value only DuckDB knows, by node. */
+const leftToDuckdb = new WeakSet<Expression>();
+
+/** Makes a constant expression one that is not compiled. */
+export function leaveToDuckdb(expression: Expression): void {
+  leftToDuckdb.add(expression);
+}
+
 /** @returns why the head of a folded expression is not compiled, null if it is; its parts are not looked at. */
 export function refusalOf(expression: Expression): string | null {
+  if (leftToDuckdb.has(expression)) return `a constant of type ${printType(expression.type)} that only DuckDB reads`;
   switch (expression.kind) {
     case 'constant':
       if (expression.sql !== undefined) return `constant of type ${printType(expression.type)}`;

@@ -8,6 +8,9 @@ export class TextScratch {
   /** Second and third result of functions that yield a part of their argument. */
   sliceStart = 0;
   sliceLength = 0;
+  /** Results of the parsers. */
+  parsed = 0;
+  parsedBig = 0n;
 
   /** Makes room for `length` more bytes. @returns where they start in `bytes`; the function moves `used` to the end of what it wrote. */
   reserve(length: number): number {
