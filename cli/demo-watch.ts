@@ -130,7 +130,8 @@ export class Queries {
   }
 
   async #loop(): Promise<void> {
-    for (let i = 0; this.#running; i++) {
+    for (let i = 0; ; i++) {
+      if (!this.#running) return;
       if (!this.#paused) {
         const startMs = performance.now();
         try {

@@ -400,11 +400,11 @@ export class Warehouse implements AsyncDisposable {
   #ddlMirror: Promise<void> = Promise.resolve();
 
   #makeHost(allowDirectories: readonly string[], referenceBytes: number): Host {
-    const self = this;
+    const [catalog, live, history] = [() => this.#catalog, () => this.#requireLive(), () => this.#requireHistory()] as const;
     return {
-      get catalog() { return self.#catalog; },
-      get live() { return self.#requireLive(); },
-      get history() { return self.#requireHistory(); },
+      get catalog() { return catalog(); },
+      get live() { return live(); },
+      get history() { return history(); },
       binder: this.#binder,
       allowDirectories,
       nowMs: () => systemClock.nowMs(),

@@ -66,8 +66,8 @@ export class EpochHistory {
    */
   async *epochs(since: Epoch, until: Epoch | null, signal?: AbortSignal): AsyncGenerator<SealedEpoch> {
     let at = since;
-    while (until === null || at < until) {
-      if (aborted(signal)) return;
+    for (;;) {
+      if ((until !== null && at >= until) || aborted(signal)) return;
       if (at < this.#newest) {
         const first = this.#recent[0]?.epoch;
         if (first !== undefined && at + 1 >= first) {

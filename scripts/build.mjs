@@ -1,6 +1,6 @@
 // Compiles the package into dist/ with the TypeScript compiler and copies what tsc does not carry.
 import {spawnSync} from 'node:child_process';
-import {chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {chmodSync, existsSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
 
