@@ -48,6 +48,7 @@ export function tableShape({id, schema, name, storage, key, columns}: DataflowTa
   };
 }
 
+/** Every table's content and every view's operators; see the header. */
 export class Dataflow {
   readonly #session: Session | null;
   readonly #tables = new Map<number, Table>();

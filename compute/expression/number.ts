@@ -44,6 +44,7 @@ function nextFloat(value: number, direction: 1 | -1): number {
 
 const twoTo64 = 18_446_744_073_709_551_616;
 
+/** @returns a 128-bit integer as the double that DuckDB casts it to. */
 export function hugeToDouble(value: bigint): number {
   const high = value >> 64n;
   const low = BigInt.asUintN(64, value);
@@ -68,6 +69,7 @@ export function bigDecimalToDouble(value: bigint, scale: number, twoWords: boole
   return convert(value / power) + convert(value % power) / powersOfTen[scale]!;
 }
 
+/** `decimalToFloat` for unscaled decimals beyond 2^53. */
 export function bigDecimalToFloat(value: bigint, scale: number, twoWords: boolean): number {
   const convert = twoWords ? hugeToFloat : bigToFloat;
   if (scale === 0 || (value <= BigInt(floatExactMax) && value >= BigInt(-floatExactMax))) return Math.fround(convert(value) / powersOfTen[scale]!);
@@ -75,6 +77,7 @@ export function bigDecimalToFloat(value: bigint, scale: number, twoWords: boolea
   return Math.fround(convert(value / power) + Math.fround(convert(value % power) / Math.fround(powersOfTen[scale]!)));
 }
 
+/** @returns an unscaled decimal as the float that DuckDB casts it to. */
 export function decimalToFloat(value: number, scale: number, twoWords: boolean): number {
   if (scale === 0) return Math.fround(value);
   if (value <= floatExactMax && value >= -floatExactMax) return Math.fround(Math.fround(value) / powersOfTen[scale]!);

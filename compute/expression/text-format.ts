@@ -163,6 +163,7 @@ function writeParts(scratch: TextScratch, day: number, time: number, zoned: bool
   return start;
 }
 
+/** Writes `true` or `false`. @returns the end. */
 export function writeBoolean(scratch: TextScratch, value: boolean): number {
   return writeAscii(scratch, value ? 'true' : 'false');
 }
