@@ -42,6 +42,7 @@ function placeInEra(days: number): number {
   return year * 512 + day - (365 * year + (year >> 2) - ((year / 100) | 0));
 }
 
+/** @returns the year, 0 for 1 BC. */
 export function yearOf(days: number): number {
   const place = placeInEra(days);
   const year = eraOf(days) * 400 + (place >> 9);

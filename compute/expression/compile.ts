@@ -34,6 +34,7 @@ export function unsupportedIn(expression: Expression): string | null {
   return refusalIn(fold(expression));
 }
 
+/** A filter as a generated loop; made by `compilePredicate`. */
 export class CompiledPredicate {
   readonly #group: KernelGroup;
 
@@ -70,6 +71,7 @@ export class CompiledPredicate {
 
 interface ProjectionPart {readonly group: KernelGroup; /** result positions */ readonly slots: readonly number[]}
 
+/** Expressions as generated loops; made by `compileExpressions`. Holds no rows between two evaluations. */
 export class CompiledProjection {
   /** Types of the results. */
   readonly types: readonly PlanType[];

@@ -28,6 +28,7 @@ function endsInEscape(pattern: string, escape: string): boolean {
   return false;
 }
 
+/** A pattern ready to be matched, without making strings. */
 export class LikePattern {
   readonly #pieces: readonly Piece[];
   readonly #openStart: boolean;

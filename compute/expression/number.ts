@@ -45,6 +45,7 @@ function nextFloat(value: number, direction: 1 | -1): number {
 const twoTo64 = 18_446_744_073_709_551_616;
 
 /** @returns a 128-bit integer as the double that DuckDB casts it to. */
+/** @returns the double that DuckDB makes of a 128-bit integer: its two words, each rounded. */
 export function hugeToDouble(value: bigint): number {
   const high = value >> 64n;
   const low = BigInt.asUintN(64, value);
@@ -70,6 +71,7 @@ export function bigDecimalToDouble(value: bigint, scale: number, twoWords: boole
 }
 
 /** `decimalToFloat` for unscaled decimals beyond 2^53. */
+/** As `bigDecimalToDouble`, every step rounded to float. */
 export function bigDecimalToFloat(value: bigint, scale: number, twoWords: boolean): number {
   const convert = twoWords ? hugeToFloat : bigToFloat;
   if (scale === 0 || (value <= BigInt(floatExactMax) && value >= BigInt(-floatExactMax))) return Math.fround(convert(value) / powersOfTen[scale]!);
@@ -78,6 +80,7 @@ export function bigDecimalToFloat(value: bigint, scale: number, twoWords: boolea
 }
 
 /** @returns an unscaled decimal as the float that DuckDB casts it to. */
+/** As `bigDecimalToFloat`, for narrow values. */
 export function decimalToFloat(value: number, scale: number, twoWords: boolean): number {
   if (scale === 0) return Math.fround(value);
   if (value <= floatExactMax && value >= -floatExactMax) return Math.fround(Math.fround(value) / powersOfTen[scale]!);

@@ -14,6 +14,7 @@ const noSegments: readonly Uint8Array[] = [emptyBytes];
 /** One row's intermediate texts; kernels never run inside one another. */
 const scratch = new TextScratch();
 
+/** @returns a record to point at input columns. */
 export function emptyInput(): KernelInput {
   return {data: noRows, length: null, segments: null, arena: null, valid: null};
 }
@@ -81,6 +82,7 @@ export function runPredicate(kernel: Kernel, inputs: readonly KernelInput[], sel
   return kernel.run(inputs, selection ?? noRows, count, [output], buffers.arena, scratch);
 }
 
+/** @returns a record for a result column's arrays. */
 export function emptyOutput(): KernelOutput {
   return {data: noRows, length: null, valid: null, hasNull: false};
 }

@@ -129,6 +129,7 @@ export function writeTimestamp(scratch: TextScratch, micros: number, zoned: bool
   return writeParts(scratch, day, micros - day * microsPerDay, zoned);
 }
 
+/** As `writeTimestamp`, for wide values, infinities among them. */
 export function writeBigTimestamp(scratch: TextScratch, micros: bigint, zoned: boolean): number {
   if (micros === timestampInfinity) return writeAscii(scratch, 'infinity');
   if (micros === -timestampInfinity) return writeAscii(scratch, '-infinity');
@@ -164,6 +165,7 @@ function writeParts(scratch: TextScratch, day: number, time: number, zoned: bool
 }
 
 /** Writes `true` or `false`. @returns the end. */
+/** Writes `true` or `false`. */
 export function writeBoolean(scratch: TextScratch, value: boolean): number {
   return writeAscii(scratch, value ? 'true' : 'false');
 }

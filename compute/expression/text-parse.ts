@@ -167,6 +167,7 @@ export function parseDouble(scratch: TextScratch, bytes: Uint8Array, start: numb
   return /_|^\+-|^[+-]*[in]/i.test(text) ? parseOther : parseFailed;
 }
 
+/** `true`, `t`, `yes`, `y`, `1` and their opposites in any case, nothing around them; `scratch.parsed` is 1 or 0. */
 export function parseBoolean(scratch: TextScratch, bytes: Uint8Array, start: number, length: number): State {
   if (length === 0 || length > 5) return parseFailed;
   let text = '';
@@ -217,6 +218,7 @@ function parseDatePart(scratch: TextScratch, bytes: Uint8Array, start: number, e
   return parsedNumber;
 }
 
+/** A date, whatever stands behind it; `scratch.parsed` is days since 1970. */
 export function parseDate(scratch: TextScratch, bytes: Uint8Array, start: number, length: number): State {
   return parseDatePart(scratch, bytes, start, start + length);
 }

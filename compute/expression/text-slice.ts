@@ -45,6 +45,7 @@ function spaceSeparator(codePoint: number): boolean {
     || codePoint === 0x202f || codePoint === 0x205f || codePoint === 0x3000;
 }
 
+/** Removes space separators. */
 export function trimSlice(scratch: TextScratch, bytes: Uint8Array, start: number, length: number, atStart: boolean, atEnd: boolean): void {
   let from = start;
   let end = start + length;

@@ -29,6 +29,7 @@ export function timeFormatRefusal(format: string): string | null {
   return null;
 }
 
+/** A format ready to write times. */
 export class TimeFormat {
   readonly #parts: readonly Part[];
   readonly #bytesMax: number;

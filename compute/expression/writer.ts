@@ -150,6 +150,7 @@ export class Writer {
   }
 }
 
+/** @returns lines, nested ones included, as one text. */
 export function linesText(lines: readonly Line[]): string {
   return lines.map((line) => (typeof line === 'string' ? line : linesText(line))).join('\n');
 }
