@@ -25,6 +25,7 @@ test('overload: bytes in flight and changes that wait for a checkpoint stay with
   const inFlightMax = 1 << 20;
   const checkpointBytes = 512 * 1024;
   const warehouse = await Warehouse.open({path: temporaryFolder(t), checkpointBytes, inFlightBytesMax: inFlightMax});
+  t.after(() => warehouse.close());
   await warehouse.sql('CREATE TABLE t (id BIGINT PRIMARY KEY, amount INTEGER); CREATE DYNAMIC TABLE s AS SELECT amount, count(*) AS n, sum(id) AS total FROM t GROUP BY amount');
   const metric = async (): Promise<Map<string, number>> => new Map((await warehouse.metrics()).map(({name, value}) => [name, value]));
   const batches = 80;
@@ -70,6 +71,7 @@ test('overload: the interval of epochs changes when results come, not what they 
   const epochCounts: number[] = [];
   for (const interval of ['0', '10 ms', '150 ms']) {
     const warehouse = await Warehouse.open({path: temporaryFolder(t), checkpointBytes: 16 * 1024});
+    t.after(() => warehouse.close());
     await warehouse.sql(`CREATE TABLE t (id INTEGER PRIMARY KEY, g INTEGER, v INTEGER); CREATE TABLE names (g INTEGER PRIMARY KEY, name VARCHAR);
       CREATE DYNAMIC TABLE joined AS SELECT t.id, t.v, n.name FROM t LEFT JOIN names n ON n.g = t.g;
       CREATE DYNAMIC TABLE summed AS SELECT name, count(*) AS n, sum(v) AS v, min(v) AS least FROM joined GROUP BY name;

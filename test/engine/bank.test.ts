@@ -16,6 +16,8 @@ test('bank: total 0 and credits = debits at every epoch that readers and subscri
   const options = {path, checkpointBytes: 48 * 1024, checkpointMs: 300, logSegmentBytesMax: 64 * 1024};
   for (let round = 0; round < 4; round++) {
     const warehouse = await Warehouse.open(options);
+    // A failed test must not leave an engine behind that keeps its process alive.
+    t.after(() => warehouse.close());
     if (round === 0) await warehouse.sql(bankSetUp);
     else seen.add(await audit(warehouse)); // what recovery made of it, before anything else
     const tellersDone = new AbortController();
@@ -38,6 +40,7 @@ test('bank: total 0 and credits = debits at every epoch that readers and subscri
     await Promise.all(following);
   }
   const warehouse = await Warehouse.open(options);
+  t.after(() => warehouse.close());
   for (const auditor of auditors) {
     await auditor.follow(warehouse, warehouse.epoch);
     auditor.checkAll();

@@ -70,6 +70,7 @@ test('checkpoint: a name that is dropped and made again, time after time, is the
   const path = temporaryFolder(t);
   const dropped = join(path, '_millrace', 'dropped');
   let warehouse = await Warehouse.open({path});
+  t.after(() => warehouse.close());
   await warehouse.sql('CREATE TABLE t (a INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2)');
   await warehouse.checkpoint();
   for (let generation = 2; generation < 6; generation++) {
@@ -100,6 +101,7 @@ test('checkpoint: changes stay readable from the oldest kept checkpoint on, and 
   const path = temporaryFolder(t);
   const options = {path, logSegmentBytesMax: 4096, checkpointBytes: 1 << 30};
   let warehouse = await Warehouse.open(options);
+  t.after(() => warehouse.close());
   await warehouse.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR)');
   const fold = async (): Promise<void> => {
     const {rows: [row]} = await warehouse.sql("SELECT (SELECT sum(CASE WHEN _op IN ('+I', '+U') THEN 1 ELSE -1 END) FROM changes(t, since => 0)) AS folded, (SELECT count(*) FROM t) AS rows");
