@@ -27,14 +27,16 @@ function prepare() {
 prepare();
 register();
 const {runCases} = await import('./cases.ts');
+const {stoppedWarehouse} = await import('./warehouse-case.ts');
 const warehouse = process.env.MR_KEEP ?? mkdtempSync(join(tmpdir(), 'millrace-interop-'));
 let failed = 1;
 try {
-  const result = await runCases(warehouse, (args) => {
+  const read = (args) => {
     const run = spawnSync(python, ['-B', join(import.meta.dirname, 'read_tables.py'), ...args], {encoding: 'utf8', maxBuffer: 1 << 28});
     if (run.status !== 0) throw new Error(`read_tables.py ${args[0]} ended with ${run.status}: ${run.stderr}`);
     return run.stdout;
-  });
+  };
+  const result = [...(await runCases(warehouse, read)), ...(await stoppedWarehouse(warehouse, read))];
   for (const {name, problem} of result) console.log(problem === null ? `ok ${name}` : `not ok ${name}: ${problem}`);
   failed = result.filter(({problem}) => problem !== null).length;
   console.log(`${result.length - failed} passed, ${failed} failed`);
