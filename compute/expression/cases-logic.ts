@@ -33,6 +33,7 @@ export const logicCases: readonly string[] = [
   "dt1 IN (DATE '1970-01-01', DATE '1970-01-02', DATE '2000-01-01', DATE '2000-02-29', DATE '2024-02-29', DATE '2024-12-31', DATE '2026-01-01', DATE '2023-01-01', DATE '1900-02-28', DATE '2021-01-03')",
   ...[['i1', 'l2'], ['i1', 'n12_2'], ['n4_1', 'n12_2'], ['l1', 'h2'], ['l1', 'd2'], ['n18_1', 'd2'], ['i1', 'f2'], ['n18_1', 'l2'], ['n18_1', 'n20_2']]
     .flatMap(([a, b]) => [`${a} = ${b}`, `${a} < ${b}`, `${a} >= ${b}`, `${a} IN (${b}, ${a})`]),
+  'try(NULL::TINYINT) IN (1, -ti1)', 'NULL::TINYINT NOT IN (ti1 + ti2, NULL)', 'NULL::TINYINT = ti1 + ti2',
   'b1 AND b2', 'b1 OR b2', 'NOT b1', 'b1 AND b2 AND b3', 'b1 OR b2 OR b3', '(b1 AND b2) OR (NOT b3)', 'b1 AND NULL', 'b1 OR NULL', 'NOT (b1 OR NULL)',
   // Where a value is needed, both sides are evaluated; where rows are selected, only what is left.
   'b1 AND i1 // i2 > 0', 'b1 OR ti1 + ti2 > 5', 'CASE WHEN b1 AND ti1 + ti2 > 5 THEN 1 WHEN b2 OR ti1 * ti2 > 5 THEN 2 ELSE 3 END',

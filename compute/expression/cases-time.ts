@@ -22,7 +22,7 @@ export const timeCases: readonly string[] = [
   ...diffUnits.map((unit) => `date_diff('${unit}', ts1, ts2)`), ...['year', 'week', 'day', 'hour', 'second', 'millisecond', 'microsecond'].map((unit) => `date_diff('${unit}', dt1, dt2)`), "datediff('day', ts1, ts2)", "datediff('month', dt1, dt2)",
   ...formats.flatMap((format) => [`strftime(ts1, '${format}')`, `strftime(dt1, '${format}')`]), "strftime('%Y-%m-%d', ts1)", "strftime('%j', dt1)",
   'epoch_ms(l1)', 'make_timestamp(l1)', 'epoch_ms(ts1)', 'epoch_us(ts1)', 'epoch_ms(l1 * 1000)',
-  "datetrunc('day', ts1)", "datepart('hour', ts1)", "datetrunc('week', dt1)", "datetrunc('month', tz1)", "datepart('day', dt1)", "datepart('minute', tz1)", "date_trunc('MON', ts1)",
+  "datetrunc('day', ts1)", "datepart('hour', ts1)", "datetrunc('week', dt1)", "greatest(date_trunc('day', TIMESTAMP '2020-02-03 04:05:06'), ts1)", "CASE WHEN date_trunc('hour', greatest(ts1, TIMESTAMP '2020-01-01')) > ts2 THEN l1 * l2 ELSE 0 END", "datetrunc('month', tz1)", "datepart('day', dt1)", "datepart('minute', tz1)", "date_trunc('MON', ts1)",
   ...widths.map((width) => `time_bucket(INTERVAL '${width}', ts1, TIMESTAMP '1970-01-01')`),
   ...widths.slice(0, 6).flatMap((width) => [`time_bucket(INTERVAL '${width}', dt1, DATE '1970-01-01')`, `time_bucket(INTERVAL '${width}', ts1, TIMESTAMP '2021-05-17 13:14:15.678')`]),
   "time_bucket(INTERVAL '10 MINUTE', tz1, TIMESTAMPTZ '1970-01-01 00:00:00+00')", "time_bucket(INTERVAL '1 MONTH', tz1, TIMESTAMPTZ '1970-01-01 00:00:00+00')",

@@ -21,6 +21,15 @@ function floating(names: readonly string[], operator: string, note?: string): Co
   }));
 }
 
+/**
+ * Decimals too long for a decimal remainder are taken as doubles, and then a divisor of 0 gives NULL instead of NaN. The tree does
+ * not tell the two apart, unless one side is a double by itself.
+ */
+function floatModuloRefusal(args: readonly Expression[]): string | null {
+  const floating = args.some((arg) => arg.kind !== 'constant' && !(arg.kind === 'cast' && (exactKinds as readonly string[]).includes(arg.child.type.kind)));
+  return floating ? null : 'a remainder of decimals as doubles';
+}
+
 /** Names that are one function. */
 function alias(names: readonly string[], entry: Omit<CompiledFunction, 'name'>): CompiledFunction[] {
   return names.map((name) => ({name, ...entry}));
@@ -97,7 +106,7 @@ export const arithmeticFunctions: readonly CompiledFunction[] = [
   ...floating(['+', 'add'], '+'), ...floating(['-', 'subtract'], '-'), ...floating(['*', 'multiply'], '*'), ...floating(['/'], '/', 'x / 0 is ±Infinity or NaN'),
   ...alias(['//', 'divide'], {signatures: pairs(integerKinds), emit: (w, [a, b], type) => integerDivision(w, a!, b!, type), note: 'truncates; NULL where the divisor is 0'}),
   ...alias(['%', 'mod'], {signatures: pairs(exactKinds), emit: (w, [a, b], type) => modulo(w, a!, b!, type), note: 'NULL where the divisor is 0'}),
-  ...floating(['%', 'mod'], '%', 'x % 0 is NaN'),
+  ...floating(['%', 'mod'], '%', 'x % 0 is NaN').map((entry) => ({...entry, refuse: floatModuloRefusal})),
   {name: '-', signatures: exactKinds, emit: (w, [a], type) => negation(w, a!, type)},
   {name: '-', signatures: floatKinds, emit: (_, [a]) => ({form: 'double', code: `-${a!.code}`})},
   {name: '+', signatures: [...exactKinds, ...floatKinds], emit: (_, [a]) => a!},

@@ -50,7 +50,7 @@ const dateTrunc: Emit = (writer, [unitText, operand], type) => {
     const step = unitMicros[unit];
     // Narrow times down to a day need no calendar: a quotient below 2^53 never rounds up to the next integer.
     const micros = unit === 'day' ? microsPerDay : step;
-    if (value.form === 'exact' && micros !== undefined) {
+    if (!writer.wide && value.form === 'exact' && micros !== undefined) {
       const code = writer.local(`Math.floor(${value.code} / ${micros}) * ${micros} + 0`);
       checkNarrow(writer, code);
       return {form: 'exact', code, bound: NARROW_BOUND};

@@ -330,9 +330,9 @@ export class Generator {
   #in(childExpression: Expression, list: readonly Expression[], negated: boolean, type: PlanType): Operand {
     const writer = this.#writer;
     const child = this.value(childExpression);
-    if (child.valid === 'false') return this.constant(type, null);
     const listed = list.flatMap((item) => (item.kind === 'constant' && item.value !== null && typeof item.value !== 'object' ? [item.value] : []));
     const others = list.filter((item) => item.kind !== 'constant').map((item) => this.value(item));
+    if (child.valid === 'false') return this.constant(type, null); // the list was evaluated all the same, and may have raised
     const withNull = list.some((item) => item.kind === 'constant' && item.value === null);
     const found = [
       ...(listed.length === 0 ? [] : [membershipCode(writer, child, listed, (value) => this.constant(child.type, value))]),
