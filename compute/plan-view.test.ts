@@ -42,7 +42,7 @@ test('plan: chains of projections and filters are one map; a pick of columns is 
 });
 
 test('plan: an expression outside the compiled set makes its operator sql, not the others', async () => {
-  assert.equal(kinds(await plan("SELECT m, count(*) AS n FROM (SELECT strftime(t, '%Y') AS m FROM o) GROUP BY m")), 'input map(sql) aggregate');
+  assert.equal(kinds(await plan("SELECT m, count(*) AS n FROM (SELECT md5(CAST(t AS VARCHAR)) AS m FROM o) GROUP BY m")), 'input map(sql) aggregate');
 });
 
 test('plan: a shared CTE is one operator', async () => {
@@ -124,8 +124,8 @@ test('explain: names operators, state and what makes an epoch dear', async () =>
   const [median] = explainIncremental(await plan('SELECT median(x) AS m FROM o'));
   assert.equal(median!.level, 'affected group');
   assert.match(median!.warning ?? '', /whole table/);
-  const [map] = explainIncremental(await plan("SELECT strftime(t, '%Y') AS y FROM o"));
-  assert.match(map!.warning ?? '', /strftime/);
+  const [map] = explainIncremental(await plan("SELECT md5(CAST(t AS VARCHAR)) AS y FROM o"));
+  assert.match(map!.warning ?? '', /md5/);
 });
 
 test('volatile: the list is all that DuckDB calls so', async () => {

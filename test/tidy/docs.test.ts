@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '..', '..');
 const folders = ['base', 'kernel', 'catalog', 'storage', 'compute', 'query', 'connect', 'engine', 'server', 'cli'];
 
 function sourceText(): string {
-  return folders.flatMap((folder) => (readdirSync(join(root, folder), {recursive: true}) as string[]).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts')).map((file) => readFileSync(join(root, folder, file), 'utf8'))).join('\n');
+  return folders.filter((folder) => existsSync(join(root, folder))).flatMap((folder) => (readdirSync(join(root, folder), {recursive: true}) as string[]).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts')).map((file) => readFileSync(join(root, folder, file), 'utf8'))).join('\n');
 }
 
 test('docs: every error code of the code stands in docs/errors.md, and every one there is used', () => {

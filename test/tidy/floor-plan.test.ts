@@ -1,6 +1,6 @@
 /** The house's floor plan (docs/ARCHITECTURE.md): imports go down only, and each door has one keeper. */
 import assert from 'node:assert/strict';
-import {readdirSync, readFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {join, relative} from 'node:path';
 import test from 'node:test';
 
@@ -28,6 +28,7 @@ const root = join(import.meta.dirname, '..', '..');
 const importPattern = /(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g;
 
 function sources(folder: string): string[] {
+  if (!existsSync(join(root, folder))) return []; // a folder begins with its first file
   return (readdirSync(join(root, folder), {recursive: true}) as string[]).filter((entry) => entry.endsWith('.ts') && !entry.endsWith('.test.ts')).map((entry) => join(folder, entry));
 }
 
