@@ -104,6 +104,8 @@ async function changesRelation(context: StatementContext, read: PinnedRead, refe
       const changes = visibleChanges(shape, part.batch());
       if (changes !== null) pieces.push(changePiece(sealed.epoch, changes));
     }
+    // An abort ends the epochs without a word: a part of the changes must not pass for all of them.
+    context.options.signal?.throwIfAborted();
   }
   read.session.bindRelation(name, relationOfPieces(types, pieces, publishSliceRows));
   const changes = spilled ? `(SELECT * FROM ${name} UNION ALL SELECT * FROM mr_rows('${name}'))` : `mr_rows('${name}')`;

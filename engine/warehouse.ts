@@ -6,7 +6,7 @@
 import {cpus} from 'node:os';
 import {join, resolve} from 'node:path';
 import {systemClock} from '../base/clock.ts';
-import {WarehouseError} from '../base/error.ts';
+import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
@@ -394,8 +394,10 @@ export class Warehouse implements AsyncDisposable {
   #fold(record: DdlRecord): void {
     this.#catalog.apply(record);
     if (record.kind === 'create-table') this.#everKnown.set(record.table.id, record.table);
-    this.#ddlMirror = this.#ddlMirror.then(() => mirror(this.#binder, this.#everKnown, record));
-    this.#ddlMirror.catch(() => undefined);
+    // The engine has committed the record: a mirror that does not follow spoils the binder, not the statement that made it.
+    this.#ddlMirror = this.#ddlMirror.then(() => mirror(this.#binder, this.#everKnown, record)).catch((cause: unknown) => {
+      this.#failure ??= asWarehouseError(cause);
+    });
   }
   #ddlMirror: Promise<void> = Promise.resolve();
 
