@@ -33,7 +33,7 @@ test('house: ARCHITECTURE names every folder, ten files to read first, and stays
 });
 
 /** Documents that are named and not written yet. The list only shrinks. */
-const toBeWritten = new Set(['docs/sql.md', 'docs/http.md', 'docs/cli.md', 'docs/benchmarks.md', 'docs/compiled-functions.md', 'docs/formats/warehouse.md']);
+const toBeWritten = new Set<string>();
 
 test('house: links between documents lead somewhere', () => {
   const wrong: string[] = [];
