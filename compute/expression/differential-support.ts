@@ -250,7 +250,7 @@ function assertSame(found: Column, expected: Column, type: PlanType, table: Edge
     const leftNull = found.valid?.[row] === 0;
     const rightNull = expected.valid?.[row] === 0;
     // Narrow and wide forms of one value are loosely equal: a number and a bigint.
-    // oxlint-disable-next-line eqeqeq
+    // oxlint-disable-next-line eqeqeq -- one value may come as number and as bigint: == compares them by value, === never equal
     if (leftNull === rightNull && (leftNull || left[row] === right[row] || (typeof left[row] !== typeof right[row] && left[row] == right[row]))) continue;
     const input = table.names.flatMap((name, i) => (where.includes(name) && table.columns[i] !== undefined ? [`${name}=${valueText(table.columns[i], table.types[i]!, row)}`] : []));
     assert.fail(`${where} (${printType(type)}), row ${row}, ${input.join(' ')}: expected ${valueText(expected, type, row)}, found ${valueText(found, type, row)}`);

@@ -110,7 +110,7 @@ ${after}
 return ${answer};
 };`;
   // The text is ours: names are numbered, constants travel in `constants`, nothing of the user's is pasted but numbers.
-  // oxlint-disable-next-line typescript/no-implied-eval
+  // oxlint-disable-next-line typescript/no-implied-eval -- the source is ours: printed from a bound tree, constants go in as values
   const make = new Function('helpers', 'raise', 'constants', source) as (h: typeof helpers, r: typeof raise, c: readonly unknown[]) => KernelFunction;
   return {run: make(helpers, raise, writer.constants), source};
 }
