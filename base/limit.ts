@@ -24,6 +24,8 @@ export const checkpointBytes = 64 * MiB;
 export const checkpointMs = 60_000;
 /** Recent frames kept in memory for subscribers; older ones are read from the log. */
 export const historyBytesMax = 64 * MiB;
+/** Reads, subscriptions and leases that hold history at once, tags apart. */
+export const historyHoldsMax = 10_000;
 /** Rows waiting to be published to the read cache before it is done without a reader. */
 export const publishRowsMax = 65_536;
 /** Rows handed to DuckDB in one call of a table function, so that the main thread's lag stays bounded. */
