@@ -11,7 +11,7 @@ function filesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), {withFileTypes: true}).flatMap((entry) => {
     const path = folder === '.' ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory()) return notOurs.has(entry.name) ? [] : filesBelow(path);
-    return entry.isFile() ? [path] : [];
+    return entry.isFile() && !notOurs.has(entry.name) ? [path] : [];
   });
 }
 
