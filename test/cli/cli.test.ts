@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import {spawn} from 'node:child_process';
 import {mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import test from 'node:test';
+import test, {after} from 'node:test';
 import {runCheck} from '../../cli/check.ts';
 import {runIngest} from '../../cli/ingest.ts';
 import {runServe} from '../../cli/serve.ts';
@@ -14,10 +14,13 @@ import {runSql} from '../../cli/sql.ts';
 import {runSubscribe} from '../../cli/subscribe.ts';
 import {Warehouse} from '../../engine/warehouse.ts';
 import {Kernel} from '../../kernel/duckdb.ts';
+import {compileFor} from '../support/compiled.ts';
 import {rejects} from '../support/expect.ts';
 import {temporaryFolder} from '../support/temporary.ts';
 
 const root = join(import.meta.dirname, '..', '..');
+const main = compileFor('cli/main.ts');
+after(() => main.remove());
 
 interface Ran {
   readonly code: number | null;
@@ -28,7 +31,7 @@ interface Ran {
 function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ReturnType<typeof spawn> {
   const clean = {...process.env};
   for (const name of ['MILLRACE_WAREHOUSE', 'MILLRACE_URL', 'MILLRACE_TOKEN', 'NODE_TEST_CONTEXT']) delete clean[name];
-  return spawn(process.execPath, ['--import', 'tsx', join(root, 'cli/main.ts'), ...args], {cwd: root, env: {...clean, ...env}});
+  return spawn(process.execPath, [main.file, ...args], {cwd: root, env: {...clean, ...env}});
 }
 
 function run(args: readonly string[], {input = '', env = {}}: {input?: string; env?: NodeJS.ProcessEnv} = {}): Promise<Ran> {
