@@ -8,6 +8,7 @@ import {quoteIdentifier} from '../../kernel/quote.ts';
 import {unsupported} from '../paimon/failure.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
 import {CHANGE_SEQUENCE_COLUMN, KIND_COLUMN, OP_COLUMN, pathListSql, readSql, SEQUENCE_COLUMN} from './column-sql.ts';
+import {fileColumnSql} from './file-schema.ts';
 import type {PaimonTable} from './paimon-table.ts';
 import {checkFiles} from './scan-plan.ts';
 
@@ -36,25 +37,25 @@ export async function changelogSql(table: PaimonTable, range: ChangelogRange, op
   const fields = names.map((name) => table.field(name));
   const files = (await changelogFiles(table, range)).filter(({file}) =>
     (range.untilSequence === undefined || file.minSequence < range.untilSequence) && (range.fromSequence === undefined || file.maxSequence >= range.fromSequence));
-  const columns = fields.map((field) => `${readSql(field)} AS ${quoteIdentifier(field.name)}`);
   if (files.length === 0) {
     const empty = fields.map((field) => `${readSql({...field, name: '_mr_null'})} AS ${quoteIdentifier(field.name)}`);
     return `SELECT ${['CAST(0 AS TINYINT) AS _op', 'CAST(0 AS BIGINT) AS _seq', ...empty].join(', ')} FROM (SELECT NULL AS _mr_null) AS nothing WHERE false`;
   }
-  const list = pathListSql(files.map((entry) => table.paths.data(entry.bucket, entry.file.fileName)));
+  const parts = table.byColumns(files, (entry) => entry).map(({schema, files: some}) => {
+    const columns = fields.map((field) => `${fileColumnSql(schema, field, table.directory)} AS ${quoteIdentifier(field.name)}`);
+    const list = pathListSql(some.map((entry) => table.paths.data(entry.bucket, entry.file.fileName)));
+    if (table.keyFields.length > 0) return `SELECT ${[`CAST(${KIND_COLUMN} AS TINYINT) AS ${OP_COLUMN}`, `CAST(${SEQUENCE_COLUMN} AS BIGINT) AS ${CHANGE_SEQUENCE_COLUMN}`, ...columns].join(', ')} FROM read_parquet(${list}) AS data`;
+    // Row i of an append file has the number min + i.
+    const starts = `[${some.map(({file}) => `${file.minSequence}::BIGINT`).join(', ')}]`;
+    const sequence = `list_extract(${starts}, CAST(file_index + 1 AS BIGINT)) + file_row_number AS ${CHANGE_SEQUENCE_COLUMN}`;
+    return `SELECT ${[`CAST(0 AS TINYINT) AS ${OP_COLUMN}`, sequence, ...columns].join(', ')} FROM read_parquet(${list}) AS data`;
+  });
   const conditions = [
     ...(range.fromSequence === undefined ? [] : [`${CHANGE_SEQUENCE_COLUMN} >= ${range.fromSequence}`]),
     ...(range.untilSequence === undefined ? [] : [`${CHANGE_SEQUENCE_COLUMN} < ${range.untilSequence}`]),
   ];
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
-  if (table.keyFields.length > 0) {
-    const rows = `SELECT CAST(${KIND_COLUMN} AS TINYINT) AS ${OP_COLUMN}, CAST(${SEQUENCE_COLUMN} AS BIGINT) AS ${CHANGE_SEQUENCE_COLUMN}, ${columns.join(', ')} FROM read_parquet(${list}) AS data`;
-    return `SELECT * FROM (${rows}) AS changes${where} ORDER BY ${CHANGE_SEQUENCE_COLUMN}`;
-  }
-  // Row i of an append file has the number min + i.
-  const starts = `[${files.map(({file}) => `${file.minSequence}::BIGINT`).join(', ')}]`;
-  const rows = `SELECT CAST(0 AS TINYINT) AS ${OP_COLUMN}, list_extract(${starts}, CAST(file_index + 1 AS BIGINT)) + file_row_number AS ${CHANGE_SEQUENCE_COLUMN}, ${columns.join(', ')} FROM read_parquet(${list}) AS data`;
-  return `SELECT * FROM (${rows}) AS changes${where} ORDER BY ${CHANGE_SEQUENCE_COLUMN}`;
+  return `SELECT * FROM (${parts.join(' UNION ALL ')}) AS changes${where} ORDER BY ${CHANGE_SEQUENCE_COLUMN}`;
 }
 
 /** @returns the files that hold the changes of a range of snapshots, in snapshot order. */

@@ -9,7 +9,8 @@ import {decodeBinaryRow, encodeBinaryRow} from '../paimon/binary-row.ts';
 import {decodeIndexManifest} from '../paimon/index-manifest.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
-import {KIND_COLUMN, keyTextSql, parseKeyText, pathListSql, readSql, SEQUENCE_COLUMN} from './column-sql.ts';
+import {KIND_COLUMN, keyTextSql, parseKeyText, pathListSql, SEQUENCE_COLUMN} from './column-sql.ts';
+import {fileColumnSql} from './file-schema.ts';
 import {overlappingFiles} from './key-range.ts';
 import {PaimonTable, type TableDoors} from './paimon-table.ts';
 import {checkFiles} from './scan-plan.ts';
@@ -112,7 +113,7 @@ class TableCheck {
     await this.guard(path, async () => {
       if (!(await this.#size(table, path, entry.file.fileSize))) return;
       await checkFiles(table, [entry]);
-      const found = (await namedRows(this.#session, contentSql(table, path)))[0]!;
+      const found = (await namedRows(this.#session, contentSql(table, entry, path)))[0]!;
       const expect = (what: string, expected: bigint | number | null, value: unknown): void => {
         if (String(expected) !== String(value)) this.problems.push({path, problem: `${what}: its manifest says ${String(expected)}, the file holds ${String(value)}`});
       };
@@ -141,10 +142,10 @@ async function hintOf(table: PaimonTable): Promise<number | undefined> {
 }
 
 /** One pass over a file: everything its manifest entry promises. `lag` without order follows the order of the file. */
-function contentSql(table: PaimonTable, path: string): string {
+function contentSql(table: PaimonTable, entry: ManifestEntry, path: string): string {
   const from = `read_parquet(${pathListSql([path])}, file_row_number = true)`;
   if (table.keyFields.length === 0) return `SELECT CAST(count(*) AS VARCHAR) AS row_count FROM ${from}`;
-  const keys = table.keyFields.map((field, i) => `k${i} := ${readSql(field)}`).join(', ');
+  const keys = table.keyFields.map((field, i) => `k${i} := ${fileColumnSql(table.fileSchema(entry), field, path)}`).join(', ');
   const rows = `SELECT struct_pack(${keys}) AS k, file_row_number AS n, ${quoteIdentifier(SEQUENCE_COLUMN)} AS s, ${quoteIdentifier(KIND_COLUMN)} AS kind FROM ${from}`;
   const bounds = table.keyFields.map((field, i) => `${keyTextSql(field.type, `(arg_min(k, n)).k${i}`)} AS first${i}, ${keyTextSql(field.type, `(arg_max(k, n)).k${i}`)} AS last${i}`);
   return 'SELECT CAST(count(*) AS VARCHAR) AS row_count, CAST(count(*) FILTER (kind IN (1, 3)) AS VARCHAR) AS deletes, CAST(min(s) AS VARCHAR) AS min_sequence, '

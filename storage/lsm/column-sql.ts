@@ -25,6 +25,17 @@ export const BUCKET_COLUMN = '_bucket';
 /** @returns the DuckDB type that a column is read as; undefined where the file's own nested type is taken as it is. */
 function readType(field: DataField): string | undefined {
   const {type} = field;
+  if (!unreadable(type)) return readTypeText(type);
+  throw unsupported(`column "${field.name}"`, `reading type ${paimonTypeText(type)}`);
+}
+
+/** INT96: DuckDB drops the nanoseconds. */
+function unreadable(type: PaimonType): boolean {
+  return (type.root === 'TIMESTAMP' || type.root === 'TIMESTAMP_LTZ') && type.precision > 6;
+}
+
+/** @returns the DuckDB type that values of a type are read as; undefined for one that is taken as the file has it, or not read. */
+export function readTypeText(type: PaimonType): string | undefined {
   switch (type.root) {
     case 'BOOLEAN': case 'TINYINT': case 'SMALLINT': case 'BIGINT': case 'FLOAT': case 'DOUBLE': case 'DATE': case 'TIME': return type.root;
     case 'INT': return 'INTEGER';
@@ -32,12 +43,11 @@ function readType(field: DataField): string | undefined {
     case 'CHAR': case 'VARCHAR': return 'VARCHAR';
     case 'BINARY': case 'VARBINARY': return 'BLOB';
     case 'TIMESTAMP': case 'TIMESTAMP_LTZ':
-      if (type.precision > 6) break; // INT96: DuckDB drops the nanoseconds
+      if (type.precision > 6) return undefined;
       return type.root === 'TIMESTAMP' ? 'TIMESTAMP' : 'TIMESTAMP WITH TIME ZONE';
     case 'ARRAY': case 'MULTISET': case 'MAP': case 'ROW': case 'VECTOR': return undefined;
     default: return unreachable(type);
   }
-  throw unsupported(`column "${field.name}"`, `reading type ${paimonTypeText(type)}`);
 }
 
 /** @returns the column as read from a data file, cast to its DuckDB type. */

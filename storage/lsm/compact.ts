@@ -11,13 +11,14 @@ import {type FileEntryJson, fileEntryJson, parseFileEntry} from '../paimon/file-
 import {EMPTY_ROW} from '../paimon/binary-row.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
-import {KEY_PREFIX, KIND_COLUMN, keyLiteralSql, keyTextSql, pathListSql, readSql, SEQUENCE_COLUMN, writeSql} from './column-sql.ts';
+import {KEY_PREFIX, KIND_COLUMN, keyLiteralSql, keyTextSql, readSql, SEQUENCE_COLUMN, writeSql} from './column-sql.ts';
 import {commitChange, type CommitOptions} from './commit.ts';
 import {compactionRules, pickCompaction, pickFull} from './compaction-policy.ts';
 import {copyToFile, describeFiles, type NewFile} from './data-file-writer.ts';
 import {ensureBucketDirectory, type PaimonTable, type TableState} from './paimon-table.ts';
 import {parseByteSize} from './byte-size.ts';
-import {checkFiles} from './scan-plan.ts';
+import {checkFiles, type PlannedFile} from './scan-plan.ts';
+import {filesSql} from './scan-sql.ts';
 import {namedRows, type SqlSession} from './sql-session.ts';
 import {runMaxSequence, runMinSequence, sortedRuns} from './sorted-runs.ts';
 
@@ -121,7 +122,7 @@ async function keyRanges(session: SqlSession, table: PaimonTable, spec: Compacti
   const partCount = Math.min(Math.ceil(bytes / targetBytes), PARTS_MAX);
   if (partCount <= 1) return [{}];
   const keys = table.keyFields.map((_, i) => `k${i}`);
-  const sample = `SELECT ${table.keyFields.map((field, i) => `${readSql(field)} AS k${i}`).join(', ')} FROM read_parquet(${pathListSql(paths(table, inputs))}) AS data USING SAMPLE reservoir(${SAMPLE_ROWS} ROWS)`;
+  const sample = `SELECT ${table.keyFields.map((field, i) => `${readSql(field)} AS k${i}`).join(', ')} FROM ${filesSql(table, planned(table, inputs), table.keyFields)} AS data USING SAMPLE reservoir(${SAMPLE_ROWS} ROWS)`;
   const parts = `SELECT *, ntile(${partCount}) OVER (ORDER BY ${keys.join(', ')}) AS part FROM (SELECT DISTINCT * FROM (${sample}) AS sample) AS keys`;
   const rows = await namedRows(session, `SELECT ${table.keyFields.map((field, i) => `${keyTextSql(field.type, `k${i}`)} AS t${i}`).join(', ')} FROM (${parts}) AS parts `
     + `WHERE part > 1 QUALIFY row_number() OVER (PARTITION BY part ORDER BY ${keys.join(', ')}) = 1 ORDER BY ${keys.join(', ')}`);
@@ -129,8 +130,8 @@ async function keyRanges(session: SqlSession, table: PaimonTable, spec: Compacti
   return [undefined, ...bounds].map((from, i) => ({...(from === undefined ? {} : {from}), ...(bounds[i] === undefined ? {} : {until: bounds[i]})}));
 }
 
-function paths(table: PaimonTable, entries: readonly ManifestEntry[]): string[] {
-  return entries.map((entry) => table.paths.data(entry.bucket, entry.file.fileName));
+function planned(table: PaimonTable, entries: readonly ManifestEntry[]): PlannedFile[] {
+  return entries.map((entry) => ({entry, path: table.paths.data(entry.bucket, entry.file.fileName)}));
 }
 
 /** The merged rows of a key range, in the columns and order of a data file. */
@@ -142,7 +143,9 @@ function mergeSql(table: PaimonTable, spec: CompactionSpec, range: KeyRange): st
     ...table.schema.fields.map((field) => `${writeSql(field, readSql(field), isKey.has(field.name))} AS ${quoteIdentifier(field.name)}`),
   ];
   const filter = rangeSql(table, range);
-  const source = (entries: readonly ManifestEntry[]): string => `SELECT * FROM read_parquet(${pathListSql(paths(table, entries))}) AS data${filter === '' ? '' : ` WHERE ${filter}`}`;
+  // Named one by one: files of older schemas, read as the newest, stand beside those that have further columns of the format.
+  const read = [...table.schema.fields.map((field) => quoteIdentifier(field.name)), SEQUENCE_COLUMN, KIND_COLUMN].join(', ');
+  const source = (entries: readonly ManifestEntry[]): string => `SELECT ${read} FROM ${filesSql(table, planned(table, entries), table.schema.fields)} AS data${filter === '' ? '' : ` WHERE ${filter}`}`;
   const keys = table.keyFields.map((field) => quoteIdentifier(field.name));
   const young = spec.runs.slice(0, -1).flat();
   const order = table.keyFields.map((field) => `${quoteIdentifier(KEY_PREFIX + field.name)} ASC NULLS FIRST`).join(', ');
@@ -150,13 +153,13 @@ function mergeSql(table: PaimonTable, spec: CompactionSpec, range: KeyRange): st
   if (young.length === 0) return `SELECT ${columns.join(', ')} FROM (${source(spec.runs[0]!)}) AS merged${kept} ORDER BY ${order}`;
   if (!sequencesLayered(spec.runs)) {
     const runs = spec.runs.map((files, i) => `SELECT *, ${i} AS _mr_run FROM (${source(files)}) AS run`);
-    const winners = `SELECT * EXCLUDE (_mr_run) FROM (${runs.join(' UNION ALL BY NAME ')}) AS runs QUALIFY row_number() OVER (PARTITION BY ${keys.join(', ')} ORDER BY ${SEQUENCE_COLUMN} DESC, _mr_run ASC) = 1`;
+    const winners = `SELECT * EXCLUDE (_mr_run) FROM (${runs.join(' UNION ALL ')}) AS runs QUALIFY row_number() OVER (PARTITION BY ${keys.join(', ')} ORDER BY ${SEQUENCE_COLUMN} DESC, _mr_run ASC) = 1`;
     return `SELECT ${columns.join(', ')} FROM (${winners}) AS merged${kept} ORDER BY ${order}`;
   }
   const latest = `(SELECT ${keys.join(', ')}, max(${SEQUENCE_COLUMN}) AS ${SEQUENCE_COLUMN} FROM young GROUP BY ${keys.join(', ')}) AS latest`;
   const newest = `SELECT young.* FROM young SEMI JOIN ${latest} ON ${[...keys, SEQUENCE_COLUMN].map((key) => `young.${key} = latest.${key}`).join(' AND ')}`;
   const oldest = `SELECT oldest.* FROM (${source(spec.runs.at(-1)!)}) AS oldest ANTI JOIN young ON ${keys.map((key) => `oldest.${key} = young.${key}`).join(' AND ')}`;
-  return `WITH young AS (${source(young)}) SELECT ${columns.join(', ')} FROM (${newest} UNION ALL BY NAME ${oldest}) AS merged${kept} ORDER BY ${order}`;
+  return `WITH young AS (${source(young)}) SELECT ${columns.join(', ')} FROM (${newest} UNION ALL ${oldest}) AS merged${kept} ORDER BY ${order}`;
 }
 
 /** @returns whether a row of a newer run always has a higher sequence number than any of an older one. */

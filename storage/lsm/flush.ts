@@ -24,8 +24,8 @@ export interface PreparedFiles {
 
 /** @returns several preparations as one, to be committed together (files that frames name, and the flush of the rest). */
 export function joinPrepared(parts: readonly PreparedFiles[]): PreparedFiles {
-  invariant(parts.length > 0 && parts.every((part) => part.schemaId === parts[0]!.schemaId), 'prepared files of one schema are joined');
-  return {schemaId: parts[0]!.schemaId, data: parts.flatMap((part) => part.data), changelog: parts.flatMap((part) => part.changelog)};
+  invariant(parts.length > 0, 'at least one preparation is joined');
+  return {schemaId: Math.max(...parts.map((part) => part.schemaId)), data: parts.flatMap((part) => part.data), changelog: parts.flatMap((part) => part.changelog)};
 }
 
 export interface FlushSource {

@@ -8,19 +8,22 @@
 import {dirname} from 'node:path';
 import type {Clock} from '../../base/clock.ts';
 import {WarehouseError} from '../../base/error.ts';
+import {invariant} from '../../base/invariant.ts';
 import type {LogicalType} from '../../base/type.ts';
 import {makeDirectoryDurably, putIfAbsent} from '../file/durable.ts';
 import type {FileSystem} from '../file/file-system.ts';
 import {keyable} from '../paimon/binary-row.ts';
-import {type DataField, paimonType, paimonTypeText} from '../paimon/data-type.ts';
+import {type DataField, paimonTypeText} from '../paimon/data-type.ts';
 import {damaged, unsupported} from '../paimon/failure.ts';
 import {decodeManifest, type ManifestEntry, mergeEntries} from '../paimon/manifest.ts';
 import {decodeManifestList, type ManifestFileMeta} from '../paimon/manifest-list.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
-import {parseSchema, printSchema, sameColumns, type TableSchema, trimmedKey} from '../paimon/table-schema.ts';
+import {parseSchema, printSchema, type TableSchema, trimmedKey} from '../paimon/table-schema.ts';
 import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, KEY_PREFIX, KIND_COLUMN, OP_COLUMN, SEQUENCE_COLUMN} from './column-sql.ts';
+import {columnsSignature, fileColumnSql} from './file-schema.ts';
 import {SnapshotStore} from './snapshot-store.ts';
 import {checkReadable, checkWritable} from './table-features.ts';
+import {dataFields, evolvedSchema, type TableForm} from './table-form.ts';
 import {TablePaths} from './table-paths.ts';
 
 export interface TableDoors {
@@ -72,7 +75,8 @@ export class PaimonTable {
   readonly #manifests = new Map<string, readonly ManifestEntry[]>();
   #cachedEntries = 0;
   #state: TableState | undefined;
-  readonly #readableSchemas = new Set<number>();
+  /** Schemas that files of the table name, the table's own among them: as many as were ever made of it, each some KB. */
+  readonly #schemas = new Map<number, TableSchema>();
 
   private constructor(doors: TableDoors, directory: string, schema: TableSchema) {
     this.files = doors.files;
@@ -82,7 +86,7 @@ export class PaimonTable {
     this.snapshots = new SnapshotStore(doors.files, this.paths);
     this.keyFields = trimmedKey(schema);
     this.bucketCount = Number(schema.options['bucket'] ?? '-1');
-    this.#readableSchemas.add(schema.id);
+    this.#schemas.set(schema.id, schema);
   }
 
   get directory(): string { return this.paths.directory; }
@@ -114,16 +118,30 @@ export class PaimonTable {
     return found;
   }
 
-  /** @throws {WarehouseError} `MR_PAIMON_MISSING` (invalid) without a schema file; `MR_PAIMON_UNSUPPORTED`, `MR_PAIMON_DAMAGED`. */
-  static async open(doors: TableDoors, directory: string): Promise<PaimonTable> {
+  /**
+   * @param form reads the table in this form, whether its schema file is written yet or others follow it; the newest unless given.
+   * @throws {WarehouseError} `MR_PAIMON_MISSING` (invalid) without a schema file; `MR_PAIMON_UNSUPPORTED`, `MR_PAIMON_DAMAGED`.
+   */
+  static async open(doors: TableDoors, directory: string, form?: TableForm): Promise<PaimonTable> {
     const paths = new TablePaths(directory);
-    const ids = (await doors.files.exists(paths.schemaDirectory()))
+    const all = (await doors.files.exists(paths.schemaDirectory()))
       ? (await doors.files.readdir(paths.schemaDirectory())).map((entry) => /^schema-(\d+)$/.exec(entry.name)?.[1]).filter((id) => id !== undefined).map(Number)
       : [];
+    const ids = form === undefined ? all : all.filter((id) => id <= form.schemaId);
     if (ids.length === 0) throw new WarehouseError('invalid', 'MR_PAIMON_MISSING', `expected a Paimon table at '${directory}', found no schema file`);
     const schema = await readSchema(doors.files, paths, Math.max(...ids));
     checkReadable(schema, directory);
-    return new PaimonTable(doors, directory, schema);
+    return new PaimonTable(doors, directory, form === undefined || schema.id === form.schemaId ? schema : evolvedSchema(schema, form, directory, schema.timeMillis));
+  }
+
+  /** @returns the table as it is under another of its schemas, which may not be written yet. */
+  under(schema: TableSchema): PaimonTable {
+    return new PaimonTable(this, this.directory, schema);
+  }
+
+  /** @throws {WarehouseError} `MR_FILE_MISSING`, `MR_PAIMON_DAMAGED`. */
+  readSchema(id: number): Promise<TableSchema> {
+    return readSchema(this.files, this.paths, id);
   }
 
   /** @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED` when the table can be read only. */
@@ -186,17 +204,41 @@ export class PaimonTable {
   }
 
   /**
-   * Refuses files whose columns are not the table's present ones.
+   * Makes the schemas of files known, for {@link fileSchema}, and refuses files whose columns cannot be made the table's.
    *
-   * @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED`
+   * @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED` naming the column; `MR_FILE_MISSING` when a schema file is gone.
    */
   async checkSchemas(entries: readonly ManifestEntry[]): Promise<void> {
     for (const id of new Set(entries.map((entry) => entry.file.schemaId))) {
-      if (this.#readableSchemas.has(id)) continue;
+      if (this.#schemas.has(id)) continue;
       const schema = await readSchema(this.files, this.paths, id);
-      if (!sameColumns(schema, this.schema)) throw unsupported(this.directory, `reading files of schema ${id} under schema ${this.schema.id} (their columns differ)`);
-      this.#readableSchemas.add(id);
+      for (const field of this.schema.fields) fileColumnSql(schema, field, this.directory);
+      this.#schemas.set(id, schema);
     }
+  }
+
+  /** @returns the schema that a file was written under; its plan was checked by {@link checkSchemas}. */
+  fileSchema(entry: ManifestEntry): TableSchema {
+    const schema = this.#schemas.get(entry.file.schemaId);
+    invariant(schema !== undefined, () => `schema ${entry.file.schemaId} of file "${entry.file.fileName}" was not read`);
+    return schema;
+  }
+
+  /** @returns the files by the columns that they hold, each kind with a schema that has them; in the order of their first file. */
+  byColumns<T>(files: readonly T[], entryOf: (file: T) => ManifestEntry): {readonly schema: TableSchema; readonly same: boolean; readonly files: T[]}[] {
+    const own = columnsSignature(this.schema);
+    const groups = new Map<string, {readonly schema: TableSchema; readonly same: boolean; readonly files: T[]}>();
+    const signatures = new Map<number, string>();
+    for (const file of files) {
+      const entry = entryOf(file);
+      const {schemaId} = entry.file;
+      let signature = signatures.get(schemaId);
+      if (signature === undefined) signatures.set(schemaId, signature = columnsSignature(this.fileSchema(entry)));
+      const group = groups.get(signature);
+      if (group === undefined) groups.set(signature, {schema: this.fileSchema(entry), same: signature === own, files: [file]});
+      else group.files.push(file);
+    }
+    return [...groups.values()];
   }
 }
 
@@ -218,10 +260,7 @@ function newSchema(spec: NewTable, directory: string, nowMs: number): TableSchem
     seen.set(name.toLowerCase(), name);
     if (name.startsWith(KEY_PREFIX) || reservedNames.has(name)) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `column name "${name}" is reserved by the table format`);
   }
-  const fields = spec.columns.map((column): DataField => {
-    const type = paimonType(column.type, column.nullable && !spec.primaryKey.includes(column.name));
-    return {id: column.id, name: column.name, type, ...(column.comment === undefined ? {} : {description: column.comment})};
-  });
+  const fields = dataFields(spec);
   for (const name of spec.primaryKey) {
     const field = fields.find((candidate) => candidate.name === name);
     if (field === undefined) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `key column "${name}" is not a column of the table`);

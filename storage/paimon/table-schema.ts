@@ -1,6 +1,6 @@
 /** The schema file `schema/schema-N`: columns with never reused ids, keys and options. */
 import {damaged, unsupported} from './failure.ts';
-import {type DataField, fieldJson, parseField, paimonTypeText} from './data-type.ts';
+import {type DataField, fieldJson, parseField} from './data-type.ts';
 import {parseExactJson, printExactJson} from './exact-json.ts';
 import {JsonReader} from './json-reader.ts';
 
@@ -62,12 +62,4 @@ export function printSchema(schema: TableSchema): string {
 export function trimmedKey(schema: TableSchema): readonly DataField[] {
   return schema.primaryKeys.filter((name) => !schema.partitionKeys.includes(name))
     .map((name) => schema.fields.find((field) => field.name === name)!);
-}
-
-/** @returns whether files written under one schema can be read under the other as they are: same ids, names and types. */
-export function sameColumns(a: TableSchema, b: TableSchema): boolean {
-  return a.fields.length === b.fields.length && a.fields.every((field, i) => {
-    const other = b.fields[i]!;
-    return field.id === other.id && field.name === other.name && paimonTypeText({...field.type, nullable: true}) === paimonTypeText({...other.type, nullable: true});
-  });
 }
