@@ -49,6 +49,8 @@ export interface TableSpec {
   /** Positions of the key columns in `columns`, in key order; the two hidden columns for a bag; empty for append. */
   readonly key: readonly number[];
   readonly columns: readonly ColumnSpec[];
+  /** Positions of the partition columns in declared order; absent without. */
+  readonly partition?: readonly number[];
   /** Paimon options of WITH (…), as written. */
   readonly options: Readonly<Record<string, string>>;
   /** Present on a dynamic table. */

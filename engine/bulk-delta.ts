@@ -7,7 +7,7 @@
  * Keyed tables and bags: per group one level-0 file and one changelog file; the delta's rows are those of the changelog files in
  * order. Append tables: data files. The first filling of an empty table goes to the last level where the files' keys allow it.
  */
-import {dirname, join, relative} from 'node:path';
+import {relative} from 'node:path';
 import {crc32} from 'node:zlib';
 import {columnsBytes, concatBatches} from '../base/columns.ts';
 import {OP_DELETE, OP_UPDATE_BEFORE, type ChangeBatch} from '../base/delta.ts';
@@ -21,7 +21,6 @@ import {compactionRules} from '../storage/lsm/compaction-policy.ts';
 import {joinPrepared, prepareFlush, type PreparedFiles} from '../storage/lsm/flush.ts';
 import {overlappingFiles} from '../storage/lsm/key-range.ts';
 import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
-import {EMPTY_ROW} from '../storage/paimon/binary-row.ts';
 import {parseFileEntry} from '../storage/paimon/file-entry-json.ts';
 import {flushPiece, flushShape, type TailEpoch} from './checkpoint-table.ts';
 import {typesOf} from './frame-batch.ts';
@@ -33,6 +32,8 @@ export interface FileDelta {
   readonly files: readonly FrameFile[];
   /** All that were written. */
   readonly prepared: PreparedFiles;
+  /** Absolute paths of them, to remove them if the frame does not come. */
+  readonly written: readonly string[];
   /** The position of the first row that came. */
   readonly first: number;
   /** Positions of the rows that went, in order. */
@@ -107,12 +108,16 @@ export async function gatherDelta(target: DeltaTarget, table: TableSpec, batches
 }
 
 /** Removes the files of a delta whose frame will not come. */
-export async function discardDelta(files: FileSystem, directory: string, delta: FileDelta): Promise<void> {
-  await unlinkPrepared(files, join(directory, dirname(dirname(delta.files[0]!.path))), delta.prepared);
+export async function discardDelta(files: FileSystem, delta: FileDelta): Promise<void> {
+  await unlinkAll(files, delta.written);
 }
 
-async function unlinkPrepared(files: FileSystem, home: string, {data, changelog}: PreparedFiles): Promise<void> {
-  for (const {bucket, fileName} of [...data, ...changelog]) await files.unlink(join(home, `bucket-${bucket}`, fileName)).catch(() => undefined);
+async function unlinkAll(files: FileSystem, paths: readonly string[]): Promise<void> {
+  for (const path of paths) await files.unlink(path).catch(() => undefined);
+}
+
+function pathsOf(paimon: PaimonTable, {data, changelog}: PreparedFiles): string[] {
+  return [...data, ...changelog].map((file) => paimon.dataPath(parseFileEntry(file, paimon.directory)));
 }
 
 class DeltaWriter {
@@ -135,11 +140,11 @@ class DeltaWriter {
     const {session} = this.#target;
     const pieces: RelationPiece[] = [];
     for (const batch of batches) {
-      pieces.push(flushPiece(this.#table, this.#paimon.bucketCount, batch, this.#firstSequence + this.#rowCount));
+      pieces.push(flushPiece(this.#table, this.#paimon, batch, this.#firstSequence + this.#rowCount));
       this.#freed.push(freedPositions(batch));
       this.#rowCount += batch.rowCount;
     }
-    session.bindRelation('mr_delta', relationOfPieces(flushShape(this.#table, this.#paimon.bucketCount), pieces, sliceRows));
+    session.bindRelation('mr_delta', relationOfPieces(flushShape(this.#table, this.#paimon), pieces, sliceRows));
     try {
       this.#prepared.push(await prepareFlush(session, this.#paimon, {from: "mr_rows('mr_delta')"}));
     } finally {
@@ -152,17 +157,17 @@ class DeltaWriter {
     const prepared = filling && this.#firstSequence === 0 ? atLastLevel(this.#paimon, joined) : joined;
     const named = this.#table.storage === 'append' ? prepared.data : prepared.changelog;
     const files: FrameFile[] = [];
-    for (const {bucket, fileName, rowCount, fileSize} of named) {
-      const path = this.#paimon.paths.data(bucket, fileName);
-      files.push({path: relative(this.#target.directory, path), rows: rowCount, bytes: fileSize, checksum: await fileChecksum(this.#target.files, path)});
+    for (const entry of named) {
+      const path = this.#paimon.dataPath(parseFileEntry(entry, this.#paimon.directory));
+      files.push({path: relative(this.#target.directory, path), rows: entry.rowCount, bytes: entry.fileSize, checksum: await fileChecksum(this.#target.files, path)});
     }
     const count = files.reduce((sum, file) => sum + file.rows, 0);
     invariant(count === this.#rowCount, () => `files of table ${this.#table.id} hold ${count} rows, ${this.#rowCount} were given`);
-    return {rowCount: count, files, prepared, first, freed: joinPositions(this.#freed)};
+    return {rowCount: count, files, prepared, written: pathsOf(this.#paimon, prepared), first, freed: joinPositions(this.#freed)};
   }
 
   async discard(): Promise<void> {
-    for (const prepared of this.#prepared) await unlinkPrepared(this.#target.files, this.#paimon.directory, prepared);
+    for (const prepared of this.#prepared) await unlinkAll(this.#target.files, pathsOf(this.#paimon, prepared));
   }
 }
 
@@ -171,7 +176,7 @@ function atLastLevel(paimon: PaimonTable, prepared: PreparedFiles): PreparedFile
   if (paimon.keyFields.length === 0) return prepared;
   const {levelMax} = compactionRules(paimon.schema.options);
   const data = prepared.data.map((file) => ({...file, level: levelMax}));
-  const overlap = overlappingFiles(paimon, data.map((file) => parseFileEntry(file, EMPTY_ROW, paimon.directory)));
+  const overlap = overlappingFiles(paimon, data.map((file) => parseFileEntry(file, paimon.directory)));
   return overlap === undefined ? {...prepared, data} : prepared;
 }
 

@@ -1,5 +1,5 @@
 /** The files that frames name: where they lie now, and what frames keep of them for the checkpoint. */
-import {basename, dirname, join} from 'node:path';
+import {join} from 'node:path';
 import {WarehouseError} from '../base/error.ts';
 import type {TableId} from '../catalog/spec.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
@@ -17,8 +17,9 @@ const noteName = 'prepared';
 export async function deltaPaths(files: FileSystem, directory: string, id: TableId, named: readonly FrameFile[]): Promise<string[]> {
   const paths: string[] = [];
   for (const {path} of named) {
-    const bucket = dirname(path);
-    const at = join(await tableHome(files, directory, {id, path: dirname(bucket)}), basename(bucket), basename(path));
+    // `<schema>.db/<table>`, then directories of partitions and buckets.
+    const [database, table, ...rest] = path.split('/');
+    const at = join(await tableHome(files, directory, {id, path: join(database!, table!)}), ...rest);
     if (!(await files.exists(at))) throw new WarehouseError('unavailable', 'MR_DELTA_GONE', `the changes of table ${id} lay in '${at}', which is no longer there`, {hint: 'read from a later epoch; if the table was not dropped, restore the file'});
     paths.push(at);
   }

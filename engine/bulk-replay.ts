@@ -45,7 +45,7 @@ export async function replayFiles(core: WorkerCore, table: TableSpec, frame: Fra
   }
   const logged = part.files.reduce((sum, file) => sum + file.rows, 0);
   invariant(rowCount === logged, () => `files of epoch ${frame.epoch} gave ${rowCount} rows of table ${table.id}, ${logged} were logged`);
-  return {rowCount, files: part.files, prepared, first, freed: joinPositions(freed)};
+  return {rowCount, files: part.files, prepared, written: [], first, freed: joinPositions(freed)};
 }
 
 /** @returns the positions that were freed. */

@@ -98,7 +98,7 @@ export async function flushTable(context: FlushContext, table: TableSpec, paimon
         prepared.push(run);
         continue;
       }
-      session.bindRelation('mr_flush', tailRelation(table, paimon.bucketCount, run.parts, run.first));
+      session.bindRelation('mr_flush', tailRelation(table, paimon, run.parts, run.first));
       try {
         prepared.push(await prepareFlush(session, paimon, {from: "mr_rows('mr_flush')"}));
       } finally {
@@ -126,11 +126,11 @@ async function flushedThrough(paimon: PaimonTable, table: TableSpec, warehouseId
 }
 
 /** The parts end to end, numbered from `first`: decoded as they are asked for, small epochs put together to one slice. */
-function tailRelation(table: TableSpec, bucketCount: number, parts: readonly TailPart[], first: number): RelationSource {
+function tailRelation(table: TableSpec, paimon: PaimonTable, parts: readonly TailPart[], first: number): RelationSource {
   const types = typesOf(table);
   const rowTotal = parts.reduce((sum, part) => sum + part.rowCount, 0);
   return {
-    columns: flushShape(table, bucketCount),
+    columns: flushShape(table, paimon),
     rowCount: rowTotal,
     open: () => {
       let index = 0;
@@ -149,7 +149,7 @@ function tailRelation(table: TableSpec, bucketCount: number, parts: readonly Tai
         }
         if (batches.length === 0) return false;
         const batch = batches.length === 1 ? batches[0]! : concatBatches(types, batches);
-        current = flushPiece(table, bucketCount, batch, sequence);
+        current = flushPiece(table, paimon, batch, sequence);
         sequence += rowCount;
         start = 0;
         return true;
@@ -167,7 +167,7 @@ function tailRelation(table: TableSpec, bucketCount: number, parts: readonly Tai
 }
 
 /** @returns the columns of `flushPiece`: what `prepareFlush` reads. */
-export function flushShape(table: TableSpec, bucketCount: number): RelationColumn[] {
+export function flushShape(table: TableSpec, {bucketCount}: PaimonTable): RelationColumn[] {
   return [
     {name: OP_COLUMN, type: {kind: 'tinyint'}}, {name: CHANGE_SEQUENCE_COLUMN, type: {kind: 'bigint'}},
     ...(bucketCount > 1 ? [{name: BUCKET_COLUMN, type: {kind: 'integer'} as const}] : []),
@@ -176,10 +176,13 @@ export function flushShape(table: TableSpec, bucketCount: number): RelationColum
 }
 
 /** @returns a batch as it is flushed, its rows numbered from `sequence`. */
-export function flushPiece(table: TableSpec, bucketCount: number, batch: ChangeBatch, sequence: number): RelationPiece {
+export function flushPiece(table: TableSpec, paimon: PaimonTable, batch: ChangeBatch, sequence: number): RelationPiece {
   const {rowCount} = batch;
   const head: Column[] = [opColumn(batch.ops, rowCount, table.storage === 'bag'), sequenceColumn(sequence, rowCount)];
-  if (bucketCount > 1) head.push({kind: 'i32', data: bucketColumn(table.key.map((key) => batch.columns[key]!), table.key.map((key) => table.columns[key]!.type), bucketCount, rowCount), valid: null});
+  if (paimon.bucketCount > 1) {
+    const key = paimon.bucketKeyFields.map(({name}) => table.columns.findIndex((column) => column.name === name));
+    head.push({kind: 'i32', data: bucketColumn(key.map((index) => batch.columns[index]!), key.map((index) => table.columns[index]!.type), paimon.bucketCount, rowCount), valid: null});
+  }
   return {columns: [...head, ...batch.columns], rowCount};
 }
 

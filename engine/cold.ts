@@ -66,7 +66,7 @@ export class ColdReader {
     const entry = checkpoint?.tables.find((candidate) => candidate.table === table.id);
     if (entry === undefined || entry.snapshot === null) return null;
     const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, entry.directory);
-    const plan = await scanPlan(paimon, entry.snapshot);
+    const plan = await scanPlan(paimon, entry.snapshot, {own: true});
     const owner = plan.snapshot === undefined ? undefined : tableOfSnapshot(plan.snapshot);
     // The table was dropped and another has taken its name since the read began.
     if (owner !== undefined && owner !== table.id) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${table.schema}.${table.name} was dropped meanwhile`);

@@ -5,17 +5,17 @@ import {typeText, type LogicalType} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {Session} from '../kernel/session.ts';
-import {KIND_COLUMN, pathListSql, SEQUENCE_COLUMN} from '../storage/lsm/column-sql.ts';
+import {KIND_COLUMN, parquetSql, SEQUENCE_COLUMN} from '../storage/lsm/column-sql.ts';
 
 const opType: LogicalType = {kind: 'tinyint'};
 
 /** @param paths absolute, in order. @returns a SELECT of `_op` and all columns of the table, in changelog order. */
-export function deltaSql(table: Pick<TableSpec, 'storage' | 'columns' | 'options'>, paths: readonly string[]): string {
+export function deltaSql(table: Pick<TableSpec, 'storage' | 'columns' | 'options' | 'partition'>, paths: readonly string[]): string {
   const op = table.storage === 'append' ? '0' : quoteIdentifier(KIND_COLUMN);
   const columns = table.columns.map(({name, type}) => `CAST(${quoteIdentifier(name)} AS ${typeText(type)}) AS ${quoteIdentifier(name)}`);
-  // Each bucket has files of its own; within one, rows lie in order.
-  const order = Number(table.options['bucket'] ?? 1) > 1 ? ` ORDER BY ${quoteIdentifier(SEQUENCE_COLUMN)}` : '';
-  return `SELECT CAST(${op} AS TINYINT) AS _op, ${columns.join(', ')} FROM read_parquet(${pathListSql(paths)})${order}`;
+  // Each bucket of a partition has files of its own; within one, rows lie in order.
+  const order = Number(table.options['bucket'] ?? 1) > 1 || table.partition !== undefined ? ` ORDER BY ${quoteIdentifier(SEQUENCE_COLUMN)}` : '';
+  return `SELECT CAST(${op} AS TINYINT) AS _op, ${columns.join(', ')} FROM ${parquetSql(paths)}${order}`;
 }
 
 /** @param session taken until the last batch was read. @param sql as `deltaSql` gives it. @returns the changes, without positions (all −1). */

@@ -10,13 +10,23 @@ import {dirname, join} from 'node:path';
 import {WarehouseError} from '../base/error.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
 import {makeDirectoryDurably} from '../storage/file/durable.ts';
-import {PaimonTable, type TableDoors} from '../storage/lsm/paimon-table.ts';
+import {type NewTable, PaimonTable, type TableDoors} from '../storage/lsm/paimon-table.ts';
 import type {Snapshot} from '../storage/paimon/snapshot.ts';
 import {droppedDirectory, directoryOf} from './layout.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 
 /** Property of our snapshots: the id of the table that the directory belongs to. */
 export const tableProperty = 'millrace.table';
+
+/** @returns the table as files have it. Its key there holds the partition columns, a bag's too: a copy lies in one partition. */
+export function paimonSpec({columns, key, partition, options}: TableSpec): NewTable {
+  const partitionKeys = (partition ?? []).map((index) => columns[index]!.name);
+  const keyNames = key.map((index) => columns[index]!.name);
+  return {
+    columns: columns.map(({id, name, type, nullable}) => ({id, name, type, nullable})), partitionKeys,
+    primaryKey: keyNames.length === 0 ? [] : [...partitionKeys.filter((name) => !keyNames.includes(name)), ...keyNames], options,
+  };
+}
 
 /** @param path of the table relative to the warehouse, as a checkpoint names it. @returns the absolute directory that holds its files now. */
 export async function tableHome(files: FileSystem, directory: string, {id, path}: {readonly id: number; readonly path: string}): Promise<string> {

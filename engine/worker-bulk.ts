@@ -112,7 +112,7 @@ export async function commitDeltas(core: WorkerCore, content: EpochContent): Pro
 export async function discardFiles(core: WorkerCore, deltas: ReadonlyMap<TableId, TableDelta>): Promise<void> {
   for (const [id, delta] of deltas) {
     if (!isFileDelta(delta)) continue;
-    await discardDelta(core.files, core.options.directory, delta);
+    await discardDelta(core.files, delta);
     await withdraw(core, id);
   }
 }

@@ -27,7 +27,7 @@ import {scanSql} from '../storage/lsm/scan-sql.ts';
 import {flushTable, type TailEpoch} from './checkpoint-table.ts';
 import {checkpointDirectory, directoryOf, metaDirectory} from './layout.ts';
 import type {CheckpointView} from './protocol.ts';
-import {moveAside, removeDropped, tableHome} from './table-home.ts';
+import {moveAside, paimonSpec, removeDropped, tableHome} from './table-home.ts';
 
 export interface CheckpointerOptions {
   readonly directory: string;
@@ -155,7 +155,7 @@ export class Checkpointer {
     const entry = this.#current?.tables.find(({id}) => id === table.id);
     if (entry === undefined || entry.snapshotId === 0) return null;
     const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry));
-    return scanSql(paimon, await scanPlan(paimon, entry.snapshotId), {ordered: true});
+    return scanSql(paimon, await scanPlan(paimon, entry.snapshotId, {own: true}), {ordered: true});
   }
 
   /** Takes note of a committed epoch, with the tables of which it has files; asks for a checkpoint when enough has come together. */
@@ -360,11 +360,7 @@ export class Checkpointer {
     if (known !== undefined) return known;
     const at = directoryOf(this.#options.directory, table);
     const made = before === undefined
-      ? await PaimonTable.create(this.#options, at, {
-        columns: table.columns.map(({id, name, type, nullable}) => ({id, name, type, nullable})),
-        primaryKey: table.key.map((index) => table.columns[index]!.name),
-        options: table.options,
-      })
+      ? await PaimonTable.create(this.#options, at, paimonSpec(table))
       : await PaimonTable.open(this.#options, at);
     invariant(made.directory === at, () => `table ${table.id} lies at ${made.directory}`);
     this.#tables.set(table.id, made);

@@ -7,8 +7,8 @@
 import {quoteIdentifier} from '../../kernel/quote.ts';
 import {unsupported} from '../paimon/failure.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
-import {CHANGE_SEQUENCE_COLUMN, KIND_COLUMN, OP_COLUMN, pathListSql, readSql, SEQUENCE_COLUMN} from './column-sql.ts';
-import {fileColumnSql} from './file-schema.ts';
+import {CHANGE_SEQUENCE_COLUMN, KIND_COLUMN, OP_COLUMN, readSql, SEQUENCE_COLUMN} from './column-sql.ts';
+import {filesSql} from './files-sql.ts';
 import type {PaimonTable} from './paimon-table.ts';
 import {checkFiles} from './scan-plan.ts';
 
@@ -41,21 +41,18 @@ export async function changelogSql(table: PaimonTable, range: ChangelogRange, op
     const empty = fields.map((field) => `${readSql({...field, name: '_mr_null'})} AS ${quoteIdentifier(field.name)}`);
     return `SELECT ${['CAST(0 AS TINYINT) AS _op', 'CAST(0 AS BIGINT) AS _seq', ...empty].join(', ')} FROM (SELECT NULL AS _mr_null) AS nothing WHERE false`;
   }
-  const parts = table.byColumns(files, (entry) => entry).map(({schema, files: some}) => {
-    const columns = fields.map((field) => `${fileColumnSql(schema, field, table.directory)} AS ${quoteIdentifier(field.name)}`);
-    const list = pathListSql(some.map((entry) => table.paths.data(entry.bucket, entry.file.fileName)));
-    if (table.keyFields.length > 0) return `SELECT ${[`CAST(${KIND_COLUMN} AS TINYINT) AS ${OP_COLUMN}`, `CAST(${SEQUENCE_COLUMN} AS BIGINT) AS ${CHANGE_SEQUENCE_COLUMN}`, ...columns].join(', ')} FROM read_parquet(${list}) AS data`;
-    // Row i of an append file has the number min + i.
-    const starts = `[${some.map(({file}) => `${file.minSequence}::BIGINT`).join(', ')}]`;
-    const sequence = `list_extract(${starts}, CAST(file_index + 1 AS BIGINT)) + file_row_number AS ${CHANGE_SEQUENCE_COLUMN}`;
-    return `SELECT ${[`CAST(0 AS TINYINT) AS ${OP_COLUMN}`, sequence, ...columns].join(', ')} FROM read_parquet(${list}) AS data`;
-  });
   const conditions = [
     ...(range.fromSequence === undefined ? [] : [`${CHANGE_SEQUENCE_COLUMN} >= ${range.fromSequence}`]),
     ...(range.untilSequence === undefined ? [] : [`${CHANGE_SEQUENCE_COLUMN} < ${range.untilSequence}`]),
   ];
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
-  return `SELECT * FROM (${parts.join(' UNION ALL ')}) AS changes${where} ORDER BY ${CHANGE_SEQUENCE_COLUMN}`;
+  const sources = files.map((entry) => ({entry, path: table.dataPath(entry)}));
+  const output = fields.map((field) => quoteIdentifier(field.name));
+  const changes = (op: string, sequence: string, rows: string): string => `SELECT * FROM (SELECT ${[`CAST(${op} AS TINYINT) AS ${OP_COLUMN}`, `CAST(${sequence} AS BIGINT) AS ${CHANGE_SEQUENCE_COLUMN}`, ...output].join(', ')} FROM (${rows}) AS files) AS changes${where} ORDER BY ${CHANGE_SEQUENCE_COLUMN}`;
+  if (table.keyFields.length > 0) return changes(KIND_COLUMN, SEQUENCE_COLUMN, filesSql(table, sources, {fields, system: [KIND_COLUMN, SEQUENCE_COLUMN]}));
+  if (table.numbered) return changes('0', SEQUENCE_COLUMN, filesSql(table, sources, {fields, system: [SEQUENCE_COLUMN]}));
+  // Row i of an append file has the number min + i.
+  return changes('0', '_mr_first + file_row_number', filesSql(table, sources, {fields, rowNumber: true, tags: [{name: '_mr_first', of: ({entry}) => entry.file.minSequence}]}));
 }
 
 /** @returns the files that hold the changes of a range of snapshots, in snapshot order. */

@@ -9,7 +9,7 @@ import {decodeBinaryRow, encodeBinaryRow} from '../paimon/binary-row.ts';
 import {decodeIndexManifest} from '../paimon/index-manifest.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
-import {KIND_COLUMN, keyTextSql, parseKeyText, pathListSql, SEQUENCE_COLUMN} from './column-sql.ts';
+import {KIND_COLUMN, keyTextSql, parquetSql, parseKeyText, SEQUENCE_COLUMN} from './column-sql.ts';
 import {fileColumnSql} from './file-schema.ts';
 import {overlappingFiles} from './key-range.ts';
 import {PaimonTable, type TableDoors} from './paimon-table.ts';
@@ -109,7 +109,7 @@ class TableCheck {
   }
 
   async #file(table: PaimonTable, entry: ManifestEntry, sorted: boolean): Promise<void> {
-    const path = table.paths.data(entry.bucket, entry.file.fileName);
+    const path = table.dataPath(entry);
     await this.guard(path, async () => {
       if (!(await this.#size(table, path, entry.file.fileSize))) return;
       await checkFiles(table, [entry]);
@@ -143,7 +143,7 @@ async function hintOf(table: PaimonTable): Promise<number | undefined> {
 
 /** One pass over a file: everything its manifest entry promises. `lag` without order follows the order of the file. */
 function contentSql(table: PaimonTable, entry: ManifestEntry, path: string): string {
-  const from = `read_parquet(${pathListSql([path])}, file_row_number = true)`;
+  const from = parquetSql([path], ['file_row_number = true']);
   if (table.keyFields.length === 0) return `SELECT CAST(count(*) AS VARCHAR) AS row_count FROM ${from}`;
   const keys = table.keyFields.map((field, i) => `k${i} := ${fileColumnSql(table.fileSchema(entry), field, path)}`).join(', ');
   const rows = `SELECT struct_pack(${keys}) AS k, file_row_number AS n, ${quoteIdentifier(SEQUENCE_COLUMN)} AS s, ${quoteIdentifier(KIND_COLUMN)} AS kind FROM ${from}`;

@@ -107,11 +107,22 @@ function parseDouble(text: string): number {
   return text === 'nan' ? Number.NaN : text === 'inf' ? Infinity : text === '-inf' ? -Infinity : Number(text);
 }
 
+/** @returns a literal of the DuckDB type that `readSql` gives. */
+export function valueLiteralSql(field: DataField, value: InternalValue): string {
+  if (value === null) return `CAST(NULL AS ${readType(field)!})`;
+  if (value instanceof Uint8Array) return keyLiteralSql(field, Buffer.from(value).toString('hex'));
+  if (field.type.root !== 'DECIMAL') return keyLiteralSql(field, String(value));
+  const unscaled = BigInt(value);
+  const {scale} = field.type;
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
+  return keyLiteralSql(field, `${unscaled < 0n ? '-' : ''}${scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`}`);
+}
+
 /** @returns a literal of the DuckDB type that `readSql` gives. `text` is what {@link keyTextSql} gave. */
 export function keyLiteralSql(field: DataField, text: string): string {
   const {type} = field;
   switch (type.root) {
-    case 'DATE': return `(DATE '1970-01-01' + CAST(${Number(text)} AS INTEGER))`;
+    case 'DATE': return `CAST(DATE '1970-01-01' + CAST(${Number(text)} AS INTEGER) AS DATE)`;
     case 'TIMESTAMP': return `make_timestamp(CAST(${BigInt(text)} AS BIGINT))`;
     case 'TIMESTAMP_LTZ': return `(make_timestamp(CAST(${BigInt(text)} AS BIGINT)) AT TIME ZONE 'UTC')`;
     case 'BINARY': case 'VARBINARY': return `from_hex(${quoteLiteral(text)})`;
@@ -124,4 +135,12 @@ export function keyLiteralSql(field: DataField, text: string): string {
  */
 export function pathListSql(paths: readonly string[]): string {
   return `[${paths.map((path) => quoteLiteral(path.replace(/[[*?]/g, '[$&]'))).join(', ')}]`;
+}
+
+/**
+ * @param more further arguments of `read_parquet`.
+ * @returns a table expression over data files. Directories `key=value` are no columns: partition values come from the manifest.
+ */
+export function parquetSql(paths: readonly string[], more: readonly string[] = []): string {
+  return `read_parquet(${[pathListSql(paths), 'hive_partitioning = false', ...more].join(', ')})`;
 }

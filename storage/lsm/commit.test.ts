@@ -5,6 +5,7 @@ import {join} from 'node:path';
 import {systemClock} from '../../base/clock.ts';
 import type {Session} from '../../kernel/session.ts';
 import type {FileSystem} from '../file/file-system.ts';
+import {parseFileEntry} from '../paimon/file-entry-json.ts';
 import {nodeFileSystem} from '../file/node-file-system.ts';
 import {commitCompaction, planCompactions, prepareCompaction} from './compact.ts';
 import {commitFlush, type CommitOptions} from './commit.ts';
@@ -145,7 +146,7 @@ test('compaction: overtaken by another one it is refused, flushes beside it are 
     assert.deepEqual((await session.rows(scanSql(table, await scanPlan(table), {ordered: true}))).rows, [[1n, 'newer'], [2n, 'x'], [3n, 'x'], [4n, 'x']]);
     const again = await prepareCompaction(session, table, specs[0]!);
     await assert.rejects(commitCompaction(table, [again], by(5)), {code: 'MR_PAIMON_CONFLICT'});
-    assert.deepEqual(await findOrphans(table, new Set()), again.outputs.map((file) => table.paths.data(0, file.fileName)));
+    assert.deepEqual(await findOrphans(table, new Set()), again.outputs.map((file) => table.dataPath(parseFileEntry(file, 'test'))));
     assert.deepEqual(await findOrphans(table, new Set(again.outputs.map((file) => file.fileName))), []);
   });
 });

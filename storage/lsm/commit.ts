@@ -16,7 +16,6 @@ import {join} from 'node:path';
 import {uuid} from '../../base/id.ts';
 import {WarehouseError} from '../../base/error.ts';
 import type {AvroCodec} from '../paimon/avro-file.ts';
-import {EMPTY_ROW} from '../paimon/binary-row.ts';
 import {parseFileEntry} from '../paimon/file-entry-json.ts';
 import {encodeManifest, entryIdentity, type ManifestEntry, mergeEntries} from '../paimon/manifest.ts';
 import {encodeManifestList, type ManifestFileMeta, manifestFileMeta} from '../paimon/manifest-list.ts';
@@ -58,7 +57,7 @@ const MANIFEST_ENTRIES_MAX = 20_000;
 export async function commitFlush(table: PaimonTable, prepared: PreparedFiles, options: CommitOptions): Promise<Snapshot | undefined> {
   table.checkWritable();
   if (prepared.data.length + prepared.changelog.length === 0) return undefined;
-  const entry = (json: unknown): ManifestEntry => parseFileEntry(json, EMPTY_ROW, `${table.directory}: prepared files`);
+  const entry = (json: unknown): ManifestEntry => parseFileEntry(json, `${table.directory}: prepared files`);
   return await commitChange(table, {kind: 'APPEND', delta: prepared.data.map(entry), changelog: prepared.changelog.map(entry)}, options);
 }
 
@@ -195,7 +194,7 @@ class ManifestWriter {
       const bytes = await encodeManifest(part, this.#codec);
       await this.#write(fileName, bytes);
       this.#table.remember(fileName, part);
-      metas.push(manifestFileMeta(fileName, bytes.length, part));
+      metas.push(manifestFileMeta(fileName, bytes.length, part, this.#table.partitionFields.map(({type}) => type)));
     }
     return metas;
   }

@@ -8,22 +8,25 @@
 import {uuid} from '../../base/id.ts';
 import {quoteIdentifier} from '../../kernel/quote.ts';
 import {type FileEntryJson, fileEntryJson, parseFileEntry} from '../paimon/file-entry-json.ts';
-import {EMPTY_ROW} from '../paimon/binary-row.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
-import {KEY_PREFIX, KIND_COLUMN, keyLiteralSql, keyTextSql, readSql, SEQUENCE_COLUMN, writeSql} from './column-sql.ts';
+import type {DataField} from '../paimon/data-type.ts';
+import {KEY_PREFIX, KIND_COLUMN, keyLiteralSql, keyTextSql, SEQUENCE_COLUMN, writeSql} from './column-sql.ts';
 import {commitChange, type CommitOptions} from './commit.ts';
 import {compactionRules, pickCompaction, pickFull} from './compaction-policy.ts';
 import {copyToFile, describeFiles, type NewFile} from './data-file-writer.ts';
+import {filesSql, type SourceFile} from './files-sql.ts';
+import {bucketGroups} from './key-range.ts';
 import {ensureBucketDirectory, type PaimonTable, type TableState} from './paimon-table.ts';
 import {parseByteSize} from './byte-size.ts';
-import {checkFiles, type PlannedFile} from './scan-plan.ts';
-import {filesSql} from './scan-sql.ts';
+import {checkFiles} from './scan-plan.ts';
 import {namedRows, type SqlSession} from './sql-session.ts';
 import {runMaxSequence, runMinSequence, sortedRuns} from './sorted-runs.ts';
 
 /** What is to be merged; valid as long as its input files are live. */
 export interface CompactionSpec {
+  /** Binary row of the partition's values. */
+  readonly partition: Uint8Array;
   readonly bucket: number;
   /** Newest run first. */
   readonly runs: readonly (readonly ManifestEntry[])[];
@@ -53,12 +56,13 @@ export function planCompactions(table: PaimonTable, state: TableState | undefine
   if (state === undefined || table.keyFields.length === 0) return [];
   const rules = compactionRules(table.schema.options);
   const specs: CompactionSpec[] = [];
-  for (const bucket of new Set(state.live.map((entry) => entry.bucket))) {
-    const runs = sortedRuns(state.live.filter((entry) => entry.bucket === bucket));
+  for (const entries of bucketGroups(table, state.live)) {
+    const {partition, bucket} = entries[0]!;
+    const runs = sortedRuns(entries);
     const sizes = runs.map((files) => ({level: files[0]!.file.level, bytes: files.reduce((sum, entry) => sum + entry.file.fileSize, 0)}));
     const picked = options.full === true ? pickFull(sizes, rules) : pickCompaction(sizes, rules);
     if (picked === undefined) continue;
-    specs.push({bucket, runs: runs.slice(0, picked.runCount), outputLevel: picked.outputLevel, dropDeletes: picked.runCount === runs.length});
+    specs.push({partition, bucket, runs: runs.slice(0, picked.runCount), outputLevel: picked.outputLevel, dropDeletes: picked.runCount === runs.length});
   }
   return specs;
 }
@@ -72,14 +76,14 @@ export async function prepareCompaction(session: SqlSession, table: PaimonTable,
   table.checkWritable();
   const inputs = spec.runs.flat();
   await checkFiles(table, inputs);
-  const directory = await ensureBucketDirectory(table, spec.bucket);
+  const directory = await ensureBucketDirectory(table, spec.partition, spec.bucket);
   const name = uuid();
   const written: NewFile[] = [];
   try {
     for (const [i, range] of (await keyRanges(session, table, spec, options)).entries()) {
       options.signal?.throwIfAborted();
       const fileName = `data-${name}-${i}.parquet`;
-      const file: NewFile = {path: `${directory}/${fileName}`, fileName, bucket: spec.bucket, level: spec.outputLevel, sorted: true, source: 'compaction'};
+      const file: NewFile = {path: `${directory}/${fileName}`, fileName, partition: spec.partition, bucket: spec.bucket, level: spec.outputLevel, sorted: true, source: 'compaction'};
       written.push(file);
       const rowCount = await copyToFile(session, table, mergeSql(table, spec, range), file.path, true);
       if (rowCount > 0) continue;
@@ -104,7 +108,7 @@ export async function commitCompaction(table: PaimonTable, prepared: readonly Pr
   const where = `${table.directory}: compacted files`;
   const delta: ManifestEntry[] = [
     ...prepared.flatMap(({spec}) => spec.runs.flat()).map((entry): ManifestEntry => ({...entry, kind: 'delete'})),
-    ...prepared.flatMap(({outputs}) => outputs).map((json) => parseFileEntry(json, EMPTY_ROW, where)),
+    ...prepared.flatMap(({outputs}) => outputs).map((json) => parseFileEntry(json, where)),
   ];
   return await commitChange(table, {kind: 'COMPACT', delta, changelog: []}, options);
 }
@@ -122,7 +126,7 @@ async function keyRanges(session: SqlSession, table: PaimonTable, spec: Compacti
   const partCount = Math.min(Math.ceil(bytes / targetBytes), PARTS_MAX);
   if (partCount <= 1) return [{}];
   const keys = table.keyFields.map((_, i) => `k${i}`);
-  const sample = `SELECT ${table.keyFields.map((field, i) => `${readSql(field)} AS k${i}`).join(', ')} FROM ${filesSql(table, planned(table, inputs), table.keyFields)} AS data USING SAMPLE reservoir(${SAMPLE_ROWS} ROWS)`;
+  const sample = `SELECT ${table.keyFields.map((field, i) => `${quoteIdentifier(field.name)} AS k${i}`).join(', ')} FROM (${filesSql(table, sources(table, inputs), {fields: table.keyFields})}) AS data USING SAMPLE reservoir(${SAMPLE_ROWS} ROWS)`;
   const parts = `SELECT *, ntile(${partCount}) OVER (ORDER BY ${keys.join(', ')}) AS part FROM (SELECT DISTINCT * FROM (${sample}) AS sample) AS keys`;
   const rows = await namedRows(session, `SELECT ${table.keyFields.map((field, i) => `${keyTextSql(field.type, `k${i}`)} AS t${i}`).join(', ')} FROM (${parts}) AS parts `
     + `WHERE part > 1 QUALIFY row_number() OVER (PARTITION BY part ORDER BY ${keys.join(', ')}) = 1 ORDER BY ${keys.join(', ')}`);
@@ -130,30 +134,32 @@ async function keyRanges(session: SqlSession, table: PaimonTable, spec: Compacti
   return [undefined, ...bounds].map((from, i) => ({...(from === undefined ? {} : {from}), ...(bounds[i] === undefined ? {} : {until: bounds[i]})}));
 }
 
-function planned(table: PaimonTable, entries: readonly ManifestEntry[]): PlannedFile[] {
-  return entries.map((entry) => ({entry, path: table.paths.data(entry.bucket, entry.file.fileName)}));
+function sources(table: PaimonTable, entries: readonly ManifestEntry[]): SourceFile[] {
+  return entries.map((entry) => ({entry, path: table.dataPath(entry)}));
 }
 
 /** The merged rows of a key range, in the columns and order of a data file. */
 function mergeSql(table: PaimonTable, spec: CompactionSpec, range: KeyRange): string {
   const isKey = new Set(table.keyFields.map((field) => field.name));
+  const written = (field: DataField): string => writeSql(field, quoteIdentifier(field.name), isKey.has(field.name));
   const columns = [
-    ...table.keyFields.map((field) => `${writeSql(field, readSql(field), true)} AS ${quoteIdentifier(KEY_PREFIX + field.name)}`),
+    ...table.keyFields.map((field) => `${written(field)} AS ${quoteIdentifier(KEY_PREFIX + field.name)}`),
     `CAST(${SEQUENCE_COLUMN} AS BIGINT) AS ${SEQUENCE_COLUMN}`, `CAST(${KIND_COLUMN} AS TINYINT) AS ${KIND_COLUMN}`,
-    ...table.schema.fields.map((field) => `${writeSql(field, readSql(field), isKey.has(field.name))} AS ${quoteIdentifier(field.name)}`),
+    ...table.schema.fields.map((field) => `${written(field)} AS ${quoteIdentifier(field.name)}`),
   ];
   const filter = rangeSql(table, range);
-  // Named one by one: files of older schemas, read as the newest, stand beside those that have further columns of the format.
-  const read = [...table.schema.fields.map((field) => quoteIdentifier(field.name)), SEQUENCE_COLUMN, KIND_COLUMN].join(', ');
-  const source = (entries: readonly ManifestEntry[]): string => `SELECT ${read} FROM ${filesSql(table, planned(table, entries), table.schema.fields)} AS data${filter === '' ? '' : ` WHERE ${filter}`}`;
+  const runs = new Map(spec.runs.flatMap((entries, run) => entries.map((entry) => [entry, run] as const)));
+  const source = (entries: readonly ManifestEntry[], tagged = false): string => {
+    const tags = tagged ? [{name: '_mr_run', of: ({entry}: SourceFile) => runs.get(entry)!}] : [];
+    return `SELECT * FROM (${filesSql(table, sources(table, entries), {fields: table.schema.fields, system: [SEQUENCE_COLUMN, KIND_COLUMN], tags})}) AS data${filter === '' ? '' : ` WHERE ${filter}`}`;
+  };
   const keys = table.keyFields.map((field) => quoteIdentifier(field.name));
   const young = spec.runs.slice(0, -1).flat();
   const order = table.keyFields.map((field) => `${quoteIdentifier(KEY_PREFIX + field.name)} ASC NULLS FIRST`).join(', ');
   const kept = spec.dropDeletes ? ` WHERE ${KIND_COLUMN} IN (0, 2)` : '';
   if (young.length === 0) return `SELECT ${columns.join(', ')} FROM (${source(spec.runs[0]!)}) AS merged${kept} ORDER BY ${order}`;
   if (!sequencesLayered(spec.runs)) {
-    const runs = spec.runs.map((files, i) => `SELECT *, ${i} AS _mr_run FROM (${source(files)}) AS run`);
-    const winners = `SELECT * EXCLUDE (_mr_run) FROM (${runs.join(' UNION ALL ')}) AS runs QUALIFY row_number() OVER (PARTITION BY ${keys.join(', ')} ORDER BY ${SEQUENCE_COLUMN} DESC, _mr_run ASC) = 1`;
+    const winners = `SELECT * EXCLUDE (_mr_run) FROM (${source(spec.runs.flat(), true)}) AS runs QUALIFY row_number() OVER (PARTITION BY ${keys.join(', ')} ORDER BY ${SEQUENCE_COLUMN} DESC, _mr_run ASC) = 1`;
     return `SELECT ${columns.join(', ')} FROM (${winners}) AS merged${kept} ORDER BY ${order}`;
   }
   const latest = `(SELECT ${keys.join(', ')}, max(${SEQUENCE_COLUMN}) AS ${SEQUENCE_COLUMN} FROM young GROUP BY ${keys.join(', ')}) AS latest`;
@@ -171,7 +177,7 @@ function sequencesLayered(runs: readonly (readonly ManifestEntry[])[]): boolean 
 function rangeSql(table: PaimonTable, range: KeyRange): string {
   const conditions: string[] = [];
   const literal = (key: readonly string[], i: number): string => keyLiteralSql(table.keyFields[i]!, key[i]!);
-  const column = (i: number): string => readSql(table.keyFields[i]!);
+  const column = (i: number): string => quoteIdentifier(table.keyFields[i]!.name);
   const compare = (key: readonly string[], strict: '<' | '>', last: '<' | '>='): string => {
     let condition = `${column(key.length - 1)} ${last} ${literal(key, key.length - 1)}`;
     for (let i = key.length - 2; i >= 0; i--) condition = `(${column(i)} ${strict} ${literal(key, i)} OR (${column(i)} = ${literal(key, i)} AND ${condition}))`;

@@ -11,7 +11,7 @@ import {quoteIdentifier, quoteLiteral} from '../../kernel/quote.ts';
 import {EMPTY_ROW, encodeBinaryRow} from '../paimon/binary-row.ts';
 import {damaged} from '../paimon/failure.ts';
 import {type DataFileMeta, type ManifestEntry, NO_STATS} from '../paimon/manifest.ts';
-import {KEY_FIELD_ID_OFFSET, KEY_PREFIX, KIND_COLUMN, KIND_FIELD_ID, keyTextSql, parseKeyText, pathListSql, SEQUENCE_COLUMN, SEQUENCE_FIELD_ID} from './column-sql.ts';
+import {KEY_FIELD_ID_OFFSET, KEY_PREFIX, KIND_COLUMN, KIND_FIELD_ID, keyTextSql, parquetSql, parseKeyText, SEQUENCE_COLUMN, SEQUENCE_FIELD_ID} from './column-sql.ts';
 import {type PaimonTable, syncFiles} from './paimon-table.ts';
 import {namedRows, type SqlSession} from './sql-session.ts';
 import {CODECS} from './table-features.ts';
@@ -20,12 +20,13 @@ import {CODECS} from './table-features.ts';
 export interface NewFile {
   readonly path: string;
   readonly fileName: string;
+  readonly partition: Uint8Array;
   readonly bucket: number;
   readonly level: number;
   /** A changelog file keeps changelog order, so its smallest key is not its first. */
   readonly sorted: boolean;
   readonly source: 'flush' | 'compaction';
-  /** Sequence range of an append file, which does not hold its rows' numbers. */
+  /** Sequence range of an append file. */
   readonly sequences?: readonly [bigint, bigint];
 }
 
@@ -51,7 +52,7 @@ export async function copyToFile(session: SqlSession, table: PaimonTable, select
 
 function fieldIds(table: PaimonTable): string {
   const ids = table.schema.fields.map((field) => [field.name, field.id] as const);
-  const system = table.keyFields.length === 0 ? [] : [
+  const system = table.keyFields.length === 0 ? (table.numbered ? [[SEQUENCE_COLUMN, SEQUENCE_FIELD_ID] as const] : []) : [
     ...table.keyFields.map((field) => [KEY_PREFIX + field.name, KEY_FIELD_ID_OFFSET + field.id] as const),
     [SEQUENCE_COLUMN, SEQUENCE_FIELD_ID] as const, [KIND_COLUMN, KIND_FIELD_ID] as const,
   ];
@@ -81,13 +82,13 @@ export async function describeFiles(session: SqlSession, table: PaimonTable, fil
     const row = rows.get(file.path);
     const stat = await table.files.stat(file.path);
     if (row === undefined || stat === undefined) throw damaged(file.path, 'expected the file that was just written, found nothing');
-    entries.push({kind: 'add', partition: EMPTY_ROW, bucket: Math.max(file.bucket, 0), totalBuckets: table.bucketCount, file: fileMeta(table, file, row, stat.bytes, creationTime)});
+    entries.push({kind: 'add', partition: file.partition, bucket: Math.max(file.bucket, 0), totalBuckets: table.bucketCount, file: fileMeta(table, file, row, stat.bytes, creationTime)});
   }
   return entries;
 }
 
 function describeSql(table: PaimonTable, files: readonly NewFile[], sorted: boolean): string {
-  const from = `read_parquet(${pathListSql(files.map((file) => file.path))}, filename = true, file_row_number = true)`;
+  const from = parquetSql(files.map((file) => file.path), ['filename = true', 'file_row_number = true']);
   const keys = table.keyFields;
   if (keys.length === 0) return `SELECT filename AS file, CAST(count(*) AS VARCHAR) AS row_count FROM ${from} GROUP BY filename`;
   const column = (i: number): string => quoteIdentifier(KEY_PREFIX + keys[i]!.name);

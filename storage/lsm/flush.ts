@@ -1,6 +1,6 @@
 /**
- * Flush: the changes since the last checkpoint become files. Per bucket one level-0 file (the last row of every key, sorted by
- * key, deletes kept) and one changelog file (every row, in order); an append table gets one plain data file.
+ * Flush: the changes since the last checkpoint become files. Per bucket of a partition one level-0 file (the last row of every key,
+ * sorted by key, deletes kept) and one changelog file (every row, in order); an append table gets one plain data file.
  *
  * The files are durable when `prepareFlush` returns, and nothing knows of them: what it returns is plain JSON that a frame or a
  * checkpoint can keep, and `commitFlush` (commit.ts) makes them part of the table. Prepared files that are never committed are
@@ -10,7 +10,8 @@ import {uuid} from '../../base/id.ts';
 import {invariant} from '../../base/invariant.ts';
 import {quoteIdentifier} from '../../kernel/quote.ts';
 import {type FileEntryJson, fileEntryJson} from '../paimon/file-entry-json.ts';
-import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, KEY_PREFIX, KIND_COLUMN, OP_COLUMN, SEQUENCE_COLUMN, writeSql} from './column-sql.ts';
+import {encodeBinaryRow} from '../paimon/binary-row.ts';
+import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, KEY_PREFIX, keyTextSql, KIND_COLUMN, OP_COLUMN, parseKeyText, SEQUENCE_COLUMN, valueLiteralSql, writeSql} from './column-sql.ts';
 import {copyToFile, describeFiles, type NewFile} from './data-file-writer.ts';
 import {ensureBucketDirectory, type PaimonTable} from './paimon-table.ts';
 import {namedRows, type SqlSession} from './sql-session.ts';
@@ -53,7 +54,9 @@ export async function prepareFlush(session: SqlSession, table: PaimonTable, sour
   table.checkWritable();
   if (source.repeatable === true) return await writeChanges(session, table, source.from, source.level ?? 0);
   const changes = quoteIdentifier(`mr_flush_${uuid()}`);
-  await session.run(`CREATE TEMP TABLE ${changes} AS SELECT * FROM ${source.from}`);
+  // Rows of one directory side by side: each file's scan then passes most of the others over.
+  const order = [...table.partitionFields.map((field) => quoteIdentifier(field.name)), ...(table.bucketCount > 1 ? [BUCKET_COLUMN] : [])];
+  await session.run(`CREATE TEMP TABLE ${changes} AS SELECT * FROM ${source.from}${order.length === 0 ? '' : ` ORDER BY ${order.join(', ')}`}`);
   try {
     return await writeChanges(session, table, changes, source.level ?? 0);
   } finally {
@@ -61,29 +64,30 @@ export async function prepareFlush(session: SqlSession, table: PaimonTable, sour
   }
 }
 
+/** Rows of one bucket of one partition among the changes. */
+interface Group {
+  readonly partition: Uint8Array;
+  readonly bucket: number;
+  /** Stands after FROM. */
+  readonly from: string;
+  readonly rowCount: number;
+  readonly sequences: readonly [bigint, bigint];
+}
+
 async function writeChanges(session: SqlSession, table: PaimonTable, changes: string, level: number): Promise<PreparedFiles> {
   const keyed = table.keyFields.length > 0;
-  const bucket = table.bucketCount > 1 ? BUCKET_COLUMN : '0';
-  const counts = await namedRows(session, 
-    `SELECT CAST(${bucket} AS VARCHAR) AS bucket, CAST(count(*) AS VARCHAR) AS row_count, CAST(min(${CHANGE_SEQUENCE_COLUMN}) AS VARCHAR) AS min_sequence, `
-    + `CAST(max(${CHANGE_SEQUENCE_COLUMN}) AS VARCHAR) AS max_sequence FROM ${changes} GROUP BY 1 ORDER BY 1`,
-  );
   const name = uuid();
   const data: NewFile[] = [];
   const changelog: NewFile[] = [];
-  for (const row of counts) {
-    const number = Number(row['bucket']);
-    invariant(Number.isInteger(number) && number >= 0 && (number === 0 || number < table.bucketCount), () => `bucket ${String(row['bucket'])} of a table with ${table.bucketCount}`);
-    const directory = await ensureBucketDirectory(table, number);
-    const sequences = [BigInt(String(row['min_sequence'])), BigInt(String(row['max_sequence']))] as const;
+  for (const {partition, bucket, from, rowCount, sequences} of await groupsOf(session, table, changes)) {
+    const directory = await ensureBucketDirectory(table, partition, bucket);
     const file = (kind: 'data' | 'changelog', index: number): NewFile => {
       const fileName = `${kind}-${name}-${index}.parquet`;
-      return {path: `${directory}/${fileName}`, fileName, bucket: number, level: kind === 'data' ? level : 0, sorted: kind === 'data', source: 'flush', ...(keyed ? {} : {sequences})};
+      return {path: `${directory}/${fileName}`, fileName, partition, bucket, level: kind === 'data' ? level : 0, sorted: kind === 'data', source: 'flush', ...(keyed ? {} : {sequences})};
     };
-    const from = table.bucketCount > 1 ? `(SELECT * FROM ${changes} WHERE ${BUCKET_COLUMN} = ${number})` : changes;
-    if (!keyed) {
+    if (!keyed && !table.numbered) {
       // Row i of the file has the number min + i, so that the file can be cut at any epoch.
-      invariant(sequences[1] - sequences[0] + 1n === BigInt(Number(row['row_count'])), () => `append changes have ${String(row['row_count'])} rows for sequence numbers ${sequences.join('…')}`);
+      invariant(sequences[1] - sequences[0] + 1n === BigInt(rowCount), () => `append changes have ${rowCount} rows for sequence numbers ${sequences.join('…')}`);
     }
     const dataFile = file('data', data.length);
     await copyToFile(session, table, keyed ? levelZeroSql(table, from) : appendSql(table, from), dataFile.path, false);
@@ -96,6 +100,33 @@ async function writeChanges(session: SqlSession, table: PaimonTable, changes: st
   const entries = await describeFiles(session, table, [...data, ...changelog]);
   const json = entries.map((entry) => fileEntryJson(entry));
   return {schemaId: table.schema.id, data: json.slice(0, data.length), changelog: json.slice(data.length)};
+}
+
+/** Cuts the changes by partition and bucket. Keyed files are cut by the values as files hold them, so that one partition has one spelling. */
+async function groupsOf(session: SqlSession, table: PaimonTable, changes: string): Promise<Group[]> {
+  const bucket = table.bucketCount > 1 ? BUCKET_COLUMN : '0';
+  const parts = table.partitionFields;
+  const values = parts.map((field) => writeSql(field, quoteIdentifier(field.name), false));
+  const by = values.map((_, i) => `p${i}`);
+  const rows = await namedRows(session,
+    `SELECT CAST(${bucket} AS VARCHAR) AS bucket, CAST(count(*) AS VARCHAR) AS row_count, CAST(min(${CHANGE_SEQUENCE_COLUMN}) AS VARCHAR) AS min_sequence, `
+    + `CAST(max(${CHANGE_SEQUENCE_COLUMN}) AS VARCHAR) AS max_sequence${parts.map((field, i) => `, ${keyTextSql(field.type, `p${i}`)} AS "part${i}"`).join('')} `
+    + `FROM (SELECT *${values.map((value, i) => `, ${value} AS p${i}`).join('')} FROM ${changes} AS given) AS changes GROUP BY ${['1', ...by].join(', ')} ORDER BY ${[...by.map((column) => `${column} ASC NULLS FIRST`), '1'].join(', ')}`,
+  );
+  return rows.map((row) => {
+    const number = Number(row['bucket']);
+    invariant(Number.isInteger(number) && number >= 0 && (number === 0 || number < table.bucketCount), () => `bucket ${String(row['bucket'])} of a table with ${table.bucketCount}`);
+    const partition = parts.map((field, i) => parseKeyText(field.type, row[`part${i}`]));
+    const conditions = [
+      ...(table.bucketCount > 1 ? [`${BUCKET_COLUMN} = ${number}`] : []),
+      ...parts.map((field, i) => `${values[i]!} IS NOT DISTINCT FROM ${valueLiteralSql(field, partition[i]!)}`),
+    ];
+    return {
+      partition: encodeBinaryRow(parts.map(({type}) => type), partition), bucket: number,
+      from: conditions.length === 0 ? changes : `(SELECT * FROM ${changes} AS given WHERE ${conditions.join(' AND ')})`,
+      rowCount: Number(row['row_count']), sequences: [BigInt(String(row['min_sequence'])), BigInt(String(row['max_sequence']))],
+    };
+  });
 }
 
 /** The columns of a keyed file, from a relation that has the table's columns as they come in. */
@@ -120,5 +151,6 @@ function changelogSelect(table: PaimonTable, from: string): string {
 
 function appendSql(table: PaimonTable, from: string): string {
   const values = table.schema.fields.map((field) => `${writeSql(field, quoteIdentifier(field.name), false)} AS ${quoteIdentifier(field.name)}`);
+  if (table.numbered) values.push(`CAST(${CHANGE_SEQUENCE_COLUMN} AS BIGINT) AS ${SEQUENCE_COLUMN}`);
   return `SELECT ${values.join(', ')} FROM ${from} AS changes ORDER BY ${CHANGE_SEQUENCE_COLUMN} ASC`;
 }

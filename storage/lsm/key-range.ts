@@ -12,7 +12,7 @@ export interface KeyedFile {
 /** @throws {WarehouseError} `MR_PAIMON_DAMAGED` when a key cannot be decoded. */
 export function keyedFile(table: PaimonTable, entry: ManifestEntry): KeyedFile {
   const types = table.keyFields.map((field) => field.type);
-  const where = table.paths.data(entry.bucket, entry.file.fileName);
+  const where = table.dataPath(entry);
   return {entry, minKey: decodeBinaryRow(types, entry.file.minKey, `${where}: _MIN_KEY`), maxKey: decodeBinaryRow(types, entry.file.maxKey, `${where}: _MAX_KEY`)};
 }
 
@@ -34,12 +34,32 @@ export function sections(files: readonly KeyedFile[]): KeyedFile[][] {
   return result;
 }
 
+/** @returns what names an entry's bucket in its partition. */
+export function groupName(entry: {readonly partition: Uint8Array; readonly bucket: number}): string {
+  return `${Buffer.from(entry.partition).toString('base64')} ${entry.bucket}`;
+}
+
+/** @returns the entries by bucket of a partition: by partition values (NULL first), then by bucket. */
+export function bucketGroups(table: PaimonTable, entries: readonly ManifestEntry[]): (readonly ManifestEntry[])[] {
+  const groups = new Map<string, ManifestEntry[]>();
+  for (const entry of entries) {
+    const group = groups.get(groupName(entry));
+    if (group === undefined) groups.set(groupName(entry), [entry]);
+    else group.push(entry);
+  }
+  const types = table.partitionFields.map((field) => field.type);
+  const ordered = [...groups.values()].map((group) => ({group, bucket: group[0]!.bucket, values: decodeBinaryRow(types, group[0]!.partition, `${table.dataPath(group[0]!)}: _PARTITION`)}));
+  return ordered.sort((a, b) => compareRows(a.values, b.values) || a.bucket - b.bucket).map(({group}) => group);
+}
+
 /** @returns two files of one bucket and level whose keys overlap, if there are any. */
 export function overlappingFiles(table: PaimonTable, entries: readonly ManifestEntry[]): readonly [ManifestEntry, ManifestEntry] | undefined {
   const runs = new Map<string, KeyedFile[]>();
   for (const entry of entries) {
-    const run = `${entry.bucket} ${entry.file.level}`;
-    runs.set(run, [...runs.get(run) ?? [], keyedFile(table, entry)]);
+    const run = `${groupName(entry)} ${entry.file.level}`;
+    const files = runs.get(run);
+    if (files === undefined) runs.set(run, [keyedFile(table, entry)]);
+    else files.push(keyedFile(table, entry));
   }
   for (const files of runs.values()) {
     files.sort((a, b) => compareRows(a.minKey, b.minKey));

@@ -3,6 +3,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import {join} from 'node:path';
+import type {LogicalType} from '../../base/type.ts';
 import type {Session} from '../../kernel/session.ts';
 import type {InternalValue} from '../paimon/binary-row.ts';
 import {storedTypes, valueOf} from '../paimon/test-columns.ts';
@@ -15,6 +16,7 @@ import {findOrphans} from './orphans.ts';
 import {PaimonTable, type TableState} from './paimon-table.ts';
 import {scanPlan} from './scan-plan.ts';
 import {scanSql} from './scan-sql.ts';
+import {bucketGroups} from './key-range.ts';
 import {sortedRuns} from './sorted-runs.ts';
 import {assertRows, bindChanges, columnNames, createTable, doors, readRows, seed, TableModel, type TestRow, type TestShape, withSession} from './test-tables.ts';
 
@@ -22,13 +24,19 @@ type Step = {readonly kind: 'flush'; readonly changes: readonly {readonly remove
   | {readonly kind: 'compact'; readonly how: 'full' | 'rules' | 'young'; readonly targetBytes: number} | {readonly kind: 'reopen'};
 
 const typeOf = fc.constantFrom(...storedTypes);
+/** Types that partitions are named by. */
+const partType = fc.constantFrom<LogicalType>({kind: 'date'}, {kind: 'varchar'}, {kind: 'bigint'}, {kind: 'timestamp'}, {kind: 'decimal', precision: 20, scale: 2}, {kind: 'boolean'}, {kind: 'smallint'});
 const shapes: fc.Arbitrary<TestShape> = fc.record({
+  parts: fc.oneof({arbitrary: fc.constant([]), weight: 1}, {arbitrary: fc.array(partType, {minLength: 1, maxLength: 2}), weight: 1}),
   keys: fc.array(typeOf, {minLength: 1, maxLength: 3}), values: fc.array(typeOf, {maxLength: 3}), bucketCount: fc.constantFrom(1, 1, 3),
-});
+}).map(({parts, keys, values, bucketCount}) => ({keys: [...parts, ...keys], values, bucketCount, partitions: parts.length}));
 
 /** Few distinct keys, so that they collide within and between flushes. */
 function stepsOf(shape: TestShape): fc.Arbitrary<readonly Step[]> {
-  const keyPool = fc.array(fc.tuple(...shape.keys.map(valueOf)), {minLength: 1, maxLength: 30});
+  // Few partitions, the same keys in several of them.
+  const parts = fc.array(fc.tuple(...shape.keys.slice(0, shape.partitions).map(valueOf)), {minLength: 1, maxLength: 3});
+  const keyPool = fc.tuple(parts, fc.array(fc.tuple(...shape.keys.slice(shape.partitions).map(valueOf)), {minLength: 1, maxLength: 30}))
+    .map(([partitions, keys]) => partitions.flatMap((partition) => keys.map((key): TestRow => [...partition, ...key])));
   const values = fc.tuple(...shape.values.map((type) => fc.option(valueOf(type), {freq: 5})));
   return keyPool.chain((keys) => {
     const row = fc.tuple(fc.constantFrom(...keys), values).map(([key, rest]): TestRow => [...key, ...rest]);
@@ -42,7 +50,7 @@ function stepsOf(shape: TestShape): fc.Arbitrary<readonly Step[]> {
 
 const scenarios = shapes.chain((shape) => fc.record({shape: fc.constant(shape), steps: stepsOf(shape)}));
 interface Scenario {readonly shape: TestShape; readonly steps: readonly Step[]}
-const seen = {raw: 0, layered: 0, compacted: 0, severalOutputs: 0, partial: 0, deletesKept: 0};
+const seen = {partitioned: 0, raw: 0, layered: 0, compacted: 0, severalOutputs: 0, partial: 0, deletesKept: 0};
 
 async function checkScenario(session: Session, directory: string, {shape, steps}: Scenario): Promise<void> {
   const model = new TableModel(shape);
@@ -60,7 +68,7 @@ async function checkScenario(session: Session, directory: string, {shape, steps}
       await commitFlush(table, prepared, {commitUser: 'millrace', commitIdentifier: BigInt(i)});
     }
     if (step.kind === 'compact') {
-      const specs = step.how === 'young' ? youngRuns(await table.state()) : planCompactions(table, await table.state(), {full: step.how === 'full'});
+      const specs = step.how === 'young' ? youngRuns(table, await table.state()) : planCompactions(table, await table.state(), {full: step.how === 'full'});
       const prepared = [];
       for (const spec of specs) prepared.push(await prepareCompaction(session, table, spec, {targetBytes: step.targetBytes}));
       if (prepared.length > 0) await commitCompaction(table, prepared, {commitUser: 'millrace', commitIdentifier: BigInt(i)});
@@ -76,6 +84,7 @@ async function checkScenario(session: Session, directory: string, {shape, steps}
     assertRows(await readRows(session, scanSql(table, plan, {ordered: true}), types, names), model.sorted(), `step ${i}`);
     if (plan.snapshot !== undefined) atSnapshot.set(plan.snapshot.id, model.sorted());
   }
+  if ((shape.partitions ?? 0) > 0) seen.partitioned++;
   for (const [id, rows] of atSnapshot) {
     const subset = scanSql(table, await scanPlan(table, id), {columns: names.slice(-1)});
     const found = await readRows(session, subset, types.slice(-1), names.slice(-1));
@@ -88,12 +97,12 @@ async function checkScenario(session: Session, directory: string, {shape, steps}
 }
 
 /** Merges what lies above the deepest level to just above it, which the rules do only when files are large. */
-function youngRuns(state: TableState | undefined): CompactionSpec[] {
-  const entries = state?.live ?? [];
-  return [...new Set(entries.map((entry) => entry.bucket))].flatMap((bucket): CompactionSpec[] => {
-    const runs = sortedRuns(entries.filter((entry) => entry.bucket === bucket));
+function youngRuns(table: PaimonTable, state: TableState | undefined): CompactionSpec[] {
+  return bucketGroups(table, state?.live ?? []).flatMap((entries): CompactionSpec[] => {
+    const {partition, bucket} = entries[0]!;
+    const runs = sortedRuns(entries);
     const count = runs.findIndex((run) => run[0]!.file.level >= 2);
-    return count < 1 ? [] : [{bucket, runs: runs.slice(0, count), outputLevel: runs[count]![0]!.file.level - 1, dropDeletes: false}];
+    return count < 1 ? [] : [{partition, bucket, runs: runs.slice(0, count), outputLevel: runs[count]![0]!.file.level - 1, dropDeletes: false}];
   });
 }
 
@@ -106,7 +115,7 @@ test('lsm: every snapshot reads as the fold of its changes, whatever the keys, f
     let run = 0;
     await fc.assert(fc.asyncProperty(scenarios, async (scenario) => {
       await checkScenario(session, join(directory, `t${run++}`), scenario);
-    }), {seed, numRuns: Number(process.env['MR_RUNS'] ?? 14), endOnFailure: process.env['MR_SHRINK'] === undefined});
+    }), {seed, numRuns: Number(process.env['MR_RUNS'] ?? 16), endOnFailure: process.env['MR_SHRINK'] === undefined});
     for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `the generator never met: ${what}`);
   });
 });

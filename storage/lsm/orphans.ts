@@ -23,13 +23,25 @@ export async function findOrphans(table: PaimonTable, keep: ReadonlySet<string>)
       if (temporaryName(entry.name) || ours(entry.name)) orphans.push(join(directory, entry.name));
     }
   };
-  for (const entry of await table.files.readdir(table.directory)) {
-    if (entry.kind === 'directory' && /^bucket-\d+$/.test(entry.name)) await visit(join(table.directory, entry.name), (name) => /^(data|changelog)-/.test(name));
-  }
+  for (const directory of await bucketDirectories(table)) await visit(directory, (name) => /^(data|changelog)-/.test(name));
   await visit(table.paths.manifestDirectory(), (name) => /^(manifest|index-manifest)-/.test(name));
   await visit(table.paths.snapshotDirectory(), () => false);
   await visit(table.paths.schemaDirectory(), () => false);
   return orphans.sort();
+}
+
+/** @returns the directories that hold data files, those of partitions included. */
+export async function bucketDirectories(table: PaimonTable): Promise<string[]> {
+  const found: string[] = [];
+  const descend = async (directory: string, depth: number): Promise<void> => {
+    for (const {kind, name} of await table.files.readdir(directory)) {
+      if (kind !== 'directory') continue;
+      if (/^bucket-\d+$/.test(name) && depth === 0) found.push(join(directory, name));
+      else if (name.includes('=') && depth > 0) await descend(join(directory, name), depth - 1);
+    }
+  };
+  await descend(join(table.directory, table.schema.options['data-file.path-directory'] ?? ''), table.partitionFields.length);
+  return found;
 }
 
 /** Removes what {@link findOrphans} finds. @returns how many files went. */

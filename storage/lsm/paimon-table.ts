@@ -5,7 +5,7 @@
  * Manifests never change, so decoded ones are kept by name, up to a number of entries; a plan of a table that grows by one small
  * commit then costs one manifest, not all of them.
  */
-import {dirname} from 'node:path';
+import {dirname, join} from 'node:path';
 import type {Clock} from '../../base/clock.ts';
 import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
@@ -17,8 +17,9 @@ import {type DataField, paimonTypeText} from '../paimon/data-type.ts';
 import {damaged, unsupported} from '../paimon/failure.ts';
 import {decodeManifest, type ManifestEntry, mergeEntries} from '../paimon/manifest.ts';
 import {decodeManifestList, type ManifestFileMeta} from '../paimon/manifest-list.ts';
+import {partitionable, partitionPath} from '../paimon/partition.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
-import {parseSchema, printSchema, type TableSchema, trimmedKey} from '../paimon/table-schema.ts';
+import {bucketKey, optionNames, parseSchema, partitionFields, printSchema, type TableSchema, trimmedKey} from '../paimon/table-schema.ts';
 import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, KEY_PREFIX, KIND_COLUMN, OP_COLUMN, SEQUENCE_COLUMN} from './column-sql.ts';
 import {columnsSignature, fileColumnSql} from './file-schema.ts';
 import {SnapshotStore} from './snapshot-store.ts';
@@ -59,6 +60,15 @@ export interface TableState {
 /** Names of columns that stand beside the table's own in data files and in batches of changes. */
 const reservedNames: ReadonlySet<string> = new Set([SEQUENCE_COLUMN, KIND_COLUMN, OP_COLUMN, CHANGE_SEQUENCE_COLUMN, BUCKET_COLUMN]);
 
+/** Set in append tables with several directories: their files have a column `_SEQUENCE_NUMBER`, which other readers pass over. */
+export const NUMBERED_OPTION = 'millrace.sequence-column';
+/** What names a file of a table. */
+export interface FilePlace {
+  readonly partition: Uint8Array;
+  readonly bucket: number;
+  readonly file: {readonly fileName: string};
+}
+const DIRECTORIES_CACHED_MAX = 10_000;
 /** Manifest entries kept decoded per table (about 1 KB each). */
 const ENTRIES_CACHED_MAX = 50_000;
 
@@ -68,10 +78,16 @@ export class PaimonTable {
   readonly clock: Clock;
   readonly schema: TableSchema;
   readonly snapshots: SnapshotStore;
-  /** Key columns in key order; none for an append table. */
+  /** Key columns of files in key order: the primary key without partition columns; none for an append table. */
   readonly keyFields: readonly DataField[];
+  /** Partition columns in declared order. */
+  readonly partitionFields: readonly DataField[];
+  /** Columns whose hash is a row's bucket. */
+  readonly bucketKeyFields: readonly DataField[];
   /** Fixed bucket count, or -1 where rows have no fixed bucket. */
   readonly bucketCount: number;
+  readonly #directories = new Map<string, string>();
+  readonly #settled = new Set<string>();
   readonly #manifests = new Map<string, readonly ManifestEntry[]>();
   #cachedEntries = 0;
   #state: TableState | undefined;
@@ -85,11 +101,55 @@ export class PaimonTable {
     this.schema = schema;
     this.snapshots = new SnapshotStore(doors.files, this.paths);
     this.keyFields = trimmedKey(schema);
+    this.partitionFields = partitionFields(schema);
+    this.bucketKeyFields = bucketKey(schema);
     this.bucketCount = Number(schema.options['bucket'] ?? '-1');
     this.#schemas.set(schema.id, schema);
   }
 
   get directory(): string { return this.paths.directory; }
+
+  /** Whether a commit may make files in several directories: rows of one directory are then no run of sequence numbers. */
+  get grouped(): boolean { return this.partitionFields.length > 0 || this.bucketCount > 1; }
+
+  get mergeEngine(): string { return this.schema.options['merge-engine']?.toLowerCase() ?? 'deduplicate'; }
+
+  /** Retracting rows of files count for nothing. */
+  get ignoresDeletes(): boolean { return ['ignore-delete', 'deduplicate.ignore-delete', 'first-row.ignore-delete'].some((name) => this.schema.options[name]?.toLowerCase() === 'true'); }
+
+  /** The columns whose values decide between rows of one key before sequence numbers do; undefined without `sequence.field`. */
+  get sequence(): {readonly fields: readonly DataField[]; readonly descending: boolean} | undefined {
+    const names = optionNames(this.schema.options['sequence.field']);
+    if (names.length === 0) return undefined;
+    return {fields: names.map((name) => this.field(name)), descending: this.schema.options['sequence.field.sort-order']?.toLowerCase() === 'descending'};
+  }
+
+  /** Whether the files of an append table tell their rows' sequence numbers in a column. */
+  get numbered(): boolean { return this.schema.options[NUMBERED_OPTION] === 'true'; }
+
+  /** @returns the directory of one bucket of one partition. */
+  bucketDirectory(partition: Uint8Array, bucket: number): string {
+    const key = `${bucket} ${Buffer.from(partition).toString('latin1')}`;
+    const known = this.#directories.get(key);
+    if (known !== undefined) return known;
+    const directory = this.paths.bucketDirectory(join(this.schema.options['data-file.path-directory'] ?? '', partitionPath(this.partitionFields, partition, this.schema.options, this.directory)), bucket);
+    if (this.#directories.size >= DIRECTORIES_CACHED_MAX) this.#directories.clear();
+    this.#directories.set(key, directory);
+    return directory;
+  }
+
+  /** @returns true once for each directory. */
+  settles(directory: string): boolean {
+    if (this.#settled.has(directory)) return false;
+    if (this.#settled.size >= DIRECTORIES_CACHED_MAX) this.#settled.clear();
+    this.#settled.add(directory);
+    return true;
+  }
+
+  /** @returns where a data or changelog file lies: derived from what its entry says, which alone is the truth about its partition. */
+  dataPath(entry: FilePlace): string {
+    return join(this.bucketDirectory(entry.partition, entry.bucket), entry.file.fileName);
+  }
 
   /** @throws {WarehouseError} `MR_PAIMON_COLUMN` (invalid) when there is no such column. */
   field(name: string): DataField {
@@ -251,7 +311,7 @@ async function readSchema(files: FileSystem, paths: TablePaths, id: number): Pro
 
 function newSchema(spec: NewTable, directory: string, nowMs: number): TableSchema {
   const keyed = spec.primaryKey.length > 0;
-  if ((spec.partitionKeys ?? []).length > 0) throw unsupported(directory, 'a partitioned table');
+  const partitionKeys = spec.partitionKeys ?? [];
   const seen = new Map<string, string>();
   for (const {name} of spec.columns) {
     const other = seen.get(name.toLowerCase());
@@ -266,12 +326,20 @@ function newSchema(spec: NewTable, directory: string, nowMs: number): TableSchem
     if (field === undefined) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `key column "${name}" is not a column of the table`);
     if (!keyable(field.type)) throw unsupported(directory, `key column "${name}" of type ${paimonTypeText(field.type)}`);
   }
+  for (const name of partitionKeys) {
+    const field = fields.find((candidate) => candidate.name === name);
+    if (field === undefined) throw new WarehouseError('invalid', 'MR_PAIMON_COLUMN', `partition column "${name}" is not a column of the table`);
+    if (!partitionable(field, spec.options ?? {})) throw unsupported(directory, `partition column "${name}" of type ${paimonTypeText(field.type)}`);
+  }
+  const several = partitionKeys.length > 0 || Number(spec.options?.['bucket'] ?? '1') > 1;
   const options: Record<string, string> = keyed
     ? {bucket: '1', 'merge-engine': 'deduplicate', 'changelog-producer': 'input', 'file.format': 'parquet', 'manifest.compression': 'zstd'}
-    : {bucket: '-1', 'file.format': 'parquet', 'manifest.compression': 'zstd'};
+    : {bucket: '-1', 'file.format': 'parquet', 'manifest.compression': 'zstd', ...(several ? {[NUMBERED_OPTION]: 'true'} : {})};
+  const outside = keyed ? partitionKeys.find((name) => !spec.primaryKey.includes(name)) : undefined;
+  if (outside !== undefined) throw unsupported(directory, `a primary key without the partition column "${outside}"`, 'a row would have to be looked for in every partition: add the column to the key');
   const schema: TableSchema = {
     id: 0, fields, highestFieldId: spec.columns.reduce((max, column) => Math.max(max, column.id), -1),
-    partitionKeys: [], primaryKeys: spec.primaryKey, options: {...options, ...spec.options},
+    partitionKeys, primaryKeys: spec.primaryKey, options: {...options, ...spec.options},
     ...(spec.comment === undefined ? {} : {comment: spec.comment}), timeMillis: nowMs,
   };
   checkWritable(schema, directory);
@@ -279,9 +347,11 @@ function newSchema(spec: NewTable, directory: string, nowMs: number): TableSchem
 }
 
 /** Makes a bucket's directory if it is not there yet, durably. */
-export async function ensureBucketDirectory(table: PaimonTable, bucket: number): Promise<string> {
-  const directory = table.paths.bucketDirectory(bucket);
+export async function ensureBucketDirectory(table: PaimonTable, partition: Uint8Array, bucket: number): Promise<string> {
+  const directory = table.bucketDirectory(partition, bucket);
   if (!(await table.files.exists(directory))) await makeDirectoryDurably(table.files, directory);
+  // Who made it may have died before its names were durable.
+  else if (table.settles(directory)) for (let at = dirname(directory); at.length >= table.directory.length; at = dirname(at)) await table.files.syncDirectory(at);
   return directory;
 }
 

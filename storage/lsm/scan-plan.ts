@@ -1,17 +1,19 @@
 /**
  * Which files a read must open, and how: pure apart from reading manifests.
  *
- * Per bucket, files are cut into sections by key. A section is
+ * Per bucket of a partition, files are cut into sections by key. A section is
  * - raw: one file without deletes: its rows are the answer;
  * - layered: several runs whose sequence numbers do not overlap, so that a newer run's row always beats an older one's: the oldest
  *   run is read against the keys of the newer ones, those are merged among themselves by the highest sequence number;
- * - mixed: sequence ranges overlap (several writers): merged row by row.
+ * - mixed: sequence ranges overlap (several writers), or `sequence.field` decides: merged row by row.
+ *
+ * Where compaction alone says what rows count (deletion vectors, `first-row`) level 0 is not read, and every other file is raw.
  */
 import {unsupported} from '../paimon/failure.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
 import {type DeletedRows, readDeletionVectors} from './deletion-vectors.ts';
-import {keyedFile, sections} from './key-range.ts';
+import {bucketGroups, keyedFile, sections} from './key-range.ts';
 import type {PaimonTable} from './paimon-table.ts';
 import {runMaxSequence, runMinSequence, sortedRuns} from './sorted-runs.ts';
 
@@ -29,16 +31,29 @@ export interface Section {
 }
 
 export interface BucketPlan {
+  /** Binary row of the partition's values. */
+  readonly partition: Uint8Array;
   readonly bucket: number;
   readonly sections: readonly Section[];
+  /** Whether sections stand in the order of their keys and share none. */
+  readonly inKeyOrder: boolean;
 }
 
 export interface ScanPlan {
   /** undefined: nothing was ever committed. */
   readonly snapshot: Snapshot | undefined;
+  /** By partition values, then by bucket. */
   readonly buckets: readonly BucketPlan[];
   readonly rowCount: number;
   readonly bytes: number;
+}
+
+export interface PlanOptions {
+  /**
+   * The table is written by us alone: then sequence numbers decide, because a row that loses by `sequence.field` never becomes a
+   * change, and all that was flushed counts.
+   */
+  readonly own?: boolean;
 }
 
 /**
@@ -46,24 +61,25 @@ export interface ScanPlan {
  *
  * @throws {WarehouseError} `MR_SNAPSHOT_GONE`, `MR_PAIMON_UNSUPPORTED`, `MR_PAIMON_DAMAGED`.
  */
-export async function scanPlan(table: PaimonTable, snapshotId?: number): Promise<ScanPlan> {
+export async function scanPlan(table: PaimonTable, snapshotId?: number, options: PlanOptions = {}): Promise<ScanPlan> {
   const state = await table.state(snapshotId);
   if (state === undefined) return {snapshot: undefined, buckets: [], rowCount: 0, bytes: 0};
-  // With deletion vectors batch readers do not look at level 0: compaction marks what its rows replace.
-  const vectors = table.schema.options['deletion-vectors.enabled']?.toLowerCase() === 'true';
-  const live = state.live.filter((entry) => !(vectors && table.keyFields.length > 0 && entry.file.level === 0));
+  const keyed = table.keyFields.length > 0;
+  const byCompaction = keyed && (table.schema.options['deletion-vectors.enabled']?.toLowerCase() === 'true' || table.mergeEngine === 'first-row');
+  const live = state.live.filter((entry) => !(byCompaction && entry.file.level === 0));
   await checkFiles(table, live);
   const deleted = await readDeletionVectors(table, state.snapshot);
   const planned = (entry: ManifestEntry): PlannedFile => {
     const deletedRows = deleted.get(entry.file.fileName);
-    return {entry, path: table.paths.data(entry.bucket, entry.file.fileName), ...(deletedRows === undefined ? {} : {deletedRows})};
+    return {entry, path: table.dataPath(entry), ...(deletedRows === undefined ? {} : {deletedRows})};
   };
-  const numbers = [...new Set(live.map((entry) => entry.bucket))].sort((a, b) => a - b);
-  const buckets = numbers.map((bucket) => {
-    const entries = live.filter((entry) => entry.bucket === bucket);
-    if (table.keyFields.length === 0) return {bucket, sections: appendSections(entries, planned)};
-    if (vectors) return {bucket, sections: entries.map((entry): Section => ({kind: 'raw', runs: [[planned(entry)]]}))};
-    return {bucket, sections: sections(entries.map((entry) => keyedFile(table, entry))).map((files) => section(files.map((file) => file.entry), planned))};
+  const buckets = bucketGroups(table, live).map((entries): BucketPlan => {
+    const {partition, bucket} = entries[0]!;
+    if (!keyed) return {partition, bucket, sections: appendSections(entries, planned), inKeyOrder: false};
+    const byKey = sections(entries.map((entry) => keyedFile(table, entry)));
+    if (byCompaction) return {partition, bucket, sections: byKey.flat().map(({entry}): Section => ({kind: 'raw', runs: [[planned(entry)]]})), inKeyOrder: byKey.every((files) => files.length === 1)};
+    const numbersDecide = options.own === true || table.sequence === undefined;
+    return {partition, bucket, sections: byKey.map((files) => section(files.map((file) => file.entry), planned, numbersDecide)), inKeyOrder: true};
   });
   return {
     snapshot: state.snapshot, buckets,
@@ -74,13 +90,13 @@ export async function scanPlan(table: PaimonTable, snapshotId?: number): Promise
 /** Refuses files that we cannot read right. */
 export async function checkFiles(table: PaimonTable, entries: readonly ManifestEntry[]): Promise<void> {
   await table.checkSchemas(entries);
-  for (const {file, bucket} of entries) {
-    const where = table.paths.data(bucket, file.fileName);
+  for (const entry of entries) {
+    const {file, bucket} = entry;
+    if (bucket === -2) throw unsupported(`${table.directory}: ${file.fileName}`, 'a postponed bucket');
     const format = file.fileName.slice(file.fileName.lastIndexOf('.') + 1);
-    if (format !== 'parquet') throw unsupported(where, `a data file in the format "${format}"`);
-    if (file.externalPath !== null) throw unsupported(where, `a data file outside of the table (${file.externalPath})`);
-    if (file.writeColumns !== null) throw unsupported(where, 'a data file that holds some columns only');
-    if (bucket === -2) throw unsupported(where, 'a postponed bucket');
+    if (format !== 'parquet') throw unsupported(table.dataPath(entry), `a data file in the format "${format}"`);
+    if (file.externalPath !== null) throw unsupported(table.dataPath(entry), `a data file outside of the table (${file.externalPath})`);
+    if (file.writeColumns !== null) throw unsupported(table.dataPath(entry), 'a data file that holds some columns only');
   }
 }
 
@@ -90,10 +106,11 @@ function appendSections(entries: readonly ManifestEntry[], planned: (entry: Mani
     .map((entry) => ({kind: 'raw', runs: [[planned(entry)]]}));
 }
 
-function section(entries: readonly ManifestEntry[], planned: (entry: ManifestEntry) => PlannedFile): Section {
+function section(entries: readonly ManifestEntry[], planned: (entry: ManifestEntry) => PlannedFile, numbersDecide: boolean): Section {
   const runs = sortedRuns(entries);
   const raw = runs.length === 1 && entries.every((entry) => entry.file.deleteRowCount === 0);
-  const layered = runs.every((run, i) => i === 0 || runMaxSequence(run) < runMinSequence(runs[i - 1]!));
+  // One run holds a key once, whatever decides between rows of a key.
+  const layered = runs.length === 1 || (numbersDecide && runs.every((run, i) => i === 0 || runMaxSequence(run) < runMinSequence(runs[i - 1]!)));
   return {kind: raw ? 'raw' : layered ? 'layered' : 'mixed', runs: runs.map((run) => run.map(planned))};
 }
 

@@ -5,7 +5,8 @@
 import {keyable} from '../paimon/binary-row.ts';
 import {logicalType, paimonTypeText} from '../paimon/data-type.ts';
 import {unsupported} from '../paimon/failure.ts';
-import {type TableSchema, trimmedKey} from '../paimon/table-schema.ts';
+import {partitionable} from '../paimon/partition.ts';
+import {optionNames, partitionFields, type TableSchema, trimmedKey} from '../paimon/table-schema.ts';
 
 const formats = new Set(['parquet']);
 /** Parquet codecs by Paimon's name, with DuckDB's. */
@@ -22,7 +23,9 @@ const refusedOptions = ['sequence.field', 'rowkind.field', 'query-auth.enabled',
 
 /** @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED` naming table and option. */
 export function checkReadable(schema: TableSchema, where: string): void {
-  if (schema.partitionKeys.length > 0) throw unsupported(where, `partitioned table (by ${schema.partitionKeys.join(', ')})`);
+  for (const field of partitionFields(schema)) {
+    if (!partitionable(field, schema.options)) throw unsupported(where, `partition column "${field.name}" of type ${paimonTypeText(field.type)}`);
+  }
   for (const [option, allowed] of Object.entries(readableValues)) {
     const value = schema.options[option];
     if (value !== undefined && !allowed.includes(value.toLowerCase())) throw unsupported(where, `option '${option}' = '${value}'`);
@@ -42,12 +45,12 @@ export function checkWritable(schema: TableSchema, where: string): void {
   const keyed = schema.primaryKeys.length > 0;
   const bucket = Number(schema.options['bucket'] ?? '-1');
   if (keyed && !(Number.isInteger(bucket) && bucket > 0)) throw unsupported(where, `writing a keyed table with 'bucket' = '${schema.options['bucket'] ?? '-1'}'`, 'choose a fixed number of buckets');
-  if (!keyed && bucket !== -1) throw unsupported(where, `writing an append table with 'bucket' = '${bucket}'`, `leave the option out`);
+  if (!keyed && bucket !== -1 && !(Number.isInteger(bucket) && bucket > 0)) throw unsupported(where, `writing an append table with 'bucket' = '${bucket}'`, 'choose a fixed number of buckets, or leave the option out');
+  const outside = keyed ? schema.partitionKeys.find((name) => !schema.primaryKeys.includes(name)) : undefined;
+  if (outside !== undefined) throw unsupported(where, `writing a keyed table whose key lacks the partition column "${outside}"`);
+  if (keyed && trimmedKey(schema).length === 0) throw unsupported(where, 'a primary key of partition columns alone', 'one row a partition needs a further key column');
+  checkBucketKey(schema, bucket, where);
   if (schema.options['deletion-vectors.enabled']?.toLowerCase() === 'true') throw unsupported(where, 'writing a table with deletion vectors');
-  const bucketKey = schema.options['bucket-key'];
-  if (keyed && bucketKey !== undefined && bucketKey.split(',').map((name) => name.trim()).join() !== schema.primaryKeys.join()) {
-    throw unsupported(where, `writing with 'bucket-key' = '${bucketKey}' other than the primary key`);
-  }
   const format = schema.options['file.format'] ?? 'parquet';
   if (!formats.has(format)) throw unsupported(where, `writing 'file.format' = '${format}'`);
   const codec = schema.options['file.compression'] ?? 'zstd';
@@ -58,5 +61,21 @@ export function checkWritable(schema: TableSchema, where: string): void {
   if (producer !== 'input' && producer !== 'none') throw unsupported(where, `writing with 'changelog-producer' = '${producer}'`);
   for (const field of schema.fields) {
     if (logicalType(field.type) === undefined) throw unsupported(where, `writing column "${field.name}" of type ${paimonTypeText(field.type)}`);
+  }
+}
+
+function checkBucketKey(schema: TableSchema, bucket: number, where: string): void {
+  const named = optionNames(schema.options['bucket-key']);
+  if (named.length === 0) {
+    if (schema.primaryKeys.length === 0 && bucket > 0) throw unsupported(where, `an append table with 'bucket' = '${bucket}' and no 'bucket-key'`, "say which columns' hash is the bucket: 'bucket-key' = 'a,b'");
+    return;
+  }
+  if (bucket < 1) throw unsupported(where, "'bucket-key' without a fixed 'bucket'");
+  for (const name of named) {
+    const field = schema.fields.find((candidate) => candidate.name === name);
+    if (field === undefined) throw unsupported(where, `'bucket-key' with "${name}", which is no column`);
+    if (!keyable(field.type)) throw unsupported(where, `'bucket-key' with column "${name}" of type ${paimonTypeText(field.type)}`);
+    if (schema.partitionKeys.includes(name)) throw unsupported(where, `'bucket-key' with the partition column "${name}"`);
+    if (schema.primaryKeys.length > 0 && !schema.primaryKeys.includes(name)) throw unsupported(where, `'bucket-key' with "${name}", which is not in the primary key`, 'rows of one key must lie in one bucket');
   }
 }

@@ -19,7 +19,6 @@ export class TablePaths {
   manifestDirectory(): string { return join(this.directory, 'manifest'); }
   manifest(fileName: string): string { return join(this.directory, 'manifest', fileName); }
   index(fileName: string): string { return join(this.directory, 'index', fileName); }
-  /** Unpartitioned tables: buckets lie in the table's directory; tables without buckets use bucket 0. */
-  bucketDirectory(bucket: number): string { return join(this.directory, `bucket-${Math.max(bucket, 0)}`); }
-  data(bucket: number, fileName: string): string { return join(this.bucketDirectory(bucket), fileName); }
+  /** @param partition `key=value/…`, '' in unpartitioned tables. Tables without buckets use bucket 0. */
+  bucketDirectory(partition: string, bucket: number): string { return join(this.directory, partition, `bucket-${Math.max(bucket, 0)}`); }
 }

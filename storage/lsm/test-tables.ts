@@ -40,6 +40,10 @@ export interface TestShape {
   readonly keys: readonly LogicalType[];
   readonly values: readonly LogicalType[];
   readonly bucketCount: number;
+  /** How many of the first columns are the partition's; of the key in keyed tables. */
+  readonly partitions?: number;
+  /** Of an append table with several buckets: positions of the bucket key. */
+  readonly bucketKey?: readonly number[];
 }
 
 export function columnNames(shape: TestShape): string[] {
@@ -50,7 +54,8 @@ export async function createTable(shape: TestShape, directory: string, options: 
   const types = [...shape.keys, ...shape.values];
   return await PaimonTable.create(files, directory, {
     columns: columnNames(shape).map((name, i) => ({id: i, name, type: types[i]!, nullable: i >= shape.keys.length})),
-    primaryKey: shape.keys.map((_, i) => `k${i}`), options: {...(shape.keys.length === 0 ? {} : {bucket: String(shape.bucketCount)}), ...options},
+    primaryKey: shape.keys.map((_, i) => `k${i}`), partitionKeys: columnNames(shape).slice(0, shape.partitions ?? 0),
+    options: {...(shape.keys.length === 0 && shape.bucketKey === undefined ? {} : {bucket: String(shape.bucketCount)}), ...(shape.bucketKey === undefined ? {} : {'bucket-key': shape.bucketKey.map((i) => columnNames(shape)[i]!).join(',')}), ...options},
   });
 }
 
@@ -82,15 +87,17 @@ export class TableModel {
     this.rows.delete(key);
   }
 
-  /** Rows by (bucket, key), the order of an ordered scan. */
+  /** Rows by (partition, bucket, key), the order of an ordered scan. */
   sorted(): TestRow[] {
     const width = this.shape.keys.length;
-    return [...this.rows.values()].sort((a, b) => this.bucket(a) - this.bucket(b) || compareRows(a.slice(0, width), b.slice(0, width)));
+    const parts = this.shape.partitions ?? 0;
+    return [...this.rows.values()].sort((a, b) => compareRows(a.slice(0, parts), b.slice(0, parts)) || this.bucket(a) - this.bucket(b) || compareRows(a.slice(0, width), b.slice(0, width)));
   }
 
   bucket(row: TestRow): number {
-    const types = this.shape.keys.map((type) => paimonType(type, false));
-    return bucketOfHash(murmurHash(encodeBinaryRow(types, row.slice(0, types.length)).subarray(4)), this.shape.bucketCount);
+    const chosen = bucketKeyOf(this.shape);
+    const all = [...this.shape.keys, ...this.shape.values];
+    return bucketOfHash(murmurHash(encodeBinaryRow(chosen.map((i) => paimonType(all[i]!, true)), chosen.map((i) => row[i]!)).subarray(4)), this.shape.bucketCount);
   }
 
   #key(row: TestRow): string {
@@ -102,6 +109,11 @@ export class TableModel {
   }
 }
 
+/** Positions of the columns whose hash is the bucket. */
+function bucketKeyOf(shape: TestShape): readonly number[] {
+  return shape.bucketKey ?? shape.keys.map((_, i) => i).slice(shape.partitions ?? 0);
+}
+
 /** Binds changes as a relation of the session, with `_bucket` where there are several. */
 export function bindChanges(session: Session, name: string, shape: TestShape, changes: readonly TestChange[]): FlushSource {
   const types = [...shape.keys, ...shape.values];
@@ -111,7 +123,7 @@ export function bindChanges(session: Session, name: string, shape: TestShape, ch
   const system = [
     {name: '_op', type: {kind: 'tinyint'} as const, column: columnOf({kind: 'tinyint'}, changes.map(({op}) => op))},
     {name: '_seq', type: {kind: 'bigint'} as const, column: columnOf({kind: 'bigint'}, changes.map(({seq}) => seq))},
-    ...(shape.bucketCount > 1 ? [{name: '_bucket', type: {kind: 'integer'} as const, column: {kind: 'i32' as const, data: bucketColumn(columns.slice(0, shape.keys.length), shape.keys, shape.bucketCount, rowCount), valid: null}}] : []),
+    ...(shape.bucketCount > 1 ? [{name: '_bucket', type: {kind: 'integer'} as const, column: {kind: 'i32' as const, data: bucketColumn(bucketKeyOf(shape).map((i) => columns[i]!), bucketKeyOf(shape).map((i) => types[i]!), shape.bucketCount, rowCount), valid: null}}] : []),
   ];
   session.bindRelation(name, relationOf([...system.map(({column}) => column), ...columns], rowCount, [...system.map(({name: column, type}) => ({name: column, type})), ...named]));
   return {from: `mr_rows('${name}')`};

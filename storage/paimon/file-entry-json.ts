@@ -2,6 +2,7 @@
  * Prepared files as plain JSON: what a frame of the log or a file of ours says of data files that are written and durable but
  * not yet in any manifest. Bytes are base64, 64-bit integers decimal text.
  */
+import {EMPTY_ROW} from './binary-row.ts';
 import {damaged} from './failure.ts';
 import {JsonReader} from './json-reader.ts';
 import {type DataFileMeta, type ManifestEntry, NO_STATS, type SimpleStats} from './manifest.ts';
@@ -10,6 +11,8 @@ export interface StatsJson {readonly min: string; readonly max: string; readonly
 
 /** One ADD; fields as in `DataFileMeta`. */
 export interface FileEntryJson {
+  /** Binary row of the partition; absent in unpartitioned tables. */
+  readonly partition?: string;
   readonly bucket: number;
   readonly totalBuckets: number;
   readonly fileName: string;
@@ -31,10 +34,10 @@ const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base6
 const fromBase64 = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'base64'));
 
 /** @param entry an ADD without value statistics, as our own writers make it. */
-export function fileEntryJson(entry: {readonly bucket: number; readonly totalBuckets: number; readonly file: DataFileMeta}): FileEntryJson {
+export function fileEntryJson(entry: {readonly partition: Uint8Array; readonly bucket: number; readonly totalBuckets: number; readonly file: DataFileMeta}): FileEntryJson {
   const {file} = entry;
   return {
-    bucket: entry.bucket, totalBuckets: entry.totalBuckets, fileName: file.fileName, fileSize: file.fileSize, rowCount: file.rowCount,
+    ...(entry.partition.length === EMPTY_ROW.length ? {} : {partition: base64(entry.partition)}), bucket: entry.bucket, totalBuckets: entry.totalBuckets, fileName: file.fileName, fileSize: file.fileSize, rowCount: file.rowCount,
     minKey: base64(file.minKey), maxKey: base64(file.maxKey),
     keyStats: {min: base64(file.keyStats.minValues), max: base64(file.keyStats.maxValues), nullCounts: file.keyStats.nullCounts.map((count) => count === null ? null : String(count))},
     minSequence: String(file.minSequence), maxSequence: String(file.maxSequence), schemaId: file.schemaId, level: file.level,
@@ -44,18 +47,19 @@ export function fileEntryJson(entry: {readonly bucket: number; readonly totalBuc
 
 /**
  * @param json unknown data from a frame or file of ours.
- * @returns the ADD entry with the given partition.
+ * @returns the ADD entry.
  * @throws {WarehouseError} `MR_PAIMON_DAMAGED` naming `where`.
  */
-export function parseFileEntry(json: unknown, partition: Uint8Array, where: string): ManifestEntry {
+export function parseFileEntry(json: unknown, where: string): ManifestEntry {
   const reader = new JsonReader(json, where);
   const stats = new JsonReader(reader.raw('keyStats'), where);
+  const partition = reader.optionalString('partition');
   const keyStats: SimpleStats = {
     minValues: fromBase64(stats.string('min')), maxValues: fromBase64(stats.string('max')),
     nullCounts: stats.array('nullCounts').map((count) => count === null ? null : integer(count, where)),
   };
   return {
-    kind: 'add', partition, bucket: reader.integer('bucket'), totalBuckets: reader.integer('totalBuckets'),
+    kind: 'add', partition: partition === undefined ? EMPTY_ROW : fromBase64(partition), bucket: reader.integer('bucket'), totalBuckets: reader.integer('totalBuckets'),
     file: {
       fileName: reader.string('fileName'), fileSize: reader.integer('fileSize'), rowCount: reader.integer('rowCount'),
       minKey: fromBase64(reader.string('minKey')), maxKey: fromBase64(reader.string('maxKey')), keyStats, valueStats: NO_STATS,

@@ -1,4 +1,6 @@
 /** Manifest lists: the manifests of a snapshot's base, delta or changelog, with what lets a reader skip some of them. */
+import {compareRows, decodeBinaryRow, encodeBinaryRow, type InternalValue} from './binary-row.ts';
+import type {PaimonType} from './data-type.ts';
 import {unsupported} from './failure.ts';
 import {type AvroCodec, decodeAvroFile, encodeAvroFile, optional} from './avro-file.ts';
 import {RecordReader} from './avro-record.ts';
@@ -50,16 +52,37 @@ export async function decodeManifestList(bytes: Uint8Array, where: string): Prom
   });
 }
 
-/** @returns the list's line for a manifest of an unpartitioned table that holds `entries` (at least one). */
-export function manifestFileMeta(fileName: string, fileSize: number, entries: readonly ManifestEntry[]): ManifestFileMeta {
+/**
+ * @param partitionTypes types of the partition columns.
+ * @returns the list's line for a manifest that holds `entries` (at least one).
+ */
+export function manifestFileMeta(fileName: string, fileSize: number, entries: readonly ManifestEntry[], partitionTypes: readonly PaimonType[]): ManifestFileMeta {
   const buckets = entries.map((entry) => entry.bucket);
   const levels = entries.map((entry) => entry.file.level);
   const addedCount = entries.filter((entry) => entry.kind === 'add').length;
   return {
-    fileName, fileSize, addedCount, deletedCount: entries.length - addedCount, partitionStats: NO_STATS,
+    fileName, fileSize, addedCount, deletedCount: entries.length - addedCount, partitionStats: partitionStats(fileName, entries, partitionTypes),
     schemaId: entries.reduce((max, entry) => Math.max(max, entry.file.schemaId), 0),
     minBucket: least(buckets), maxBucket: greatest(buckets), minLevel: least(levels), maxLevel: greatest(levels),
   };
+}
+
+/** Bounds of each partition column over the entries; the null count counts entries. */
+function partitionStats(where: string, entries: readonly ManifestEntry[], types: readonly PaimonType[]): SimpleStats {
+  if (types.length === 0) return NO_STATS;
+  const min: InternalValue[] = types.map(() => null);
+  const max: InternalValue[] = types.map(() => null);
+  const nulls = types.map(() => 0);
+  for (const {partition} of entries) {
+    for (const [i, value] of decodeBinaryRow(types, partition, `${where}: _PARTITION`).entries()) {
+      if (value === null) nulls[i]!++;
+      else {
+        if (min[i] === null || compareRows([value], [min[i]!]) < 0) min[i] = value;
+        if (max[i] === null || compareRows([value], [max[i]!]) > 0) max[i] = value;
+      }
+    }
+  }
+  return {minValues: encodeBinaryRow(types, min), maxValues: encodeBinaryRow(types, max), nullCounts: nulls.map(BigInt)};
 }
 
 // Loops, because a manifest may hold more entries than a call takes arguments.

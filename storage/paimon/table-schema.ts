@@ -63,3 +63,20 @@ export function trimmedKey(schema: TableSchema): readonly DataField[] {
   return schema.primaryKeys.filter((name) => !schema.partitionKeys.includes(name))
     .map((name) => schema.fields.find((field) => field.name === name)!);
 }
+
+/** @returns the partition columns in declared order. */
+export function partitionFields(schema: TableSchema): readonly DataField[] {
+  return schema.partitionKeys.map((name) => schema.fields.find((field) => field.name === name)!);
+}
+
+/** @returns the columns whose hash is the bucket: option `bucket-key`, else the trimmed key. */
+export function bucketKey(schema: TableSchema): readonly DataField[] {
+  const named = optionNames(schema.options['bucket-key']);
+  if (named.length === 0) return trimmedKey(schema);
+  return named.map((name) => schema.fields.find((field) => field.name === name)).filter((field) => field !== undefined);
+}
+
+/** @returns the names in an option such as `bucket-key`, in order. */
+export function optionNames(value: string | undefined): string[] {
+  return (value ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '');
+}
