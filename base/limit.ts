@@ -22,6 +22,21 @@ export const bulkChunkRows = 65_536;
 /** Changes since the last checkpoint that trigger the next one. */
 export const checkpointBytes = 64 * MiB;
 export const checkpointMs = 60_000;
+/** Content and changes of this long are kept (`history.retention`). */
+export const historyRetentionMs = 24 * 3_600_000;
+/** Part of the time that compaction works; it rests between steps, unless somebody waits for it. */
+export const compactionShare = 0.5;
+/** The longest rest after a step of compaction. */
+export const compactionRestMsMax = 5000;
+/** Bytes of compacted input after which what was merged is committed: what an abort loses at most, and several small buckets share. */
+export const compactionCommitBytes = 256 * MiB;
+/** Times that a compaction is planned again at once after others overtook it; then it waits as after a failure. */
+export const compactionRetriesMax = 3;
+/** A failed compaction is tried again after the first, doubled from failure to failure up to the second. */
+export const compactionRetryMsMin = 1000;
+export const compactionRetryMsMax = 600_000;
+/** Sorted runs of a bucket at which checkpoints are refused while its compaction fails. */
+export const sortedRunsMax = 64;
 /** Recent frames kept in memory for subscribers; older ones are read from the log. */
 export const historyBytesMax = 64 * MiB;
 /** Reads, subscriptions and leases that hold history at once, tags apart. */

@@ -54,6 +54,8 @@ export interface OpenOptions {
   readonly checkpointBytes?: number;
   /** ms after a first change after which a checkpoint is written. */
   readonly checkpointMs?: number;
+  /** ms for which content and changes of the past are kept. Default 24 h. */
+  readonly historyRetentionMs?: number;
   /** Bytes of writes that are accepted and not yet visible; beyond it writers wait. Default 128 MiB. */
   readonly inFlightBytesMax?: number;
   /** A segment of the log is closed at this size; what no kept checkpoint needs goes segment by segment. Default 64 MiB. */

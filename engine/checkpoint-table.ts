@@ -1,6 +1,6 @@
 /**
- * One table's part of a checkpoint: its changes since the last one, read from the log's frames, become files and one snapshot; then
- * level 0 is merged if the table's rules ask for it.
+ * One table's part of a checkpoint: its changes since the last one, read from the log's frames, become files and one snapshot.
+ * Merging them is compaction's (worker-compaction.ts).
  *
  * A snapshot carries its checkpoint's epoch as commit identifier, so the table itself says up to which epoch its files go. A
  * checkpoint that ended half way is completed by that: what the table holds already is not flushed again.
@@ -20,7 +20,6 @@ import {bucketColumn} from '../storage/paimon/bucket-column.ts';
 import type {CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
 import type {EpochSequence} from '../storage/lsm/epoch-sequences.ts';
 import {commitFlush} from '../storage/lsm/commit.ts';
-import {commitCompaction, planCompactions, prepareCompaction} from '../storage/lsm/compact.ts';
 import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/column-sql.ts';
 import {joinPrepared, prepareFlush, type PreparedFiles} from '../storage/lsm/flush.ts';
 import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
@@ -106,9 +105,6 @@ export async function flushTable(context: FlushContext, table: TableSpec, paimon
       }
     }
     snapshot = (await commitFlush(paimon, joinPrepared(prepared), commit))?.id ?? snapshot;
-    const compactions = [];
-    for (const spec of planCompactions(paimon, await paimon.state())) compactions.push(await prepareCompaction(session, paimon, spec));
-    if (compactions.length > 0) snapshot = (await commitCompaction(paimon, compactions, commit)).id;
   }
   return {id: table.id, path: relative(context.directory, paimon.directory), schemaId: table.schemaId, snapshotId: snapshot, nextSequence: sequence, epochs};
 }

@@ -59,6 +59,8 @@ export type Request =
   | {readonly kind: 'create-view'; readonly table: TableSpec; readonly executor: 'code' | 'sql'}
   | {readonly kind: 'set'; readonly name: 'epoch_interval'; readonly value: number}
   | {readonly kind: 'checkpoint'}
+  /** `full`: each bucket to one run, after a checkpoint; otherwise what the rules ask for. `tables` null: all. */
+  | {readonly kind: 'compact'; readonly tables: readonly TableId[] | null; readonly full: boolean}
   | {readonly kind: 'stats'}
   /** Frames after `since`, in order, at most `until` and about `bytesMax`; at least one if there is one. */
   | {readonly kind: 'read-log'; readonly since: number; readonly until: number; readonly bytesMax: number}
@@ -117,6 +119,9 @@ export interface WorkerOptions {
   readonly checkpointBytes: number;
   readonly checkpointMs: number;
   readonly epochIntervalMs: number;
+  readonly historyRetentionMs: number;
+  /** `asked`: compaction and expiry only when a request asks for them. */
+  readonly maintenance: 'background' | 'asked';
   /** Deltas above it travel by reference. */
   readonly referenceBytes: number;
   /** A log segment is closed at this size; the log's own default unless given. */

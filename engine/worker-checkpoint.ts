@@ -2,9 +2,10 @@
  * Checkpoints: the changes since the last one become files of every changed table, one snapshot each, and then a file names them all
  * as one cut. Works in a session of its own beside the epochs; ingest never waits for it unless the tail outgrows its bound.
  *
- * In order: 1. directories of tables dropped since are moved aside (table-home.ts); 2. each changed table is flushed, committed and
- * perhaps compacted (checkpoint-table.ts); 3. the file `checkpoint/<epoch>.json` appears: that is the checkpoint; 4. old checkpoint
- * files go, and dropped tables that none of those kept names; 5. log segments before the oldest kept one may go (the caller's part).
+ * In order: 1. directories of tables dropped since are moved aside (table-home.ts); 2. each changed table is flushed and committed
+ * (checkpoint-table.ts), of the others what compaction made of them is taken over; 3. the file `checkpoint/<epoch>.json` appears: that is the checkpoint; 4. old checkpoint
+ * files go, and dropped tables that none of those kept names; 5. log segments before the oldest that need them may go (the caller's
+ * part). A checkpoint is kept as long as history is (`historyRetentionMs`), the log for the newest `logCheckpoints` of them.
  * A crash or a failure between any two of them leaves the checkpoint before this one whole: its snapshots and their files stay, the
  * log reaches back to it, and the next try completes what was begun.
  *
@@ -39,14 +40,20 @@ export interface CheckpointerOptions {
   readonly checkpointBytes: number;
   /** Age of the oldest change that calls for one. */
   readonly checkpointMs: number;
+  /** Content and changes of this long are kept. */
+  readonly historyRetentionMs: number;
   /** Called when it is time for a checkpoint: the owner calls `write`. */
   readonly onWanted: () => void;
+  /** Called before the directory of a dropped table is moved aside. */
+  readonly onDrop: (table: TableId) => void;
 }
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
 const tailFactorMax = 4;
-/** Checkpoints kept; the log reaches back to the oldest, so changes after it can be read: 512 MiB of them at the default size. */
-export const checkpointsKept = 8;
+/** The log reaches back to the oldest of so many checkpoints: 512 MiB of changes at the default size. */
+export const logCheckpoints = 8;
+/** Checkpoints that are kept however old they are: should the newest be cut off, the one before it is opened. */
+const checkpointsKeptMin = 2;
 /** A failed try is repeated after this time, doubled from failure to failure up to the checkpoint's own interval. */
 const retryMsMin = 500;
 
@@ -54,6 +61,8 @@ interface Kept {
   readonly epoch: Epoch;
   /** null: not read yet. */
   tables: readonly CheckpointTable[] | null;
+  /** undefined: not read yet. */
+  createdMs: number | undefined;
 }
 
 export class Checkpointer {
@@ -86,7 +95,7 @@ export class Checkpointer {
     const newest = (await newestCheckpoint(options.files, home)) ?? null;
     checkpointer.#current = newest;
     // Files that were cut off lie among them; they are found out when they are read.
-    if (newest !== null) checkpointer.#kept = (await listCheckpoints(options.files, home)).filter((epoch) => epoch <= newest.epoch).map((epoch) => ({epoch, tables: epoch === newest.epoch ? newest.tables : null}));
+    if (newest !== null) checkpointer.#kept = (await listCheckpoints(options.files, home)).filter((epoch) => epoch <= newest.epoch).map((epoch) => (epoch === newest.epoch ? newest : {epoch, tables: null, createdMs: undefined}));
     return checkpointer;
   }
 
@@ -132,7 +141,7 @@ export class Checkpointer {
 
   /** The epoch up to which the log may be cut: every later frame belongs to a retained checkpoint's tail. */
   keepLogFrom(): Epoch {
-    return (this.#kept.length < checkpointsKept ? 0 : this.#kept[0]!.epoch) as Epoch;
+    return (this.#kept.at(-logCheckpoints)?.epoch ?? 0) as Epoch;
   }
 
   #viewOf(epoch: Epoch, tables: readonly CheckpointTable[]): CheckpointView {
@@ -141,13 +150,60 @@ export class Checkpointer {
 
   /** @returns the tables of a kept checkpoint; null if its file cannot be read. */
   async #tablesOf(kept: Kept): Promise<readonly CheckpointTable[] | null> {
-    if (kept.tables !== null) return kept.tables;
+    return kept.tables ?? (await this.#load(kept))?.tables ?? null;
+  }
+
+  /** @returns a kept checkpoint; undefined if its file cannot be read. What it says of tables is not held on to: there may be a day of them. */
+  async #load(kept: Kept): Promise<Checkpoint | undefined> {
     const loaded = await loadCheckpoint(this.#options.files, metaDirectory(this.#options.directory), kept.epoch).catch((cause: unknown) => {
       if (cause instanceof WarehouseError && cause.kind === 'data') return undefined;
       throw cause;
     });
-    kept.tables = loaded?.tables ?? null;
-    return kept.tables;
+    kept.createdMs = loaded?.createdMs ?? 0;
+    return loaded;
+  }
+
+  /** @returns ids of the tables of the newest checkpoint that were not dropped since. */
+  tableIds(): TableId[] {
+    return (this.#current?.tables ?? []).map(({id}) => id as TableId).filter((id) => !this.#gone.has(id));
+  }
+
+  /** @returns a table of the newest checkpoint at its place; undefined if it was dropped. The same object until a checkpoint fails. */
+  async openTable(id: TableId): Promise<PaimonTable | undefined> {
+    const entry = this.#current?.tables.find((table) => table.id === id);
+    if (entry === undefined || this.#gone.has(id)) return undefined;
+    const known = this.#tables.get(id);
+    if (known !== undefined) return known;
+    const opened = await PaimonTable.open(this.#options, join(this.#options.directory, entry.path));
+    if (this.#gone.has(id)) return undefined;
+    const other = this.#tables.get(id);
+    if (other === undefined) this.#tables.set(id, opened);
+    return other ?? opened;
+  }
+
+  /** @returns the newest snapshot of a table that this process knows of; 0 if it has none. */
+  snapshotOf(id: TableId): number {
+    return Math.max(this.#current?.tables.find((table) => table.id === id)?.snapshotId ?? 0, this.#compacted.get(id) ?? 0);
+  }
+
+  /** Takes note of a snapshot that holds what the newest checkpoint's of that table holds: the next checkpoint names it. */
+  noteCompacted(id: TableId, snapshot: number): void {
+    if (snapshot > this.snapshotOf(id)) this.#compacted.set(id, snapshot);
+  }
+  readonly #compacted = new Map<TableId, number>();
+  /** Tables whose directories were moved aside: their place may be another's. */
+  readonly #gone = new Set<TableId>();
+
+  /** Runs `work` in its turn with checkpoints: none is under way meanwhile. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#running.catch(() => undefined).then(work);
+    this.#running = turn;
+    return turn;
+  }
+
+  /** Resolves when no checkpoint is under way. */
+  async settled(): Promise<void> {
+    while (this.#pending > 0) await this.#running.catch(() => undefined);
   }
 
   /** @returns SQL of a table's rows at the newest checkpoint, in `_pos` order; null if it has none there. */
@@ -171,21 +227,18 @@ export class Checkpointer {
    * still, that is moved aside first. Waits for a checkpoint that is under way.
    */
   place(table: TableSpec): Promise<PaimonTable> {
-    const work = this.#running.catch(() => undefined).then(async () => {
+    return this.exclusive(async () => {
       const {directory} = this.#options;
       const at = directoryOf(directory, table);
       for (const {dropped} of this.#tail) {
         for (const gone of dropped) {
           if (directoryOf(directory, gone) !== at || this.#placed.get(at) === table.id) continue;
-          this.#tables.delete(gone.id);
-          await moveAside(this.#options, directory, gone);
+          await this.#moveAside(gone);
         }
       }
       this.#placed.set(at, table.id);
       return this.#table(table, this.#current?.tables.find(({id}) => id === table.id));
     });
-    this.#running = work;
-    return work;
   }
   /** Tables whose folders hold files that no snapshot may name yet, by folder. */
   readonly #placed = new Map<string, TableId>();
@@ -272,9 +325,7 @@ export class Checkpointer {
     const tables = catalog.tables();
     this.#wanted = true;
     this.#pending++;
-    const work = this.#running.catch(() => undefined).then(() => this.#attempt(epoch, tables, snapshot));
-    this.#running = work;
-    return work;
+    return this.exclusive(() => this.#attempt(epoch, tables, snapshot));
   }
 
   /** Waits for what is under way and begins nothing more by itself. */
@@ -313,9 +364,9 @@ export class Checkpointer {
     const tail = this.#tail.filter((sealed) => sealed.epoch <= epoch);
     for (const {dropped} of tail) {
       for (const table of dropped) {
-        this.#tables.delete(table.id);
         // What lies at its place now may be a younger table's, whose first snapshot this checkpoint makes.
-        if ((this.#placed.get(directoryOf(directory, table)) ?? table.id) === table.id) await moveAside(this.#options, directory, table);
+        if ((this.#placed.get(directoryOf(directory, table)) ?? table.id) === table.id) await this.#moveAside(table);
+        else this.#tables.delete(table.id);
       }
     }
     const changed = new Set<TableId>();
@@ -323,13 +374,15 @@ export class Checkpointer {
     const entries: CheckpointTable[] = [];
     for (const table of tables) {
       const before = this.#current?.tables.find(({id}) => id === table.id);
-      if (before !== undefined && !changed.has(table.id)) entries.push({...before, epochs: []});
+      if (before !== undefined && !changed.has(table.id)) entries.push({...before, snapshotId: this.snapshotOf(table.id), epochs: []});
       else entries.push(await flushTable({session, directory, warehouseId, epoch}, table, await this.#table(table, before), tail, before));
     }
     const checkpoint: Checkpoint = {epoch, createdMs: clock.nowMs(), tables: entries, catalog, sources: {}};
     await writeCheckpoint(files, metaDirectory(directory), checkpoint);
     this.#current = checkpoint;
-    this.#kept.push({epoch, tables: entries});
+    this.#compacted.clear();
+    for (const kept of this.#kept) kept.tables = null;
+    this.#kept.push({epoch, tables: entries, createdMs: checkpoint.createdMs});
     this.#tail = this.#tail.filter((sealed) => sealed.epoch > epoch);
     this.#tailBytes = this.#tail.reduce((sum, sealed) => sum + sealed.frame.byteLength, 0);
     this.lastMs = clock.monotonicMs() - startMs;
@@ -337,11 +390,23 @@ export class Checkpointer {
     await this.#clearOld().catch(() => undefined);
   }
 
+  async #moveAside(table: TableSpec): Promise<void> {
+    this.#tables.delete(table.id);
+    this.#gone.add(table.id);
+    this.#options.onDrop(table.id);
+    await moveAside(this.#options, this.#options.directory, table);
+  }
+
   async #clearOld(): Promise<void> {
-    const {files, directory} = this.#options;
+    const {files, directory, clock, historyRetentionMs} = this.#options;
     const home = metaDirectory(directory);
+    const fromMs = clock.nowMs() - historyRetentionMs;
     let removed = 0;
-    for (let oldest = this.#kept[0]; oldest !== undefined && this.#kept.length > checkpointsKept; oldest = this.#kept[0]) {
+    for (let oldest = this.#kept[0]; oldest !== undefined && this.#kept.length > checkpointsKeptMin; oldest = this.#kept[0]) {
+      const [, next] = this.#kept as [Kept, Kept];
+      if (next.createdMs === undefined) await this.#load(next);
+      // The content from `fromMs` on begins with the newest checkpoint at or before it.
+      if (next.createdMs! > fromMs) break;
       await files.unlink(checkpointPath(home, oldest.epoch));
       this.#kept.shift();
       removed++;

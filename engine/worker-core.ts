@@ -26,7 +26,7 @@ import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {encodeFrame, type TableChanges} from '../storage/log/frame.ts';
 import type {Log} from '../storage/log/log.ts';
 import type {PreparedFiles} from '../storage/lsm/flush.ts';
-import {maintainDirectory} from './layout.ts';
+import {compactionDirectory, maintainDirectory} from './layout.ts';
 import {rejectedTableOf} from './lookup.ts';
 import {isFileDelta, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
 import {preparedNotes} from './bulk-files.ts';
@@ -36,6 +36,7 @@ import {rejectedBatch} from './rejected-table.ts';
 import {applyWrites} from './worker-apply.ts';
 import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
+import {CompactionService} from './worker-compaction.ts';
 import {createView, finishRecords, prepareRecords} from './worker-define.ts';
 import {recover} from './worker-recovery.ts';
 import {statsRows} from './worker-stats.ts';
@@ -68,6 +69,7 @@ export class WorkerCore {
   dataflow!: Dataflow;
   log!: Log;
   checkpointer!: Checkpointer;
+  compaction!: CompactionService;
   budget!: MemoryBudget;
   readonly shares = new Map<TableId, MemoryShare>();
 
@@ -84,16 +86,26 @@ export class WorkerCore {
     const {options} = this;
     const tempDirectory = maintainDirectory(options.directory);
     await makeDirectoryDurably(this.files, tempDirectory);
-    this.kernel = await Kernel.open({threads: options.maintainThreads, memoryBytes: options.maintainMemoryBytes, tempDirectory});
+    const shares = maintainShares(options.maintainMemoryBytes);
+    this.kernel = await Kernel.open({threads: options.maintainThreads, memoryBytes: shares.maintain, tempDirectory});
     this.session = await this.kernel.connect();
     for (const statement of macroStatements) await this.session.run(statement);
     this.budget = new MemoryBudget(options.memoryBytes);
     this.dataflow = new Dataflow({session: this.session});
     this.checkpointer = await Checkpointer.open({
       directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect(),
-      checkpointBytes: options.checkpointBytes, checkpointMs: options.checkpointMs,
+      checkpointBytes: options.checkpointBytes, checkpointMs: options.checkpointMs, historyRetentionMs: options.historyRetentionMs,
       // A failure is noted and repeated by the checkpointer; until the tail's bound ingest does not feel it.
       onWanted: () => void this.#checkpoint().catch(() => undefined),
+      onDrop: (table) => this.compaction.forget(table),
+    });
+    this.compaction = new CompactionService({
+      clock: systemClock, warehouseId: options.warehouseId, checkpointer: this.checkpointer, background: options.maintenance === 'background',
+      openKernel: async () => {
+        const spill = compactionDirectory(options.directory);
+        await makeDirectoryDurably(this.files, spill);
+        return Kernel.open({threads: 1, memoryBytes: shares.compaction, tempDirectory: spill});
+      },
     });
     const replayedEpochs = await recover(this, this.#post);
     await clearBulk(this);
@@ -106,6 +118,7 @@ export class WorkerCore {
   /** The main thread has read what it needs of the checkpoint that this opening began from. */
   loaded(): void {
     this.checkpointer.start();
+    this.compaction.kick();
   }
   #opened = false;
   /** Checkpoints that were asked for and are not answered yet. */
@@ -196,8 +209,8 @@ export class WorkerCore {
         const group = this.#takeGroup();
         if (group.length === 0) {
           const next = this.#queue.shift()!;
-          // A checkpoint takes epoch and catalog as they are now, and epochs go on beside it.
-          if (next.request.kind === 'checkpoint') this.#asked = Promise.all([this.#asked, this.#alone(next)]);
+          // A checkpoint takes epoch and catalog as they are now, and epochs go on beside it, and beside a compaction.
+          if (next.request.kind === 'checkpoint' || next.request.kind === 'compact') this.#asked = Promise.all([this.#asked, this.#alone(next)]);
           else await this.#alone(next);
         } else await this.#writeGroup(group);
       }
@@ -326,12 +339,19 @@ export class WorkerCore {
         await this.#checkpoint();
         return {epoch};
       }
+      case 'compact': {
+        const {epoch} = this;
+        // What is to be compacted lies in files first.
+        if (request.full) await this.#checkpoint();
+        return {epoch, rows: [{compactions: await this.compaction.compact(request.tables, request.full)}]};
+      }
       case 'close':
         await this.#asked;
         try {
           if (request.checkpoint && this.#failure === null) await this.#checkpoint();
         } finally {
           this.#closed = true;
+          await this.compaction.stop();
           await this.checkpointer.stop();
           await this.log.close();
           await this.kernel.close();
@@ -354,7 +374,9 @@ export class WorkerCore {
 
   /** A checkpoint of this moment, then what of the log it makes needless goes. */
   async #checkpoint(): Promise<void> {
+    await this.compaction.room();
     await this.checkpointer.write(this.epoch, this.catalog);
+    this.compaction.kick();
     // Segments that cannot be removed now go after the next checkpoint.
     await this.log.truncateBefore(this.checkpointer.keepLogFrom()).catch(() => 0);
     this.#post({kind: 'checkpoint', checkpoint: this.checkpointer.view(), oldest: await this.checkpointer.oldestView(this.log.firstEpoch)});
@@ -368,6 +390,17 @@ export class WorkerCore {
     this.#post({kind: 'error', id, error: asWarehouseError(cause).report()});
   }
 }
+
+/** The maintain share in two, so that an epoch's statement lacks no memory because of compaction. */
+function maintainShares(bytes: number): {readonly maintain: number; readonly compaction: number} {
+  const compaction = Math.max(kernelBytesMin, Math.floor(bytes / 4), Math.min(compactionBytesMin, Math.floor(bytes / 2)));
+  return {maintain: Math.max(kernelBytesMin, bytes - compaction), compaction};
+}
+
+/** Below it a merge of one output file spills more than it works. */
+const compactionBytesMin = 64 * 1024 * 1024;
+/** What an instance needs to open. */
+const kernelBytesMin = 16 * 1024 * 1024;
 
 /** Positions cross beside the frame and are never written again. */
 function sharedCopy(data: Float64Array, count: number): Float64Array {

@@ -15,6 +15,7 @@
 import {join} from 'node:path';
 import {uuid} from '../../base/id.ts';
 import {WarehouseError} from '../../base/error.ts';
+import {invariant} from '../../base/invariant.ts';
 import type {AvroCodec} from '../paimon/avro-file.ts';
 import {parseFileEntry} from '../paimon/file-entry-json.ts';
 import {encodeManifest, entryIdentity, type ManifestEntry, mergeEntries} from '../paimon/manifest.ts';
@@ -25,9 +26,7 @@ import {overlappingFiles} from './key-range.ts';
 import type {PaimonTable, TableState} from './paimon-table.ts';
 import {MANIFEST_CODECS} from './table-features.ts';
 
-export interface CommitOptions {
-  /** One per warehouse, for its life. */
-  readonly commitUser: string;
+export interface CommitOptions extends ChangeOptions {
   /** Rises with every commit of this user: the checkpoint's epoch. */
   readonly commitIdentifier: bigint;
   /** Free text kept in the snapshot; its epoch, for one. */
@@ -37,6 +36,12 @@ export interface CommitOptions {
    * picture of the table is then not what is in it.
    */
   readonly afterSnapshot?: number;
+}
+
+/** Of a compaction: identifier and properties are those of the snapshot before. */
+export interface ChangeOptions {
+  /** One per warehouse, for its life. */
+  readonly commitUser: string;
 }
 
 /** Lost races for a snapshot id before giving up; only foreign writers can cause one. */
@@ -68,10 +73,12 @@ export interface TableChange {
   readonly changelog: readonly ManifestEntry[];
 }
 
-/** The commit behind flush and compaction; throws as {@link commitFlush}. */
-export async function commitChange(table: PaimonTable, change: TableChange, options: CommitOptions): Promise<Snapshot> {
+/** The commit behind flush and compaction; throws as {@link commitFlush}. A compaction carries on what the snapshot before it says. */
+export async function commitChange(table: PaimonTable, change: TableChange, given: ChangeOptions | CommitOptions): Promise<Snapshot> {
   for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
     const state = await table.state();
+    invariant('commitIdentifier' in given || state !== undefined, () => `a compaction of '${table.directory}' before its first commit`);
+    const options: CommitOptions = 'commitIdentifier' in given ? given : {...given, commitIdentifier: state!.snapshot.commitIdentifier, ...(state!.snapshot.properties === undefined ? {} : {properties: state!.snapshot.properties})};
     const done = await findCommit(table, state, change, options);
     if (done !== undefined) {
       await table.snapshots.writeHints(state!.snapshot.id);

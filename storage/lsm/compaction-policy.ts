@@ -6,6 +6,11 @@
  * 2. Size ratio: at least `trigger` runs; from the newest on, take the next older run as long as those taken are not much smaller.
  * 3. Run count: more than `trigger` runs → the newest (count − trigger + 1), extended by rule 2.
  *
+ * Append tables have no runs to keep apart and no levels: of their newest files, as long as those are small, rules 2 and 3 take
+ * neighbours; a file of nearly the target size is never rewritten again. So a row is written about log(target / flush) times.
+ *
+ * A bucket with `stopTrigger` runs takes no more: the next flush waits for its compaction.
+ *
  * Source: the rules and defaults are those of Paimon's own compaction, so that both read each other's tables well.
  */
 import {invariant} from '../../base/invariant.ts';
@@ -23,6 +28,16 @@ export interface CompactionRules {
   readonly sizeRatioPercent: number;
   /** Deepest level. */
   readonly levelMax: number;
+  /** Sorted runs from which on flushes wait (`num-sorted-run.stop-trigger`). */
+  readonly stopTrigger: number;
+}
+
+/** A window of an append table's files, [start, end) from newest to oldest. */
+export interface AppendPick {
+  readonly start: number;
+  readonly end: number;
+  /** Files that are not of full size, newest ones that follow each other. */
+  readonly smallCount: number;
 }
 
 export interface CompactionPick {
@@ -31,7 +46,7 @@ export interface CompactionPick {
   readonly outputLevel: number;
 }
 
-export const DEFAULT_RULES: CompactionRules = {trigger: 5, sizeAmplificationPercentMax: 200, sizeRatioPercent: 1, levelMax: 5};
+export const DEFAULT_RULES: CompactionRules = {trigger: 5, sizeAmplificationPercentMax: 200, sizeRatioPercent: 1, levelMax: 5, stopTrigger: 8};
 
 /** @returns the rules as the table's options set them. */
 export function compactionRules(options: Readonly<Record<string, string>>): CompactionRules {
@@ -44,6 +59,8 @@ export function compactionRules(options: Readonly<Record<string, string>>): Comp
     trigger, levelMax: positive('num-levels', trigger + 1) - 1,
     sizeAmplificationPercentMax: positive('compaction.max-size-amplification-percent', DEFAULT_RULES.sizeAmplificationPercentMax),
     sizeRatioPercent: positive('compaction.size-ratio', DEFAULT_RULES.sizeRatioPercent),
+    // Below the trigger nothing would ever make room.
+    stopTrigger: Math.max(trigger + 1, positive('num-sorted-run.stop-trigger', trigger + 3)),
   };
 }
 
@@ -63,6 +80,29 @@ export function pickCompaction(runs: readonly RunSize[], rules: CompactionRules)
 export function pickFull(runs: readonly RunSize[], rules: CompactionRules): CompactionPick | undefined {
   if (runs.length === 0 || (runs.length === 1 && runs[0]!.level > 0)) return undefined;
   return {runCount: runs.length, outputLevel: lastLevel(runs, rules)};
+}
+
+/** An append file of at least this part of the target size is full. */
+const fullPart = 0.7;
+
+/** @param files sizes of an append table's files, newest first. @returns which to put together; undefined for none. */
+export function pickAppend(files: readonly RunSize[], rules: CompactionRules, targetBytes: number): AppendPick | undefined {
+  const firstFull = files.findIndex(({bytes}) => bytes >= fullPart * targetBytes);
+  // At a level of its own, so that only sizes count.
+  const small = files.slice(0, firstFull === -1 ? files.length : firstFull).map(({bytes}) => ({bytes, level: Infinity}));
+  if (small.length < rules.trigger || small.length < 2) return undefined;
+  const byRatio = extend(small, 1, rules);
+  if (byRatio > 1) return {start: 0, end: byRatio, smallCount: small.length};
+  return small.length > rules.trigger ? {start: 0, end: extend(small, small.length - rules.trigger + 1, rules), smallCount: small.length} : undefined;
+}
+
+/** @returns all files of an append table from the newest small one to the oldest; undefined where no two neighbours fit one file. */
+export function pickAppendFull(files: readonly RunSize[], targetBytes: number): AppendPick | undefined {
+  const fits = (index: number): boolean => index + 1 < files.length && files[index]!.bytes + files[index + 1]!.bytes <= targetBytes;
+  const start = files.findIndex((_, index) => fits(index));
+  if (start === -1) return undefined;
+  const end = files.findLastIndex((_, index) => fits(index)) + 2;
+  return {start, end, smallCount: files.filter(({bytes}) => bytes < fullPart * targetBytes).length};
 }
 
 function extend(runs: readonly RunSize[], start: number, rules: CompactionRules): number {

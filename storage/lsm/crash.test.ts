@@ -48,7 +48,7 @@ async function live(session: Session, files: FileSystem, directory: string): Pro
   const specs = planCompactions(table, await table.state(), {full: true});
   const merged = [];
   for (const spec of specs) merged.push(await prepareCompaction(session, table, spec));
-  if (merged.length > 0) await commitCompaction(table, merged, {commitUser: 'millrace', commitIdentifier: 2n});
+  if (merged.length > 0) await commitCompaction(table, merged, {commitUser: 'millrace'});
 }
 
 async function rowsNow(session: Session, directory: string): Promise<InternalValue[][]> {

@@ -71,7 +71,7 @@ async function checkScenario(session: Session, directory: string, {shape, steps}
       const specs = step.how === 'young' ? youngRuns(table, await table.state()) : planCompactions(table, await table.state(), {full: step.how === 'full'});
       const prepared = [];
       for (const spec of specs) prepared.push(await prepareCompaction(session, table, spec, {targetBytes: step.targetBytes}));
-      if (prepared.length > 0) await commitCompaction(table, prepared, {commitUser: 'millrace', commitIdentifier: BigInt(i)});
+      if (prepared.length > 0) await commitCompaction(table, prepared, {commitUser: 'millrace'});
       for (const {spec, outputs} of prepared) {
         seen.compacted++;
         if (outputs.length > 1) seen.severalOutputs++;
@@ -102,7 +102,7 @@ function youngRuns(table: PaimonTable, state: TableState | undefined): Compactio
     const {partition, bucket} = entries[0]!;
     const runs = sortedRuns(entries);
     const count = runs.findIndex((run) => run[0]!.file.level >= 2);
-    return count < 1 ? [] : [{partition, bucket, runs: runs.slice(0, count), outputLevel: runs[count]![0]!.file.level - 1, dropDeletes: false}];
+    return count < 1 ? [] : [{partition, bucket, runs: runs.slice(0, count), outputLevel: runs[count]![0]!.file.level - 1, dropDeletes: false, runCount: runs.length}];
   });
 }
 

@@ -82,7 +82,9 @@ test('checkpoint: a name that is dropped and made again, time after time, is the
     assert.deepEqual(Object.values((await warehouse.sql('SELECT * FROM t')).rows[0]!), Array.from({length: generation}, () => generation));
   }
   assert.ok(readdirSync(dropped).length > 0, 'a checkpoint that is kept names dropped tables');
-  // Once no checkpoint names them they go.
+  // Once no checkpoint names them they go: that is as long as history is kept.
+  await warehouse.close();
+  warehouse = await Warehouse.open({path, historyRetentionMs: 0});
   for (let i = 0; i < 9; i++) {
     await warehouse.sql(`INSERT INTO t VALUES (${[100 + i, 1, 1, 1, 1].join(', ')})`);
     await warehouse.checkpoint();

@@ -116,7 +116,7 @@ async function writeCase(session: Session, directory: string, tableCase: TableCa
     if (tableCase.compact === 'between' || (tableCase.compact === 'after' && flush === tableCase.flushes - 1)) {
       const merged = [];
       for (const spec of planCompactions(table, await table.state(), {full: true})) merged.push(await prepareCompaction(session, table, spec, {targetBytes: 6000}));
-      if (merged.length > 0 && (tableCase.compact === 'after' || flush < tableCase.flushes - 1)) await commitCompaction(table, merged, {commitUser, commitIdentifier: BigInt(flush + 1)});
+      if (merged.length > 0 && (tableCase.compact === 'after' || flush < tableCase.flushes - 1)) await commitCompaction(table, merged, {commitUser});
     }
   }
   return model;

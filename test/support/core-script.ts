@@ -35,7 +35,9 @@ export const specs = {
 export type Step =
   | {readonly kind: 'ddl'; readonly records: readonly DdlRecord[]}
   | {readonly kind: 'write'; readonly writes: readonly {readonly table: TableSpec; readonly remove?: readonly number[]; readonly rows?: readonly (readonly Value[])[]}[]}
-  | {readonly kind: 'checkpoint'};
+  | {readonly kind: 'checkpoint'}
+  /** A checkpoint, then what compaction has to do. */
+  | {readonly kind: 'compact'};
 
 const upsert = (table: TableSpec, ...rows: (readonly Value[])[]): {table: TableSpec; rows: (readonly Value[])[]} => ({table, rows});
 
@@ -57,6 +59,7 @@ export const script: readonly Step[] = [
   {kind: 'write', writes: [{table: specs.stock, remove: [2], rows: [[1, 13]]}]},
   {kind: 'checkpoint'},
   {kind: 'write', writes: [upsert(specs.stock, [1, 14], [7, 70]), upsert(specs.events, [3, 'third'])]},
+  {kind: 'compact'},
   {kind: 'checkpoint'},
   {kind: 'write', writes: [upsert(specs.again, [1, 101, 'newest'])]},
 ];
@@ -69,7 +72,7 @@ export function contents(): Content[] {
   const tables = new Map<TableId, {spec: TableSpec; rows: (readonly Value[])[]}>();
   const states: Content[] = [new Map()];
   for (const step of script) {
-    if (step.kind === 'checkpoint') continue;
+    if (step.kind === 'checkpoint' || step.kind === 'compact') continue;
     if (step.kind === 'ddl') {
       for (const record of step.records) {
         if (record.kind === 'create-table') tables.set(record.table.id, {spec: record.table, rows: []});
@@ -96,7 +99,7 @@ export class CoreHarness {
   constructor(directory: string, files: FileSystem, options: Partial<WorkerOptions> = {}) {
     this.core = new WorkerCore({
       directory, warehouseId: 'test', memoryBytes: 1 << 28, maintainThreads: 1, maintainMemoryBytes: 1 << 28,
-      checkpointBytes: 1 << 30, checkpointMs: 3_600_000, epochIntervalMs: 0, logSegmentBytesMax: 2048, referenceBytes: 8 << 20, ...options,
+      checkpointBytes: 1 << 30, checkpointMs: 3_600_000, epochIntervalMs: 0, historyRetentionMs: 24 * 3_600_000, maintenance: 'asked', logSegmentBytesMax: 2048, referenceBytes: 8 << 20, ...options,
     }, (message) => this.#take(message), files);
   }
 
@@ -123,6 +126,7 @@ export class CoreHarness {
 
   step(step: Step): Promise<ReplyBody> {
     if (step.kind === 'checkpoint') return this.request({kind: 'checkpoint'});
+    if (step.kind === 'compact') return this.request({kind: 'checkpoint'}).then(() => this.request({kind: 'compact', tables: null, full: false}));
     if (step.kind === 'ddl') return this.request(step);
     const writes = step.writes.flatMap(({table, remove = [], rows = []}): TableWrite[] => {
       const types = table.columns.map(({type}) => type);
@@ -139,12 +143,12 @@ export class CoreHarness {
   async goOn(onStep: (epoch: number) => void = () => undefined): Promise<void> {
     let epoch = 0;
     for (const step of script) {
-      if (step.kind !== 'checkpoint') {
+      if (step.kind === 'write' || step.kind === 'ddl') {
         epoch++;
         if (epoch <= this.core.epoch) continue;
       } else if (epoch < this.core.epoch) continue;
       const answer = await this.step(step);
-      if (step.kind !== 'checkpoint') assert.equal(answer.epoch, epoch);
+      if (step.kind === 'write' || step.kind === 'ddl') assert.equal(answer.epoch, epoch);
       onStep(answer.epoch);
     }
   }
@@ -165,6 +169,7 @@ export class CoreHarness {
 
   /** Lets go without writing anything. */
   async abandon(): Promise<void> {
+    await this.core.compaction?.stop();
     await this.core.checkpointer?.stop().catch(() => undefined);
     await this.core.log?.close().catch(() => undefined);
     await this.core.kernel?.close();
