@@ -11,6 +11,7 @@ import type {Session} from '../../kernel/session.ts';
 import {preparePeers, type Peers} from './peers.ts';
 import {ReadMatrix} from './read-matrix.ts';
 import {Report} from './report.ts';
+import {javaWritten} from './java-cases.ts';
 import {storageCases} from './storage-cases.ts';
 import {stoppedWarehouse} from './warehouse-case.ts';
 
@@ -29,6 +30,7 @@ type SuiteStart = (suite: Suite) => Promise<(() => Promise<void>) | void>;
 
 const suites: Readonly<Record<string, SuiteStart>> = {
   warehouse: ({folder, matrix}) => stoppedWarehouse(folder, matrix),
+  java: ({session, folder, peers, report, matrix}) => javaWritten(session, folder, peers, report, matrix),
   storage: ({session, folder, peers, report, matrix}) => storageCases(session, folder, peers, report, matrix),
 };
 
