@@ -19,6 +19,8 @@ const readableValues: Readonly<Record<string, readonly string[]>> = {
   type: ['table'], 'merge-engine': ['deduplicate'], 'ignore-delete': ['false'], 'row-tracking.enabled': ['false'], 'data-evolution.enabled': ['false'],
   'deletion-vectors.merge-on-read': ['false'], 'sequence.snapshot-ordering': ['false'], 'pk-clustering-override': ['false'], 'primary-key.nullable': ['false'], 'bucket-function.type': ['default'],
 };
+/** Codecs of Parquet that DuckDB cannot read: Hadoop's own framing of LZ4 among them. */
+const unreadableCodecs = ['lz4', 'lzo'];
 const refusedOptions = ['sequence.field', 'rowkind.field', 'query-auth.enabled', 'chain-table.enabled'];
 
 /** @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED` naming table and option. */
@@ -34,6 +36,8 @@ export function checkReadable(schema: TableSchema, where: string): void {
     const value = schema.options[option];
     if (value !== undefined && value !== 'false') throw unsupported(where, `option '${option}' = '${value}'`);
   }
+  const codec = schema.options['file.compression']?.toLowerCase();
+  if (codec !== undefined && unreadableCodecs.includes(codec)) throw unsupported(where, `'file.compression' = '${codec}'`);
   for (const field of trimmedKey(schema)) {
     if (!keyable(field.type)) throw unsupported(where, `key column "${field.name}" of type ${paimonTypeText(field.type)}`);
   }

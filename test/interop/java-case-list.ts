@@ -61,7 +61,7 @@ function levels(): JavaCase[] {
     {name: 'deleted_row', spec: keyed(), steps: [{rows: [row(1, 'a', 1), row(2, 'b', 2)]}, {changes: [{op: '-D', row: row(1, 'a', 1)}]}]},
     {name: 'deleted_alone', spec: keyed(), steps: [{changes: [{op: '+I', row: row(1, 'a', 1)}, {op: '-D', row: row(2, 'b', 2)}]}]},
     {name: 'all_deleted_and_compacted', spec: keyed(), steps: [{rows: [row(1, 'a', 1)]}, {changes: [{op: '-D', row: row(1, 'a', 1)}]}, full]},
-    random('append_buckets', {columns: plain, options: {bucket: '3', 'bucket-key': 'id'}}, [], {readOnly: "'bucket' = '3'"}),
+    random('append_buckets', {columns: plain, options: {bucket: '3', 'bucket-key': 'id'}}),
     {name: 'overwritten', spec: keyed(), steps: [{rows: [row(1, 'a', 1), row(2, 'b', 2)]}, {overwrite: [row(7, 'g', 7)]}, {rows: [row(8, 'h', 8)]}], changes: false},
     {name: 'tagged', spec: keyed(), steps: [{rows: [row(1, 'a', 1)]}, {tag: 'before'}, {rows: [row(1, 'b', 2)]}]},
     {name: 'expired', spec: keyed({'snapshot.num-retained.min': '1', 'snapshot.num-retained.max': '2'}), steps: [1, 2, 3, 4, 5].map((n): JavaStep => ({rows: [row(n, 'x', n), row(0, 'y', n)]}))},
