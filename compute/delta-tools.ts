@@ -39,9 +39,7 @@ export function concatDeltas(types: readonly LogicalType[], deltas: readonly Del
   return {rowCount, weights, columns};
 }
 
-/** @returns the live rows of a store, each with weight 1, in chunks. Text refers to the store's arena. */
+/** @returns the live rows of a store, each with weight 1, in chunks. Text refers to the store's arena, or to memory of the chunk's own. */
 export function* storeContent(store: RowStore, columnIndexes: readonly number[]): Generator<Delta, void, undefined> {
-  for (const {rows, count} of store.scan()) {
-    yield {rowCount: count, weights: new Int32Array(count).fill(1), columns: store.gather(rows, count, columnIndexes)};
-  }
+  for (const {columns, count} of store.content(columnIndexes)) yield {rowCount: count, weights: new Int32Array(count).fill(1), columns};
 }

@@ -63,7 +63,8 @@ export class BagRows {
   }
 
   copyOf(row: number): number {
-    return this.#store.words[row >> SEGMENT_BITS]![(row & SEGMENT_MASK) * this.#store.layout.stride + this.#copyOffset]!;
+    const place = this.#store.locatedOne(row);
+    return this.#store.words[place >> SEGMENT_BITS]![(place & SEGMENT_MASK) * this.#store.layout.stride + this.#copyOffset]!;
   }
 
   #setCopy(row: number, copy: number): void {

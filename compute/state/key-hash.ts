@@ -196,8 +196,9 @@ function hashRecordBytes(words: readonly Int32Array[], doubles: readonly Float64
 }
 
 /** Hashes keys that lie in records, the same as `hashColumns` does. */
-export function hashRecords(store: RowStore, fields: readonly RecordField[], rows: Int32Array, count: number, hash: Int32Array, finish: HashFinish = finishHashes): void {
+export function hashRecords(store: RowStore, fields: readonly RecordField[], ofRows: Int32Array, count: number, hash: Int32Array, finish: HashFinish = finishHashes): void {
   const {stride} = store.layout;
+  const rows = store.located(ofRows, count);
   hash.fill(SEED, 0, count);
   for (const field of fields) {
     const {offset, validOffset, validMask} = field;

@@ -1,9 +1,21 @@
 /**
  * One budget of bytes for all state of the engine. Every store holds a share; before a change it reserves what the change may add,
  * so that a full budget is refused before anything was changed, and afterwards it says what it really holds.
+ *
+ * Shares that can put rows out to a file (`spillable`) do so in `relieve`, which the owner calls between epochs and between the steps
+ * of a large one: within one, columns refer to rows in memory. So what is asked for within an epoch is granted as long as that which
+ * cannot go out fits, and the budget may be passed for as long as one step lasts, by no more than the step brings.
  */
 import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
+
+/** What a share can give back by putting rows out to a file. */
+export interface Spillable {
+  /** @returns an estimate of the bytes that `evict` could give back. */
+  evictableBytes(): number;
+  /** Gives about `bytes` back, and settles. @returns what it gave. @throws {WarehouseError} when the file cannot take it; nothing is changed. */
+  evict(bytes: number): number;
+}
 
 export interface MemoryShare {
   readonly name: string;
@@ -17,6 +29,8 @@ export interface MemoryShare {
   reserve(bytes: number): void;
   /** Says what the store holds now; ends the reservation. */
   settle(bytes: number): void;
+  /** Says that what the share holds may go out to a file. */
+  spillable(spill: Spillable): void;
   /** Gives everything back; the share is void. */
   close(): void;
 }
@@ -26,6 +40,7 @@ class Share implements MemoryShare {
   readonly #budget: MemoryBudget;
   bytes = 0;
   reserved = 0;
+  spill: Spillable | null = null;
 
   constructor(budget: MemoryBudget, name: string) {
     this.#budget = budget;
@@ -40,10 +55,18 @@ class Share implements MemoryShare {
     this.#budget.settle(this, bytes);
   }
 
+  spillable(spill: Spillable): void {
+    this.spill = spill;
+  }
+
   close(): void {
     this.#budget.drop(this);
   }
 }
+
+/** Room that `relieve` leaves: what one epoch or step may bring, as far as the budget allows. */
+const headroomBytesMax = 64 * 2 ** 20;
+const headroomOf = (bytesMax: number): number => Math.min(headroomBytesMax, bytesMax / 8);
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
@@ -76,7 +99,10 @@ export class MemoryBudget {
   /** Called by shares. */
   take(share: Share, bytes: number): void {
     invariant(this.#shares.has(share), () => `share '${share.name}' is closed`);
-    if (this.#held + this.#reserved + bytes > this.bytesMax) {
+    if (this.#held + this.#reserved + bytes > this.bytesMax && this.#held - this.#evictableBytes() + this.#reserved + bytes > this.bytesMax) {
+      if (this.#failure !== null) {
+        throw new WarehouseError('unavailable', 'MR_MEMORY_FULL', `state of '${share.name}' needs ${mebibytes(bytes)} more, ${mebibytes(this.#held + this.#reserved)} of ${mebibytes(this.bytesMax)} are taken, and rows cannot be put out to a file`, {cause: this.#failure, hint: `mend the disk: ${this.#failure.message}`});
+      }
       throw new WarehouseError('unavailable', 'MR_MEMORY_FULL',
         `state of '${share.name}' needs ${mebibytes(bytes)} more, but ${mebibytes(this.#held + this.#reserved)} of ${mebibytes(this.bytesMax)} are taken`,
         {hint: "raise 'memory', drop dynamic tables that are not needed, or suspend some"});
@@ -84,6 +110,39 @@ export class MemoryBudget {
     share.reserved += bytes;
     this.#reserved += bytes;
   }
+
+  /** What could go out; nothing while the file does not take it. */
+  #evictableBytes(): number {
+    if (this.#failure !== null) return 0;
+    let bytes = 0;
+    for (const {spill} of this.#shares) bytes += spill?.evictableBytes() ?? 0;
+    return bytes;
+  }
+
+  /**
+   * Lets shares put rows out until a step's worth of room is free, the largest first. Not while anybody reads columns that refer to
+   * state: between epochs, or between steps.
+   *
+   * @param only the one share whose columns nobody reads. A file that fails is not an error here: the next change that needs the
+   *   room is refused with its reason, and each call tries again.
+   */
+  relieve(only?: MemoryShare): void {
+    if (this.#held <= this.bytesMax - headroomOf(this.bytesMax)) return;
+    let wanted = this.#held - (this.bytesMax - 2 * headroomOf(this.bytesMax));
+    const shares = [...this.#shares].filter((share) => share.spill !== null && (only === undefined || share === only));
+    const sized = shares.map((share) => ({spill: share.spill!, bytes: share.spill!.evictableBytes()})).sort((a, b) => b.bytes - a.bytes);
+    try {
+      for (const {spill, bytes} of sized) {
+        if (wanted <= 0) break;
+        if (bytes > 0) wanted -= spill.evict(wanted);
+      }
+      this.#failure = null;
+    } catch (cause) {
+      if (!(cause instanceof WarehouseError)) throw cause;
+      this.#failure = cause;
+    }
+  }
+  #failure: WarehouseError | null = null;
 
   /** Called by shares. */
   settle(share: Share, bytes: number): void {

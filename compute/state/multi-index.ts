@@ -134,8 +134,9 @@ export class MultiIndex {
   /** @returns whether a key field of the record is NULL and the rule keeps it out. */
   #outside(row: number): boolean {
     if (this.nulls === 'group') return false;
-    const words = this.store.words[row >> SEGMENT_BITS]!;
-    const at = (row & SEGMENT_MASK) * this.store.layout.stride;
+    const place = this.store.locatedOne(row);
+    const words = this.store.words[place >> SEGMENT_BITS]!;
+    const at = (place & SEGMENT_MASK) * this.store.layout.stride;
     for (const {validOffset, validMask} of this.#fields) if ((words[at + validOffset]! & validMask) === 0) return true;
     return false;
   }
@@ -151,7 +152,7 @@ export class MultiIndex {
   insert(rows: Int32Array, count: number): void {
     this.#prepare(rows, count);
     this.#slots.first(this.#hash, count, this.#heads);
-    sink = touchRecords(this.store.words, this.store.layout.stride, 0, this.#heads, count);
+    sink = touchRecords(this.store.words, this.store.layout.stride, 0, this.store.located(this.#heads, count), count);
     for (let i = 0; i < count; i++) this.#insertOne(rows[i]!, this.#hash[i]!);
   }
 

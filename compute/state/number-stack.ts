@@ -40,31 +40,39 @@ export class Int32Stack {
     if (this.#chunks.length > 1) this.#chunks.length = 1;
   }
 
+  /** Keeps the values that pass, in their order. */
+  filter(keep: (value: number) => boolean): void {
+    let length = 0;
+    for (let at = 0; at < this.#length; at++) {
+      const value = this.at(at);
+      if (keep(value)) this.set(length++, value);
+    }
+    this.#length = length;
+    const chunks = (length >> chunkBits) + 2; // with one spare, as `pop` keeps it
+    if (this.#chunks.length > chunks) this.#chunks.length = chunks;
+  }
+
   bytes(): number { return this.#chunks.length * chunkLength * 4; }
 }
 
-/** A stack of Float64 values (addresses). */
-export class Float64Stack {
-  readonly #chunks: Float64Array[] = [];
+/** A stack of Float64 values (addresses), small while it holds little: there may be many of them. */
+export class SmallFloat64Stack {
+  #values = new Float64Array(16);
   #length = 0;
 
   get length(): number { return this.#length; }
 
   push(value: number): void {
-    const index = this.#length >> chunkBits;
-    if (index === this.#chunks.length) this.#chunks.push(new Float64Array(index === 0 && this.#length === 0 ? chunkLength : chunkLength));
-    this.#chunks[index]![this.#length & chunkMask] = value;
-    this.#length++;
+    if (this.#length === this.#values.length) {
+      const values = new Float64Array(this.#length * 2);
+      values.set(this.#values);
+      this.#values = values;
+    }
+    this.#values[this.#length++] = value;
   }
 
   /** @returns the last value; the stack must not be empty. */
   pop(): number {
-    const at = --this.#length;
-    const index = at >> chunkBits;
-    const value = this.#chunks[index]![at & chunkMask]!;
-    if (index + 2 < this.#chunks.length) this.#chunks.pop();
-    return value;
+    return this.#values[--this.#length]!;
   }
-
-  bytes(): number { return this.#chunks.length * chunkLength * 8; }
 }

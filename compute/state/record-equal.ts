@@ -124,10 +124,11 @@ function compareBytes(words: readonly Int32Array[], doubles: readonly Float64Arr
 }
 
 /**
- * Clears `flags[i]` where the i-th selected row of `columns` differs from record `rows[i]` in one of `fields` (column k against
+ * Clears `flags[i]` where the i-th selected row of `columns` differs from record `ofRows[i]` in one of `fields` (column k against
  * field k). Bytes must be aligned.
  */
-export function compareColumns(store: RowStore, fields: readonly RecordField[], rows: Int32Array, columns: readonly Column[], selection: Int32Array | null, count: number, flags: Uint8Array, exact: boolean): void {
+export function compareColumns(store: RowStore, fields: readonly RecordField[], ofRows: Int32Array, columns: readonly Column[], selection: Int32Array | null, count: number, flags: Uint8Array, exact: boolean): void {
+  const rows = store.located(ofRows, count);
   const {words, doubles} = store;
   const {stride} = store.layout;
   for (let k = 0; k < fields.length; k++) {
@@ -150,9 +151,11 @@ export function compareColumns(store: RowStore, fields: readonly RecordField[], 
   }
 }
 
-/** @returns whether records `a` and `b` are equal in all of `fields`. @param exact tells −0.0 from 0.0. */
-export function recordsEqual(store: RowStore, fields: readonly RecordField[], a: number, b: number, exact = false): boolean {
+/** @returns whether two rows' records are equal in all of `fields`. @param exact tells −0.0 from 0.0. */
+export function recordsEqual(store: RowStore, fields: readonly RecordField[], rowA: number, rowB: number, exact = false): boolean {
   const {stride} = store.layout;
+  const a = store.locatedOne(rowA);
+  const b = store.locatedOne(rowB);
   const aWords = store.words[a >> SEGMENT_BITS]!;
   const bWords = store.words[b >> SEGMENT_BITS]!;
   const aAt = (a & SEGMENT_MASK) * stride;

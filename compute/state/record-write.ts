@@ -7,7 +7,7 @@ import type {BytesColumn, Validity} from '../../base/delta.ts';
 import type {AlignedArena} from './aligned-arena.ts';
 
 /** Rows of one segment of a store, as a power of two. */
-export const SEGMENT_BITS = 16;
+export const SEGMENT_BITS = 15;
 export const SEGMENT_MASK = (1 << SEGMENT_BITS) - 1;
 const TWO_32 = 4_294_967_296;
 
@@ -97,7 +97,7 @@ export function writeWide(words: readonly Int32Array[], stride: number, offset: 
   }
 }
 
-/** Copies bytes into the store's arena. */
+/** Copies bytes into the store's arena, those of each segment of rows into a zone of their own. */
 export function writeBytes(words: readonly Int32Array[], doubles: readonly Float64Array[], stride: number, offset: number, lengthOffset: number, rows: Int32Array, column: BytesColumn, selection: Int32Array | null, count: number, arena: AlignedArena): void {
   const {valid, address: addresses, length: lengths} = column;
   const sources = column.arena.segments;
@@ -111,6 +111,7 @@ export function writeBytes(words: readonly Int32Array[], doubles: readonly Float
     if (length !== 0) {
       const source = addresses[from]!;
       const index = Math.floor(source / ARENA_SEGMENT_SPAN);
+      arena.useZone(row >> SEGMENT_BITS);
       address = arena.append(sources[index]!, source - index * ARENA_SEGMENT_SPAN, length);
     }
     doubles[row >> SEGMENT_BITS]![(row & SEGMENT_MASK) * half + at] = address;

@@ -4,11 +4,23 @@ import fc from 'fast-check';
 import type {ChangeBatch} from '../../base/delta.ts';
 import type {LogicalType} from '../../base/type.ts';
 import type {MultiIndex} from './multi-index.ts';
-import {TableState} from './table-state.ts';
+import {TableState, type TableStateOptions} from './table-state.ts';
 import type {Cell, Form} from './test-rows.ts';
-import {anyCell, anyForm, anyType, cellText, columnOf, columnsOf, rowText, rowsOf, seed} from './test-rows.ts';
+import {anyCell, anyForm, anyType, cellText, columnOf, columnsOf, MemoryPageFile, rowText, rowsOf, seed} from './test-rows.ts';
 
-const params = {seed, numRuns: 150};
+const params = {seed, numRuns: 250};
+
+/** Options of a state whose rows go out in segments of few, and how often they were looked for outside. */
+function spilling(wanted: boolean): {readonly options: TableStateOptions; readonly file: MemoryPageFile} {
+  const file = new MemoryPageFile();
+  return {options: wanted ? {pageFile: () => file, segmentRows: 4} : {}, file};
+}
+
+/** What memory pressure does, at a moment when it may: all rows go out, or a sparse segment comes back. */
+function press(state: TableState, turn: number): void {
+  if (turn % 3 === 0) state.store.evict(Infinity);
+  else if (turn % 3 === 1) state.maintain();
+}
 
 interface Change {readonly op: number; readonly row: Cell[]; readonly position: number}
 
@@ -52,6 +64,13 @@ function checkIndex(state: TableState, index: MultiIndex): void {
     assert.equal(index.chainLength(heads[i]!), rows.length);
   });
   assert.equal(index.keyCount, keys.filter(({key}) => index.nulls === 'group' || !key.includes(null)).length);
+}
+
+/** The page file is as long as what is in it, and empty once everything came back. */
+function checkPageFile(state: TableState): void {
+  const {used, length} = state.store.pageFileBytes;
+  assert.ok(used <= length);
+  if (!state.store.spilled) assert.equal(length, 0);
 }
 
 /** What a table must hold: rows by position, exactly. */
@@ -123,22 +142,26 @@ const keyedCase = anySchema.chain((schema) => {
     {weight: 2, arbitrary: fc.constant<Step>({kind: 'undo'})},
     {weight: 1, arbitrary: fc.constant<Step>({kind: 'index'})},
   );
-  return fc.record({schema: fc.constant(schema), steps: fc.array(step, {maxLength: 14}), weak: fc.boolean()});
+  return fc.record({schema: fc.constant(schema), steps: fc.array(step, {maxLength: 14}), weak: fc.boolean(), spill: fc.boolean()});
 });
 
 test('table state: a keyed table is the last row of each key, whatever the order of writes, undo and end of epoch', () => {
-  const seen = {updates: 0, deletes: 0, inserts: 0, folded: 0, undone: 0, silent: 0};
-  fc.assert(fc.property(keyedCase, ({schema, steps, weak}) => {
+  const seen = {updates: 0, deletes: 0, inserts: 0, folded: 0, undone: 0, silent: 0, undoneOut: 0, read: 0};
+  fc.assert(fc.property(keyedCase, ({schema, steps, weak, spill}) => {
     const {types, key} = schema;
-    const state = new TableState({types, storage: 'keyed', key, hidden: []}, weak ? {keyFinish: (hash, count) => { for (let i = 0; i < count; i++) hash[i]! &= 3; }} : {});
+    const {options, file} = spilling(spill);
+    const state = new TableState({types, storage: 'keyed', key, hidden: []}, {...options, ...(weak ? {keyFinish: (hash: Int32Array, count: number) => { for (let i = 0; i < count; i++) hash[i]! &= 3; }} : {})});
     let model = new Model();
     let sealed = model.copy();
     const indexes = [state.index([types.length - 1], 'group'), state.index([0], 'never-match')];
-    for (const step of steps) {
+    for (const [turn, step] of steps.entries()) {
+      if (spill && (step.kind === 'end' || turn % 2 === 0)) state.store.evict(Infinity); // between steps of an epoch too
       if (step.kind === 'end') {
         state.endEpoch();
+        if (spill) press(state, turn);
         sealed = model.copy();
       } else if (step.kind === 'undo') {
+        if (state.store.spilled && state.changed) seen.undoneOut++;
         if (model.next !== sealed.next || model.rows.size !== sealed.rows.size) seen.undone++;
         state.undo();
         model = sealed.copy();
@@ -185,8 +208,10 @@ test('table state: a keyed table is the last row of each key, whatever the order
       }
       model.check(state);
       for (const index of indexes) checkIndex(state, index);
-      
     }
+    seen.read += file.reads;
+    state.endEpoch();
+    if (spill) checkPageFile(state);
   }), params);
   for (const [what, count] of Object.entries(seen)) assert.ok(count > 20, `${what} seen ${count} times`);
 });
@@ -198,22 +223,25 @@ test('table state: a bag holds each row as often as its weights say, copies of a
   const row = fc.tuple(fc.constantFrom<Cell[]>(null, 1, 2), fc.constantFrom<Cell[]>(null, 'a', 'b'), fc.constantFrom<Cell[]>(0, -0, Number.NaN));
   const batch = fc.array(fc.record({row, weight: fc.constantFrom(-3, -2, -1, 1, 1, 2, 3)}), {maxLength: 12});
   const step = fc.oneof({weight: 5, arbitrary: batch}, {weight: 1, arbitrary: fc.constant('end' as const)}, {weight: 1, arbitrary: fc.constant('undo' as const)}, {weight: 1, arbitrary: fc.constant('delete' as const)});
-  const seen = {inserts: 0, deletes: 0, collisions: 0, undone: 0, byKey: 0};
-  fc.assert(fc.property(fc.array(step, {maxLength: 14}), fc.boolean(), fc.boolean(), anyForm, (steps, weak, keyed, form) => {
-    const state = new TableState(bagSpec, weak ? {rowFinish: (low, high, count) => {
+  const seen = {inserts: 0, deletes: 0, collisions: 0, undone: 0, byKey: 0, read: 0};
+  fc.assert(fc.property(fc.array(step, {maxLength: 14}), fc.boolean(), fc.boolean(), fc.boolean(), anyForm, (steps, weak, keyed, spill, form) => {
+    const {options, file} = spilling(spill);
+    const state = new TableState(bagSpec, {...options, ...(weak ? {rowFinish: (low: Int32Array, high: Int32Array, count: number) => {
       for (let i = 0; i < count; i++) {
         low[i]! &= 1;
         high[i] = 0;
       }
-    }} : {});
+    }} : {})});
     let model = new Model();
     let sealed = model.copy();
     let counts = new Map<string, number>();
     let sealedCounts = counts;
     const index = state.index([1], 'never-match');
-    for (const step of steps) {
+    for (const [turn, step] of steps.entries()) {
+      if (spill && (step === 'end' || turn % 2 === 0)) state.store.evict(Infinity);
       if (step === 'end') {
         state.endEpoch();
+        if (spill) press(state, turn);
         sealed = model.copy();
         sealedCounts = new Map(counts);
       } else if (step === 'undo') {
@@ -279,6 +307,7 @@ test('table state: a bag holds each row as often as its weights say, copies of a
       }
       assert.deepEqual(new Map([...held].sort()), new Map([...counts].filter(([, count]) => count > 0).sort()));
     }
+    seen.read += file.reads;
     // what was stored can be loaded again in key order
     const stored = [...model.rows.values()].sort((a, b) => cellText(a[3]!) < cellText(b[3]!) ? -1 : cellText(a[3]!) > cellText(b[3]!) ? 1 : Number(a[4]) - Number(b[4]));
     const again = new TableState(bagSpec);
@@ -334,8 +363,8 @@ test('table state: a delta with random transient rows ends as its net says', () 
   const types: LogicalType[] = [{kind: 'integer'}, {kind: 'integer'}];
   const target = fc.array(fc.option(fc.integer({min: 0, max: 3}), {nil: undefined}), {minLength: 5, maxLength: 5});
   const noise = fc.array(fc.tuple(fc.integer({min: 0, max: 4}), fc.integer({min: 0, max: 3})), {maxLength: 10});
-  fc.assert(fc.property(fc.array(fc.tuple(target, noise, fc.infiniteStream(fc.nat())), {maxLength: 6}), (epochs) => {
-    const state = new TableState({types, storage: 'keyed', key: [0], hidden: []});
+  fc.assert(fc.property(fc.array(fc.tuple(target, noise, fc.infiniteStream(fc.nat())), {maxLength: 6}), fc.boolean(), (epochs, spill) => {
+    const state = new TableState({types, storage: 'keyed', key: [0], hidden: []}, spilling(spill).options);
     const model = new Model();
     let held: (number | undefined)[] = [];
     for (const [wanted, transient, order] of epochs) {
@@ -351,6 +380,7 @@ test('table state: a delta with random transient rows ends as its net says', () 
       model.check(state);
       assert.deepEqual(new Map([...model.rows.values()].map(([key, value]) => [key, value] as const).sort()), new Map(held.flatMap((value, key) => value === undefined ? [] : [[key, value] as const])));
       state.endEpoch();
+      if (spill) press(state, model.next);
     }
   }), {seed, numRuns: 300});
 });

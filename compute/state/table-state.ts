@@ -8,6 +8,7 @@
  */
 import type {ChangeBatch, Column, Delta} from '../../base/delta.ts';
 import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE} from '../../base/delta.ts';
+import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
 import type {LogicalType} from '../../base/type.ts';
 import {AlignedArena, alignColumn} from './aligned-arena.ts';
@@ -18,6 +19,7 @@ import type {HashFinish} from './key-hash.ts';
 import {keyedDelta} from './keyed-delta.ts';
 import type {MemoryShare} from './memory-budget.ts';
 import type {NullRule} from './multi-index.ts';
+import type {PageFile} from './page-file.ts';
 import {MultiIndex} from './multi-index.ts';
 import {Int32Stack} from './number-stack.ts';
 import {compareColumns, recordsEqual} from './record-equal.ts';
@@ -41,9 +43,13 @@ export interface TableStateSpec {
 export interface TableStateOptions {
   /** Share of the memory budget; none: unlimited. */
   readonly share?: MemoryShare;
+  /** Makes the file that rows go to when the budget is short; none: they stay in memory, and changes are refused when it is full. */
+  readonly pageFile?: () => PageFile;
   /** Tests give weak hashes to force collisions. */
   readonly keyFinish?: HashFinish;
   readonly rowFinish?: RowHashFinish;
+  /** Tests give segments of few rows, so that they go out. */
+  readonly segmentRows?: number;
 }
 
 /** A moment in an epoch to which `undo` can go back. Void after `endEpoch()`. */
@@ -52,6 +58,8 @@ export interface Savepoint {
   readonly nextPosition: number;
 }
 
+/** Entries of the journal that are taken back at a time. */
+const undoRows = 1 << 16;
 /** Scratch of one row in a batch: hashes, groups, journal. */
 const scratchRowBytes = 40;
 
@@ -76,6 +84,8 @@ export class TableState {
   /** All columns but the key's: what makes two rows of one key differ; in a bag, what rows come with. */
   readonly #valueColumns: readonly number[];
   readonly #journal = new Int32Stack();
+  /** A change began and did not end: rows and indexes differ. Only a page file that fails can do that. */
+  #torn = false;
   #epochPosition = 0;
   #nextPosition = 0;
   readonly #aligned = new AlignedArena();
@@ -89,7 +99,8 @@ export class TableState {
     this.#name = spec.name ?? 'table';
     this.#share = options.share ?? null;
     this.#keyFinish = options.keyFinish === undefined ? {} : {finish: options.keyFinish};
-    this.store = new RowStore(types, {positions: true, normalised: storage === 'keyed' ? key : []});
+    this.store = new RowStore(types, {positions: true, normalised: storage === 'keyed' ? key : [], ...(options.pageFile === undefined ? {} : {pageFile: options.pageFile}), ...(options.segmentRows === undefined ? {} : {segmentRows: options.segmentRows})});
+    this.#share?.spillable({evictableBytes: () => this.store.evictableBytes(), evict: (bytes) => this.#evict(bytes)});
     this.#allColumns = types.map((_, column) => column);
     this.#valueColumns = this.#allColumns.filter((column) => !key.includes(column));
     this.#keyFields = key.map((column) => this.store.layout.fields[column]!);
@@ -207,6 +218,25 @@ export class TableState {
     this.#settle();
   }
 
+  /** Puts rows out to the page file; see `RowStore.evict`. */
+  #evict(bytes: number): number {
+    const freed = this.store.evict(bytes);
+    this.#settle();
+    return freed;
+  }
+
+  /** Between epochs: what was fetched goes if it is much, and rows that were freed in the page file are used again. */
+  maintain(): void {
+    this.store.endChunk();
+    this.store.reuse();
+    this.#settle();
+  }
+
+  /** Closes and removes the page file; the state is void. */
+  close(): void {
+    this.store.close();
+  }
+
   /** @returns this moment, to go back to. */
   savepoint(): Savepoint {
     return {changeCount: this.#journal.length, nextPosition: this.#nextPosition};
@@ -226,74 +256,91 @@ export class TableState {
     const first = this.#epochPosition;
     const settled = new Uint8Array((store.rowLimit >> 3) + 1); // a bit a row: came and went, or given already
     let next = first;
-    const take = (rows: Int32Array, count: number): Int32Array => rows.slice(0, count);
-    for (let at = 0; at < this.#journal.length; at++) {
-      const row = ~this.#journal.at(at);
-      if (row >= 0 && store.getPosition(row) >= first) setBit(settled, row);
-    }
     const rows = new Int32Array(rowsMax + 1);
     const ops = new Uint8Array(rowsMax + 1);
-    let count = 0;
+    const positions = new Float64Array(rowsMax + 1);
     const old = new Int32Array(Math.max(1, rowsMax >> 1));
     const now = new Int32Array(old.length);
+    const moved = new Int32Array(old.length);
+    const {length} = this.#journal;
+    for (let at = 0; at < length;) {
+      let count = 0;
+      for (; at < length && count < rowsMax; at++) if (this.#journal.at(at) < 0) rows[count++] = ~this.#journal.at(at);
+      store.getPositions(rows, count, positions);
+      for (let i = 0; i < count; i++) if (positions[i]! >= first) setBit(settled, rows[i]!);
+      store.endChunk();
+    }
     const keyed = this.spec.storage === 'keyed';
-    for (let at = 0; at < this.#journal.length;) {
+    for (let at = 0; at < length;) {
       let olds = 0;
-      while (at < this.#journal.length && olds < old.length) {
+      while (at < length && olds < old.length) {
         const row = ~this.#journal.at(at++);
         if (row >= 0 && !hasBit(settled, row)) old[olds++] = row;
       }
-      if (keyed && olds > 0) this.#byKey().find(store.gather(old, olds, this.spec.key), null, olds, now);
+      if (olds === 0) continue;
+      if (keyed) this.#byKey().find(store.gather(old, olds, this.spec.key), null, olds, now);
       else now.fill(-1);
-      count = 0;
+      let count = 0;
+      let moves = 0;
       for (let i = 0; i < olds; i++) {
         const replacement = now[i]!;
         rows[count] = old[i]!;
         ops[count++] = replacement < 0 ? OP_DELETE : OP_UPDATE_BEFORE;
         if (replacement < 0) continue;
         setBit(settled, replacement);
-        if (recordsEqual(store, store.layout.fields, old[i]!, replacement, true)) {
-          store.setPosition(replacement, store.getPosition(old[i]!));
+        const same = recordsEqual(store, store.layout.fields, old[i]!, replacement, true);
+        moved[moves] = replacement;
+        positions[moves++] = same ? store.getPosition(old[i]!) : next;
+        if (same) {
           count--;
           continue;
         }
-        store.setPosition(replacement, next++);
+        next++;
         rows[count] = replacement;
         ops[count++] = OP_UPDATE_AFTER;
       }
-      if (count > 0) yield this.#changes(take(rows, count), ops.slice(0, count));
+      store.setPositions(moved, moves, positions);
+      if (count > 0) yield this.#changes(rows.slice(0, count), ops.slice(0, count));
     }
-    count = 0;
-    for (let at = 0; at < this.#journal.length; at++) {
-      const row = this.#journal.at(at);
-      if (row < 0 || hasBit(settled, row)) continue;
-      store.setPosition(row, next++);
-      rows[count] = row;
-      ops[count++] = OP_INSERT;
-      if (count < rowsMax) continue;
-      yield this.#changes(take(rows, count), ops.slice(0, count));
-      count = 0;
+    for (let at = 0; at < length;) {
+      let count = 0;
+      for (; at < length && count < rowsMax; at++) {
+        const row = this.#journal.at(at);
+        if (row >= 0 && !hasBit(settled, row)) rows[count++] = row;
+      }
+      if (count === 0) continue;
+      store.getPositions(rows, count, positions);
+      let kept = true;
+      for (let i = 0; i < count; i++) {
+        kept &&= positions[i] === next;
+        positions[i] = next++;
+      }
+      if (!kept) store.setPositions(rows, count, positions);
+      yield this.#changes(rows.slice(0, count), new Uint8Array(count).fill(OP_INSERT));
     }
     this.#nextPosition = next;
-    if (count > 0) yield this.#changes(take(rows, count), ops.slice(0, count));
   }
 
   /** Takes back everything since the last `endEpoch()`, or since a savepoint in this epoch. */
   undo(to?: Savepoint): void {
+    if (this.#torn) throw new WarehouseError('unavailable', 'MR_STATE_TORN', `a change of '${this.#name}' failed half-way and cannot be taken back in memory`, {hint: 'open the warehouse again: what was acknowledged is in its log'});
     const journal = this.#journal;
     const end = to?.changeCount ?? 0;
     invariant(end <= journal.length, () => `savepoint at change ${end} of ${journal.length}`);
     while (journal.length > end) {
       const removed = journal.at(journal.length - 1) < 0;
       let start = journal.length - 1;
-      while (start > end && journal.at(start - 1) < 0 === removed) start--;
+      while (start > end && journal.length - start < undoRows && journal.at(start - 1) < 0 === removed) start--;
       const rows = new Int32Array(journal.length - start);
       for (let i = rows.length - 1; i >= 0; i--) {
         const entry = journal.pop();
         rows[i] = removed ? ~entry : entry;
       }
+      this.#torn = true;
       if (removed) this.#undoRemovals(rows, start);
       else this.#undoInserts(rows);
+      this.#torn = false;
+      if (to === undefined) this.store.endChunk();
     }
     this.#nextPosition = to?.nextPosition ?? this.#epochPosition;
     for (const shared of this.#indexes.values()) shared.since = Math.min(shared.since, journal.length);
@@ -409,6 +456,7 @@ export class TableState {
       coming[comingCount++] = selection === null ? i : selection[i]!;
     }
     const fresh = new Int32Array(comingCount);
+    this.#torn = true;
     if (comingCount > 0) {
       this.store.insert(columns, coming, comingCount, fresh);
       this.#takePositions(fresh, comingCount);
@@ -440,6 +488,7 @@ export class TableState {
     unique.remove(dropped, droppedCount);
     unique.insert(added, added.length);
     this.#swap(going, goingCount, fresh, comingCount);
+    this.#torn = false;
     const changes = this.#changes(rows, ops);
     this.#settle();
     return changes;
@@ -472,9 +521,11 @@ export class TableState {
     }
     const selection = total === delta.rowCount ? null : repeat(delta.weights, delta.rowCount, total);
     const fresh = new Int32Array(total);
+    this.#torn = true;
     this.store.insert(columns, selection, total, fresh);
     this.#takePositions(fresh, total);
     this.#swap(fresh, 0, fresh, total);
+    this.#torn = false;
     const changes = this.#changes(fresh, new Uint8Array(total).fill(OP_INSERT));
     this.#settle();
     return changes;
@@ -487,12 +538,14 @@ export class TableState {
     const goingCount = change.going.length;
     const freshCount = change.coming.length;
     const fresh = new Int32Array(freshCount);
+    this.#torn = true;
     bag.insert(columns, delta.rowCount, change, fresh);
     this.#takePositions(fresh, freshCount);
     this.#unique?.remove(change.going, goingCount);
     this.#swap(change.going, goingCount, fresh, freshCount);
     bag.number(fresh, freshCount);
     this.#unique?.insert(fresh, freshCount);
+    this.#torn = false;
     const rows = new Int32Array(goingCount + freshCount);
     rows.set(change.going);
     rows.set(fresh, goingCount);

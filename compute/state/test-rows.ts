@@ -3,10 +3,12 @@ import fc from 'fast-check';
 import {Arena} from '../../base/arena.ts';
 import type {Column} from '../../base/delta.ts';
 import {NARROW_BOUND} from '../../base/delta.ts';
+import {WarehouseError} from '../../base/error.ts';
 import {unreachable} from '../../base/invariant.ts';
 import type {LogicalType} from '../../base/type.ts';
 import {physicalKind} from '../../base/type.ts';
 import {AlignedArena} from './aligned-arena.ts';
+import type {PageFile} from './page-file.ts';
 
 /** NULL, an i32 or double, an exact integer, text (one character a byte). */
 export type Cell = null | number | bigint | string;
@@ -129,4 +131,46 @@ export function cellText(cell: Cell, exact = false): string {
 
 export function rowText(row: readonly Cell[], exact = false): string {
   return row.map((cell) => cellText(cell, exact)).join('|');
+}
+
+/** A page file in memory: fails when told, and refuses to read what was never written. */
+export class MemoryPageFile implements PageFile {
+  bytes = new Uint8Array(0);
+  writes = 0;
+  reads = 0;
+  closed = false;
+  /** Thrown by the next reads or writes, as often as it says. */
+  readonly failures: {read: number; write: number} = {read: 0, write: 0};
+
+  read(position: number, into: Uint8Array): void {
+    this.reads++;
+    if (this.failures.read > 0) {
+      this.failures.read--;
+      throw new WarehouseError('unavailable', 'MR_PAGE_FILE_FAILED', 'the page file cannot be read');
+    }
+    if (position + into.length > this.bytes.length) throw new RangeError(`read of ${position} to ${position + into.length}, the page file has ${this.bytes.length} bytes`);
+    into.set(this.bytes.subarray(position, position + into.length));
+  }
+
+  write(position: number, bytes: Uint8Array): void {
+    this.writes++;
+    if (this.failures.write > 0) {
+      this.failures.write--;
+      throw new WarehouseError('unavailable', 'MR_PAGE_FILE_FAILED', 'the page file cannot be written');
+    }
+    if (position + bytes.length > this.bytes.length) {
+      const longer = new Uint8Array(position + bytes.length);
+      longer.set(this.bytes);
+      this.bytes = longer;
+    }
+    this.bytes.set(bytes, position);
+  }
+
+  truncate(bytes: number): void {
+    this.bytes = this.bytes.slice(0, bytes);
+  }
+
+  close(): void {
+    this.closed = true;
+  }
 }

@@ -23,7 +23,7 @@ export function touchedRecords(): number {
 /** Verifies candidates found by hash; those that are another key's walk on. Shared by both indexes (a head stands for its chain). */
 export function verifyCandidates(store: RowStore, slots: SlotTable, fields: readonly RecordField[], hash: Int32Array, columns: readonly Column[], selection: Int32Array | null, count: number, rows: Int32Array, flags: Uint8Array): void {
   flags.fill(1, 0, count);
-  if (fields.length > 0) sink = touchRecords(store.words, store.layout.stride, fields[0]!.offset, rows, count);
+  if (fields.length > 0) sink = touchRecords(store.words, store.layout.stride, fields[0]!.offset, store.located(rows, count), count);
   compareColumns(store, fields, rows, columns, selection, count, flags, false);
   for (let i = 0; i < count; i++) if (flags[i] === 0) rows[i] = walkOn(store, slots, fields, hash[i]!, columns, selection === null ? i : selection[i]!, rows[i]!);
 }
