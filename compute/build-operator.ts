@@ -23,6 +23,8 @@ export interface OperatorContext {
   readonly session: Session | null;
   /** Rows of a table, and where its visible columns stand in it. */
   table(id: number): {readonly state: TableState; readonly visible: readonly number[]};
+  /** Said while state is filled, when nobody reads rows that were fetched for the last chunk. */
+  endChunk(): void;
 }
 
 /** @returns the operators of a plan, by id; null for inputs. */

@@ -14,10 +14,12 @@ import type {LogicalType} from '../base/type.ts';
 import type {PlanNode} from '../kernel/plan/tree.ts';
 import type {Session} from '../kernel/session.ts';
 import {EpochChanges} from './epoch-changes.ts';
+import type {OperatorContext} from './build-operator.ts';
 import type {TableShape, ViewPlan} from './operator-spec.ts';
 import type {PlanOptions} from './plan-view.ts';
 import {planView} from './plan-view.ts';
 import type {MemoryShare} from './state/memory-budget.ts';
+import type {PageFile} from './state/page-file.ts';
 import {TableState} from './state/table-state.ts';
 import {View} from './view.ts';
 
@@ -48,20 +50,33 @@ export function tableShape({id, schema, name, storage, key, columns}: DataflowTa
   };
 }
 
+/** How a table's rows are kept. */
+export interface TableMemory {
+  /** What its rows are counted under. */
+  readonly share?: MemoryShare;
+  /** Makes the file that they go to when memory is short. */
+  readonly pageFile?: () => PageFile;
+}
+
 /** Every table's content and every view's operators; see the header. */
 export class Dataflow {
   readonly #session: Session | null;
+  readonly #relieve: () => void;
   readonly #tables = new Map<number, Table>();
   readonly #views = new Map<number, View>();
   #touched: View[] = [];
 
-  /** @param options.session where `sql` operators run their statements; without it views that need one are refused. */
-  constructor(options: {readonly session?: Session} = {}) {
+  /**
+   * @param options.session where `sql` operators run their statements; without it views that need one are refused.
+   * @param options.relieve called when nobody reads what was gathered from tables: after an epoch, a step, a chunk of a filling.
+   */
+  constructor(options: {readonly session?: Session; readonly relieve?: () => void} = {}) {
     this.#session = options.session ?? null;
+    this.#relieve = options.relieve ?? (() => undefined);
   }
 
   /** @returns the table's state, empty; the owner loads it. */
-  addTable(spec: DataflowTableSpec, options: {readonly share?: MemoryShare} = {}): TableState {
+  addTable(spec: DataflowTableSpec, options: TableMemory = {}): TableState {
     invariant(!this.#tables.has(spec.id), () => `table ${spec.id} is there already`);
     const visible = spec.columns.flatMap(({hidden}, index) => (hidden ? [] : [index]));
     const hidden = spec.columns.flatMap((column, index) => (column.hidden ? [index] : []));
@@ -77,10 +92,10 @@ export class Dataflow {
    * @param options.share the table's rows are counted under it, `stateShare` what operators keep beside tables.
    * @throws {WarehouseError} as `planView` does; nothing is added then.
    */
-  addView(spec: DataflowTableSpec, tree: PlanNode, options: PlanOptions & {readonly share?: MemoryShare; readonly stateShare?: MemoryShare} = {}): TableState {
+  addView(spec: DataflowTableSpec, tree: PlanNode, options: PlanOptions & TableMemory & {readonly stateShare?: MemoryShare} = {}): TableState {
     const plan = planView(tree, (schema, name) => this.#shape(schema, name), options);
     const state = this.addTable(spec, options);
-    this.#views.set(spec.id, new View(spec.id, `${spec.schema}.${spec.name}`, plan, {session: this.#session, table: (id) => this.#table(id)}, options.stateShare ?? null));
+    this.#views.set(spec.id, new View(spec.id, `${spec.schema}.${spec.name}`, plan, this.#context(), options.stateShare ?? null));
     return state;
   }
 
@@ -89,7 +104,13 @@ export class Dataflow {
     const reader = [...this.#views.values()].find(({plan}) => plan.tables.includes(id));
     invariant(reader === undefined, () => `table ${id} is read by ${reader?.name ?? ''}`);
     this.#views.delete(id);
+    this.#tables.get(id)?.state.close();
     this.#tables.delete(id);
+  }
+
+  /** Gives the files of all tables back; the dataflow is void. */
+  close(): void {
+    for (const {state} of this.#tables.values()) state.close();
   }
 
   state(id: number): TableState { return this.#table(id).state; }
@@ -104,6 +125,15 @@ export class Dataflow {
     const table = this.#tables.get(id);
     invariant(table !== undefined, () => `no table ${id}`);
     return table;
+  }
+
+  #context(): OperatorContext {
+    return {
+      session: this.#session, table: (id) => this.#table(id),
+      endChunk: () => {
+        for (const {state} of this.#tables.values()) state.store.endChunk();
+      },
+    };
   }
 
   #view(id: number): View {
@@ -163,6 +193,8 @@ export class Dataflow {
       this.#stepped.add(view);
     }
     this.#touched = [];
+    for (const {state} of this.#tables.values()) state.store.endChunk();
+    this.#relieve();
   }
   readonly #stepped = new Set<View>();
 
@@ -178,7 +210,7 @@ export class Dataflow {
     this.undo();
     const views = [...this.#views.values()].filter((view) => reached.has(view));
     for (const {id, name, plan} of views) {
-      const made = new View(id, name, plan, {session: this.#session, table: (table) => this.#table(table)});
+      const made = new View(id, name, plan, this.#context());
       this.#views.set(id, made);
       await made.rebuild();
       made.ready = true;
@@ -190,7 +222,11 @@ export class Dataflow {
     for (const view of this.#touched) view.endEpoch();
     this.#touched = [];
     this.#stepped.clear();
-    for (const {state} of this.#tables.values()) state.endEpoch();
+    for (const {state} of this.#tables.values()) {
+      state.endEpoch();
+      if (state.store.spilled) state.maintain();
+    }
+    this.#relieve();
   }
 
   /** Takes the epoch back: all tables and operators are as they were when the last one ended. */
@@ -199,6 +235,7 @@ export class Dataflow {
     this.#touched = [];
     this.#stepped.clear();
     for (const {state} of this.#tables.values()) state.undo();
+    this.#relieve();
   }
 
   /**
@@ -213,6 +250,8 @@ export class Dataflow {
       const changes = state.applyDelta(rows);
       if (changes.rowCount > 0) yield changes;
       state.endEpoch();
+      // The changes given out refer to the view's own rows alone.
+      for (const table of this.#tables.values()) if (table.state !== state) table.state.store.endChunk();
     }
     view.settle();
     view.ready = true;

@@ -141,7 +141,10 @@ export class View {
     if (operator === null || this.#absorbed.has(id)) return;
     for (const [k, input] of inputsOf(this.plan.operators[id]!).entries()) {
       if (k === but || !operator.keeps(k)) continue;
-      for await (const rows of this.#pull(input)) operator.absorb(k, rows);
+      for await (const rows of this.#pull(input)) {
+        operator.absorb(k, rows);
+        this.#context.endChunk();
+      }
     }
     if (but === -1) this.#absorbed.add(id);
   }

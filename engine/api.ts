@@ -48,6 +48,8 @@ export interface OpenOptions {
   readonly path: string;
   /** Bytes for everything that grows (DuckDB, state, caches); default half of what the machine or container has. */
   readonly memoryBytes?: number;
+  /** Bytes of them for tables and operators; default 45 %. Rows beyond it go to page files beside the cache. */
+  readonly stateBytes?: number;
   /** Folders that SQL may read files from. Default none. */
   readonly allowDirectories?: readonly string[];
   /** Bytes of changes after which a checkpoint is written. */

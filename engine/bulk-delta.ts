@@ -68,6 +68,8 @@ export interface DeltaTarget {
   /** The table's folder, made if need be; called before the first file is written. */
   readonly place: (table: TableSpec) => Promise<PaimonTable>;
   readonly nextSequence: (table: TableId) => number;
+  /** Called when no batch that was given is held any more. */
+  readonly released: () => void;
 }
 
 /** Rows handed to DuckDB per call. */
@@ -94,6 +96,7 @@ export async function gatherDelta(target: DeltaTarget, table: TableSpec, batches
       await writer.write(held);
       held = [];
       bytes = 0;
+      target.released();
     }
     if (writer === null) {
       if (held.length === 0) return {rowCount: 0, ops: new Uint8Array(0), columns: [], positions: new Float64Array(0)};

@@ -42,6 +42,8 @@ export async function replayFiles(core: WorkerCore, table: TableSpec, frame: Fra
     // What freed rows held is needed no more, and rows are loaded into a table at rest.
     state.endEpoch();
     if (split < batch.rowCount) state.load(batch.columns.map((column) => sliceColumn(column, split, batch.rowCount)), batch.rowCount - split);
+    if (state.store.spilled) state.maintain();
+    core.budget.relieve();
   }
   const logged = part.files.reduce((sum, file) => sum + file.rows, 0);
   invariant(rowCount === logged, () => `files of epoch ${frame.epoch} gave ${rowCount} rows of table ${table.id}, ${logged} were logged`);

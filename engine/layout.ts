@@ -12,6 +12,8 @@ export const droppedDirectory = (directory: string): string => join(directory, '
 export const maintainDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'maintain');
 /** Where compaction's instance spills; the same holds. */
 export const compactionDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'compaction');
+/** Where rows of state go when memory is short, a file a table; emptied at open. */
+export const pageDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'pages');
 /** Where rows of large statements wait for their epoch; emptied at open. */
 export const spoolDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'temp');
 /** A file per table that has files under way which no frame may name; see worker-bulk.ts. */

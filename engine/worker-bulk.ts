@@ -56,7 +56,7 @@ export async function writeBulk(core: WorkerCore, spool: Spool): Promise<Epoch> 
   } catch (cause) {
     if (core.epoch === before) {
       await discardFiles(core, deltas);
-      await core.dataflow.undoSteps();
+      await core.takeBack(() => core.dataflow.undoSteps());
     }
     throw cause;
   }
@@ -71,6 +71,11 @@ export function gather(core: WorkerCore, table: TableSpec, batches: AsyncIterabl
       return core.checkpointer.place(placed);
     },
     nextSequence: (id) => core.checkpointer.nextSequence(id),
+    released: () => {
+      // Deltas of other tables may be held, and refer to their rows.
+      core.dataflow.state(table.id).store.endChunk();
+      core.budget.relieve(core.shares.get(table.id));
+    },
   }, table, batches, first, filling);
 }
 

@@ -5,6 +5,7 @@ import type {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Dataflow} from '../compute/dataflow.ts';
 import type {MemoryBudget, MemoryShare} from '../compute/state/memory-budget.ts';
+import type {PageFile} from '../compute/state/page-file.ts';
 import {commitDeltas, discardTable, gather} from './worker-bulk.ts';
 import type {WorkerCore} from './worker-core.ts';
 
@@ -12,8 +13,9 @@ import type {WorkerCore} from './worker-core.ts';
 export function addTable(core: DefineScope, table: TableSpec, executor: 'code' | 'sql'): void {
   const share = core.budget.register(`${table.schema}.${table.name}`);
   try {
-    if (table.definition === undefined) core.dataflow.addTable(table, {share});
-    else core.dataflow.addView(table, table.definition.tree, {executor, share});
+    const memory = {share, pageFile: () => core.openPageFile(`${table.id}.pages`)};
+    if (table.definition === undefined) core.dataflow.addTable(table, memory);
+    else core.dataflow.addView(table, table.definition.tree, {executor, ...memory});
   } catch (cause) {
     share.close();
     throw cause;
@@ -33,6 +35,8 @@ export interface DefineScope {
   readonly dataflow: Dataflow;
   readonly budget: MemoryBudget;
   readonly shares: Map<TableId, MemoryShare>;
+  /** Makes a page file of that name. */
+  openPageFile(name: string): PageFile;
 }
 
 /** Makes the engine ready for records that are about to be committed. @returns what takes that back. */

@@ -38,7 +38,10 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
     const sql = await checkpointer.scanSql(table);
     if (sql === null) continue;
     const stream = await core.session.stream(sql, [], {types});
-    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) dataflow.state(table.id).load(chunk.columns, chunk.rowCount);
+    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
+      dataflow.state(table.id).load(chunk.columns, chunk.rowCount);
+      core.budget.relieve();
+    }
     await stream.close();
   }
   dataflow.endEpoch();

@@ -4,6 +4,28 @@ import type {WorkerCore} from './worker-core.ts';
 
 type StatRow = NonNullable<ReplyBody['rows']>[number];
 
+/** What lies in page files, and how rows that were looked for were found. */
+function spillRows(core: WorkerCore): StatRow[] {
+  const sum = {used: 0, length: 0, asked: 0, read: 0, reads: 0};
+  for (const {id} of core.catalog.tables()) {
+    const {store} = core.dataflow.state(id);
+    const {used, length} = store.pageFileBytes;
+    sum.used += used;
+    sum.length += length;
+    sum.asked += store.spillCounts?.rowsAsked ?? 0;
+    sum.read += store.spillCounts?.rowsRead ?? 0;
+    sum.reads += store.spillCounts?.reads ?? 0;
+  }
+  return [
+    {metric: 'state_page_bytes', help: 'bytes of state that lie in page files', value: sum.used},
+    {metric: 'state_page_file_bytes', help: 'length of the page files of state', value: sum.length},
+    {metric: 'state_rows_asked', help: 'rows looked into in tables of which a part lies in a page file', value: sum.asked},
+    {metric: 'state_rows_read', help: 'of them, rows read from a page file', value: sum.read},
+    {metric: 'state_page_reads', help: 'reads of page files', value: sum.reads},
+  ];
+}
+
+/** @returns the engine's numbers. */
 export function statsRows(core: WorkerCore): StatRow[] {
   const rows: StatRow[] = [
     {metric: 'log_bytes', help: 'bytes of the log on disk', value: core.log.bytes},
@@ -15,6 +37,7 @@ export function statsRows(core: WorkerCore): StatRow[] {
     {metric: 'checkpoint_ms', help: 'duration of the newest checkpoint in ms', value: core.checkpointer.lastMs},
     {metric: 'state_bytes', help: 'bytes held by tables and operators', value: core.budget.heldBytes},
     {metric: 'state_bytes_max', help: 'the budget of tables and operators in bytes', value: core.budget.bytesMax},
+    ...spillRows(core),
   ];
   for (const table of core.catalog.tables()) {
     const state = core.dataflow.state(table.id);

@@ -388,15 +388,21 @@ export class SpilledRows {
     const {arena} = this.#host;
     const groups = spilled.offsets.length - 1;
     const {live} = spilled;
-    arena.dropZone(segment);
     arena.useZone(segment);
+    const readRun = (start: number, end: number): ArrayBuffer => {
+      const base = spilled.offsets[start]!;
+      const buffer = this.#read(spilled.position + base * 8, (spilled.offsets[end]! - base) * 8);
+      const words = new Int32Array(buffer);
+      for (let group = start; group < end; group++) checkGroup(words, (spilled.offsets[group]! - base) * 2, segmentStart(segment) + (group << groupBits), spilled.generation);
+      return buffer;
+    };
     for (let group = 0; group < groups;) {
       const base = spilled.offsets[group]!;
       let last = group + 1;
       while (last < groups && (spilled.offsets[last + 1]! - base) * 8 <= readBytesMax) last++;
       let buffer: ArrayBuffer;
       try {
-        buffer = this.#read(spilled.position + base * 8, (spilled.offsets[last]! - base) * 8);
+        buffer = readRun(group, last);
       } catch (cause) {
         arena.dropZone(segment);
         throw cause;
@@ -405,7 +411,6 @@ export class SpilledRows {
       const fromDoubles = new Float64Array(buffer);
       for (; group < last; group++) {
         const groupAt = (spilled.offsets[group]! - base) * 2;
-        checkGroup(fromWords, groupAt, segmentStart(segment) + (group << groupBits), spilled.generation);
         const start = group << groupBits;
         const end = Math.min(spilled.rowCount, start + (1 << groupBits));
         for (let row = start; row < end; row++) {

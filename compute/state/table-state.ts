@@ -228,7 +228,12 @@ export class TableState {
   /** Between epochs: what was fetched goes if it is much, and rows that were freed in the page file are used again. */
   maintain(): void {
     this.store.endChunk();
-    this.store.reuse();
+    try {
+      this.store.reuse();
+    } catch (cause) {
+      // The rows stay out: the next end of an epoch tries again.
+      if (!(cause instanceof WarehouseError)) throw cause;
+    }
     this.#settle();
   }
 
