@@ -105,3 +105,388 @@ export class Warehouse implements AsyncDisposable {
       const warehouse = new Warehouse(directory, lock, serve, shares, binder, allowDirectories, options.referenceBytes ?? referenceBytesMin, (onEvent) => new WorkerClient({
         directory, warehouseId, memoryBytes: options.stateBytes ?? shares.state, maintainThreads: 1, maintainMemoryBytes: shares.maintain,
         checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? checkpointMs, historyRetentionMs: options.historyRetentionMs ?? historyRetentionMs, maintenance: 'background',
+        epochIntervalMs: options.epochIntervalMs ?? 0, referenceBytes: options.referenceBytes ?? referenceBytesMin, ...(options.logSegmentBytesMax === undefined ? {} : {logSegmentBytesMax: options.logSegmentBytesMax}),
+      }, onEvent));
+      warehouse.#inFlightBytesMax = options.inFlightBytesMax ?? inFlightBytesMax;
+      warehouse.#budget = new ByteBudget(warehouse.#inFlightBytesMax);
+      undo.push(() => warehouse.#client.stop());
+      await warehouse.#ready();
+      return warehouse;
+    } catch (cause) {
+      for (const step of undo.reverse()) await step().catch(() => undefined);
+      throw cause;
+    }
+  }
+
+  private constructor(directory: string, lock: WarehouseLock, serve: Kernel, shares: MemoryShares, binder: Binder, allowDirectories: readonly string[], referenceBytes: number, start: (onEvent: (event: EngineEvent) => void) => WorkerClient) {
+    this.directory = directory;
+    this.#snapshots = new SnapshotRoom(join(metaDirectory(directory), 'live', 'temp'));
+    this.#lock = lock;
+    this.#serve = serve;
+    this.#shares = shares;
+    this.#sealedSource = {directory, kernel: serve, known: (id) => this.#everKnown.get(id)};
+    this.#binder = binder;
+    this.#cold = new ColdReader((epoch) => this.#checkpoints.findLast((checkpoint) => checkpoint.epoch <= epoch) ?? null, () => this.#requireHistory());
+    this.#host = this.#makeHost(allowDirectories, referenceBytes);
+    this.#client = start((event) => this.#onEvent(event));
+  }
+
+  /** The newest visible epoch. */
+  get epoch(): number {
+    return this.#requireHistory().newest;
+  }
+
+  get catalog(): Catalog {
+    return this.#catalog;
+  }
+
+  /** The oldest epoch that changes can be read after. */
+  get oldestEpoch(): number {
+    return this.#oldest;
+  }
+
+  /** Runs SQL. Of several statements the last one's result is answered; `BEGIN` needs its `COMMIT` in the same text. */
+  async sql(text: string, params: readonly unknown[] = [], options: SqlOptions = {}): Promise<Result> {
+    let last: Result | null = null;
+    for await (const result of this.script(text, params, options)) last = result;
+    if (last === null) throw new WarehouseError('invalid', 'MR_SYNTAX', 'the text has no statement');
+    return last;
+  }
+
+  /** Runs SQL, giving every statement's result in turn. */
+  async *script(text: string, params: readonly unknown[] = [], options: SqlOptions = {}): AsyncGenerator<Result> {
+    const session = this.#newSession({wholeText: true});
+    try {
+      yield* session.script(text, params, options);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** A session that holds `BEGIN … COMMIT` and settings across calls. */
+  session(): Promise<WarehouseSession> {
+    return Promise.resolve(this.#newSession());
+  }
+
+  /** Inserts rows (upserts them where the table has a primary key). */
+  async insert(table: string, rows: Iterable<Readonly<Record<string, unknown>>>, options: InsertOptions = {}): Promise<InsertResult> {
+    const ingest = this.ingest(table, options);
+    let number = 0;
+    for (const row of rows) {
+      ingest.object(row, ++number);
+      if (options.onError === 'reject' && ingest.full) await ingest.flush();
+    }
+    return ingest.finish();
+  }
+
+  /** Inserts rows by column, in the physical form of base/delta.ts; all or nothing. @param columns the table's visible columns, in order. */
+  async insertColumns(table: string, columns: readonly Column[], rowCount: number): Promise<InsertResult> {
+    const {epoch} = await this.writeColumns([{table, columns, rowCount}]);
+    return {epoch, accepted: rowCount, rejected: 0, errors: []};
+  }
+
+  /**
+   * Writes to several tables by column, in order, as one epoch. `columns` are the table's visible columns; with `delete` its key
+   * columns in key order, and absent keys change nothing.
+   */
+  async writeColumns(writes: readonly {readonly table: string; readonly columns: readonly Column[]; readonly rowCount: number; readonly delete?: boolean}[]): Promise<{epoch: number}> {
+    const encoded = writes.map(({table, columns, rowCount, delete: removes}): TableWrite => {
+      const spec = this.#writable(table);
+      if (removes === true && spec.storage !== 'keyed') throw new WarehouseError('invalid', 'MR_NO_KEY', `${table} has no primary key to delete by`);
+      const shape = removes === true ? spec.key.map((index) => spec.columns[index]!) : spec.columns.filter((column) => !column.hidden);
+      const mode = removes === true ? 'delete' : spec.storage === 'keyed' ? 'upsert' : 'append';
+      return {table: spec.id, mode, rows: encodeRows(shape.map((column) => column.type), columns, rowCount), expected: null, asOf: -1};
+    });
+    return this.#host.write(encoded, []);
+  }
+
+  #writable(table: string): TableSpec {
+    this.#requireOpen();
+    const spec = requireTable(this.#catalog, table);
+    if (spec.definition !== undefined) throw new WarehouseError('invalid', 'MR_DYNAMIC_TABLE', `${spec.schema}.${spec.name} is a dynamic table: its rows follow from its definition`, {hint: 'write to the tables it reads'});
+    return spec;
+  }
+
+  /** A stream of rows into one table. */
+  ingest(table: string, options: InsertOptions = {}): IngestSession {
+    const spec = this.#writable(table);
+    return new IngestSession(spec, options.onError ?? 'fail', this.epoch, async (target, batch) => {
+      const writes: TableWrite[] = batch.rowCount === 0 ? [] : [{table: target.id, mode: target.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(target.columns.filter((column) => !column.hidden).map((column) => column.type), batch.columns, batch.rowCount), expected: null, asOf: -1}];
+      const {epoch} = await this.#host.write(writes, batch.rejected.length === 0 ? [] : [{table: target.id, rows: batch.rejected}]);
+      return epoch;
+    });
+  }
+
+  /**
+   * The changes of one or several tables, epoch by epoch.
+   *
+   * @param options.from `snapshot`: the content now, then what follows; `latest`: what follows; n: what came after epoch n;
+   *   0: the content at the oldest readable epoch, then what followed.
+   */
+  subscribe(tables: string | readonly string[], options: SubscribeOptions): AsyncGenerator<SubscriptionItem> {
+    return subscribe(...this.#subscription(tables, options));
+  }
+
+  /** As `subscribe`, by column: for faces that encode changes without an object each. */
+  subscribeColumns(tables: string | readonly string[], options: SubscribeOptions): AsyncGenerator<ColumnItem> {
+    return subscribeColumns(...this.#subscription(tables, options));
+  }
+
+  #subscription(tables: string | readonly string[], options: SubscribeOptions): [SubscriptionHost, TableSpec[], SubscriptionOptions] {
+    this.#requireOpen();
+    const specs = (typeof tables === 'string' ? [tables] : tables).map((name) => requireTable(this.#catalog, name));
+    const until = options.until === undefined || options.until === null ? null : toEpoch(options.until);
+    const host = {live: this.#requireLive(), history: this.#requireHistory(), oldestContent: this.#host.oldestContent, snapshots: this.#snapshots};
+    return [host, specs, {from: options.from, until, emptyEpochs: options.emptyEpochs ?? false, signal: options.signal}];
+  }
+
+  /** @param key the key's values in key order. @returns the row, or null. */
+  async lookup(table: string, key: readonly string[]): Promise<Row | null> {
+    const spec = requireTable(this.#catalog, table);
+    if (spec.storage !== 'keyed') throw new WarehouseError('invalid', 'MR_NO_KEY', `${table} has no primary key to look up by`);
+    if (key.length !== spec.key.length) throw new WarehouseError('invalid', 'MR_PARAMETER', `${table} has ${spec.key.length} key columns, ${key.length} values are given`);
+    const session = this.#newSession();
+    try {
+      return await session.lookup(spec, key);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Writes a checkpoint of the newest epoch now. */
+  async checkpoint(): Promise<number> {
+    return (await this.#host.checkpoint()).epoch;
+  }
+
+  /** Tells other processes where this warehouse is served. */
+  announce(url: string): Promise<void> {
+    return this.#lock.announce(url);
+  }
+
+  async metrics(): Promise<readonly Metric[]> {
+    const stats = await this.#client.request({kind: 'stats'});
+    return metricsOf(this.#catalog, stats.rows ?? [], {
+      epoch: this.epoch, inFlightBytes: this.#budget.used, waitingWrites: this.#budget.waiting, pendingRows: this.#requireLive().pendingRows,
+      memory: [
+        {share: 'serve', bytes: await this.#serveBytes(), bytesMax: this.#shares.serve},
+        {share: 'maintain', bytes: undefined, bytesMax: this.#shares.maintain},
+        {share: 'history', bytes: this.#requireHistory().bytes, bytesMax: historyBytesMax},
+        {share: 'in_flight', bytes: this.#budget.used, bytesMax: this.#inFlightBytesMax},
+      ],
+    });
+  }
+
+  async #serveBytes(): Promise<number> {
+    // A session of its own: metrics wait for no read.
+    await using session = await this.#serve.connect();
+    const {rows} = await session.rows('SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()');
+    return Number(rows[0]?.[0] ?? 0);
+  }
+
+  /** Writes a checkpoint and lets go of everything. May be called twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close(true);
+    return this.#closing;
+  }
+
+  /** Lets go without a checkpoint; the log keeps all. For tests of recovery. */
+  closeWithoutCheckpoint(): Promise<void> {
+    this.#closing ??= this.#close(false);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(checkpoint: boolean): Promise<void> {
+    try {
+      if (this.#failure === null) await this.#client.request({kind: 'close', checkpoint});
+    } finally {
+      await this.#client.stop();
+      this.#history?.close(closedError());
+      await this.#live?.close().catch(() => undefined);
+      await this.#binder.close();
+      await this.#serve.close();
+      await this.#lock.close();
+    }
+  }
+
+  #newSession(options: SessionOptions = {}): WarehouseSession {
+    this.#requireOpen();
+    return new WarehouseSession(this.#host, options);
+  }
+
+  #ready(): Promise<void> {
+    return new Promise((resolvePromise, reject) => {
+      this.#opened = {resolve: resolvePromise, reject};
+    });
+  }
+
+  #onEvent(event: EngineEvent): void {
+    switch (event.kind) {
+      case 'recovered':
+        this.#recovering = this.#recover(event.catalog, event.checkpoint, event.oldest);
+        this.#recovering.catch((cause: unknown) => this.#opened?.reject(cause));
+        return;
+      case 'epoch': {
+        for (const record of event.ddl) this.#fold(record);
+        const sealed = sealedFromMessage(event, this.#sealedSource);
+        // Before `recover` has made them, epochs wait for it; afterwards they are taken at once, before the reply that follows.
+        if (this.#live !== null && this.#history !== null) this.#take(sealed);
+        else void this.#recovering.then(() => this.#take(sealed), () => undefined);
+        return;
+      }
+      case 'checkpoint':
+        this.#checkpoints = [...this.#checkpoints, event.checkpoint].slice(-checkpointViewsMax);
+        if (event.oldest.epoch !== this.#oldest) this.#oldestCheckpoints = [...this.#oldestCheckpoints, event.oldest].slice(-checkpointViewsMax);
+        this.#oldest = toEpoch(event.oldest.epoch);
+        return;
+      case 'ready':
+        this.openStats = {openMs: event.openMs, replayedEpochs: event.replayedEpochs};
+        this.#recovering.then(() => {
+          this.#client.loaded();
+          this.#opened?.resolve();
+        }, () => undefined);
+        return;
+      case 'failed':
+        this.#failure = WarehouseError.from(event.error);
+        this.#opened?.reject(this.#failure);
+        this.#history?.close(this.#failure);
+        return;
+    }
+  }
+
+  async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView, oldest: CheckpointView): Promise<void> {
+    this.#checkpoints = [checkpoint];
+    this.#oldestCheckpoints = [oldest];
+    const at = toEpoch(checkpoint.epoch);
+    this.#oldest = toEpoch(oldest.epoch);
+    for (const record of records) this.#fold(record);
+    const live = await LiveRelation.open(this.#serve, at);
+    await live.define(records);
+    for (const {table} of checkpoint.tables) {
+      const sql = await this.#cold.orderedSql(this.#everKnown.get(table)!, checkpoint);
+      if (sql !== null) await live.load(table, sql);
+    }
+    this.#history = new EpochHistory({at, oldest: () => this.#oldest, readLog: (since, until) => this.#readLog(since, until)});
+    this.#live = live;
+  }
+
+  /** Epochs (since, until] back from the log, some MiB at a time. */
+  async *#readLog(since: Epoch, until: Epoch): AsyncGenerator<SealedEpoch> {
+    for (let at = since; at < until;) {
+      const {frames} = await this.#client.request({kind: 'read-log', since: at, until, bytesMax: logReadBytes});
+      if (frames === undefined || frames.length === 0) throw expired(at, this.#oldest);
+      for (const bytes of frames) {
+        const sealed = sealedFromFrame(decodeFrame(bytes), this.#sealedSource);
+        yield sealed;
+        at = sealed.epoch;
+      }
+    }
+  }
+
+  #take(sealed: SealedEpoch): void {
+    this.#requireLive().enqueue(sealed);
+    this.#requireHistory().append(sealed);
+  }
+
+  #fold(record: DdlRecord): void {
+    this.#catalog.apply(record);
+    if (record.kind === 'create-table') this.#everKnown.set(record.table.id, record.table);
+    // The engine has committed the record: a mirror that does not follow spoils the binder, not the statement that made it.
+    this.#ddlMirror = this.#ddlMirror.then(() => mirror(this.#binder, this.#everKnown, record)).catch((cause: unknown) => {
+      this.#failure ??= asWarehouseError(cause);
+    });
+  }
+  #ddlMirror: Promise<void> = Promise.resolve();
+
+  #makeHost(allowDirectories: readonly string[], referenceBytes: number): Host {
+    const [catalog, live, history] = [() => this.#catalog, () => this.#requireLive(), () => this.#requireHistory()] as const;
+    return {
+      get catalog() { return catalog(); },
+      get live() { return live(); },
+      get history() { return history(); },
+      binder: this.#binder,
+      allowDirectories,
+      nowMs: () => systemClock.nowMs(),
+      metrics: () => this.metrics(),
+      write: async (writes, rejected) => {
+        this.#requireOpen();
+        for (const {table} of rejected) await this.#ensureRejected(table);
+        const bytes = writes.reduce((sum, {rows}) => sum + rows.bytes.byteLength, 256);
+        await this.#budget.take(bytes);
+        try {
+          // The cache takes rows slower than the log: beyond this, writers wait for it instead of memory.
+          if (this.#requireLive().pendingRows > 4 * publishRowsMax) await this.#requireLive().settle(2 * publishRowsMax);
+          return await this.#client.request({kind: 'write', writes, rejected});
+        } finally {
+          this.#budget.give(bytes);
+        }
+      },
+      bulk: async (spool) => {
+        this.#requireOpen();
+        if (this.#requireLive().pendingRows > 4 * publishRowsMax) await this.#requireLive().settle(2 * publishRowsMax);
+        return this.#client.request({kind: 'bulk', spool});
+      },
+      spoolDirectory: spoolDirectory(this.directory),
+      referenceBytes,
+      alone: (work) => {
+        const next = this.#ddlQueue.catch(() => undefined).then(work);
+        this.#ddlQueue = next.catch(() => undefined);
+        return next;
+      },
+      define: (records) => this.#request({kind: 'ddl', records}),
+      createView: (table, executor) => this.#request({kind: 'create-view', table, executor}),
+      checkpoint: () => this.#request({kind: 'checkpoint'}),
+      setEpochInterval: async (ms) => {
+        await this.#request({kind: 'set', name: 'epoch_interval', value: ms});
+      },
+      oldestContent: (table, at = this.#oldest) => {
+        const cut = this.#oldestCheckpoints.find((checkpoint) => checkpoint.epoch === at);
+        if (cut === undefined) throw expired(at, this.#oldest);
+        return this.#cold.contentSql(table, cut);
+      },
+      cold: (table, read, bound) => this.#cold.sqlAt(table, read, bound),
+    };
+  }
+
+  async #request(request: Parameters<WorkerClient['request']>[0]): Promise<ReplyBody> {
+    this.#requireOpen();
+    const body = await this.#client.request(request);
+    await this.#ddlMirror;
+    return body;
+  }
+
+  /** `t$rejected` is made when t first has a rejected row, as any table is: by the one who gives out table ids. */
+  async #ensureRejected(table: TableId): Promise<void> {
+    const missing = (): boolean => {
+      const of = this.#catalog.byId(table);
+      return of !== undefined && rejectedTableOf(this.#catalog, of) === undefined;
+    };
+    if (!missing()) return;
+    await this.#host.alone(async () => {
+      if (missing()) await this.#host.define([{kind: 'create-table', table: rejectedTable(this.#catalog, table, systemClock.nowMs())}]);
+    });
+  }
+
+  #requireOpen(): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#closing !== null) throw closedError();
+  }
+
+  #requireLive(): LiveRelation {
+    invariant(this.#live !== null, 'the live relation is made before `open` returns');
+    return this.#live;
+  }
+
+  #requireHistory(): EpochHistory {
+    invariant(this.#history !== null, 'the history is made before `open` returns');
+    return this.#history;
+  }
+}
+
+function closedError(): WarehouseError {
+  return new WarehouseError('closed', 'MR_CLOSED', 'the warehouse is closed', {hint: 'open it again'});
+}
+

@@ -30,3 +30,408 @@ import {encodeFrame, type TableChanges} from '../storage/log/frame.ts';
 import type {Log} from '../storage/log/log.ts';
 import type {PreparedFiles} from '../storage/lsm/flush.ts';
 import {compactionDirectory, maintainDirectory, pageDirectory} from './layout.ts';
+import {rejectedTableOf} from './lookup.ts';
+import {isFileDelta, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
+import {preparedNotes} from './bulk-files.ts';
+import type {EpochMessage, Request, ReplyBody, TablePositions, ToMain, WorkerOptions} from './protocol.ts';
+import {typesOf} from './frame-batch.ts';
+import {rejectedBatch} from './rejected-table.ts';
+import {applyWrites} from './worker-apply.ts';
+import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts';
+import {removeTree} from './table-home.ts';
+import {Checkpointer} from './worker-checkpoint.ts';
+import {CompactionService} from './worker-compaction.ts';
+import {createView, finishRecords, prepareRecords} from './worker-define.ts';
+import {recover} from './worker-recovery.ts';
+import {statsRows} from './worker-stats.ts';
+
+type WriteRequest = Extract<Request, {kind: 'write'}>;
+interface Queued {readonly id: number; readonly request: Request; readonly rows: number; readonly bytes: number}
+
+/** What one epoch changes, before it is numbered. */
+export interface EpochContent {
+  readonly ddl: readonly DdlRecord[];
+  readonly changes: ReadonlyMap<TableId, TableDelta>;
+}
+
+export class WorkerCore {
+  readonly options: WorkerOptions;
+  /** Where log and checkpoints are written. */
+  readonly files: FileSystem;
+  readonly #post: (message: ToMain) => void;
+  readonly #queue: Queued[] = [];
+  #running = false;
+  #intervalMs: number;
+  #lastSealedMs = 0;
+  #closed = false;
+  catalog = new Catalog();
+  epoch: Epoch = toEpoch(0);
+  /** The newest epoch that changed each table, since this opening. */
+  readonly changedAt = new Map<TableId, number>();
+  kernel!: Kernel;
+  session!: Session;
+  dataflow!: Dataflow;
+  log!: Log;
+  checkpointer!: Checkpointer;
+  compaction!: CompactionService;
+  budget!: MemoryBudget;
+  readonly shares = new Map<TableId, MemoryShare>();
+
+  readonly #newPageFile: (path: string) => PageFile;
+
+  /**
+   * @param files another file system than the machine's, in tests.
+   * @param newPageFile makes the files of state that memory has no room for; likewise.
+   */
+  constructor(options: WorkerOptions, post: (message: ToMain) => void, files: FileSystem = nodeFileSystem, newPageFile: (path: string) => PageFile = (path) => new DiskPageFile(path)) {
+    this.options = options;
+    this.files = files;
+    this.#newPageFile = newPageFile;
+    this.#post = post;
+    this.#intervalMs = options.epochIntervalMs;
+  }
+
+  openPageFile(name: string): PageFile {
+    return this.#newPageFile(join(pageDirectory(this.options.directory), name));
+  }
+
+  async open(): Promise<void> {
+    const startMs = systemClock.monotonicMs();
+    const {options} = this;
+    const tempDirectory = maintainDirectory(options.directory);
+    await makeDirectoryDurably(this.files, tempDirectory);
+    const shares = maintainShares(options.maintainMemoryBytes);
+    this.kernel = await Kernel.open({threads: options.maintainThreads, memoryBytes: shares.maintain, tempDirectory});
+    this.session = await this.kernel.connect();
+    for (const statement of macroStatements) await this.session.run(statement);
+    this.budget = new MemoryBudget(options.memoryBytes);
+    if (await this.files.exists(pageDirectory(options.directory))) await removeTree(this.files, pageDirectory(options.directory));
+    this.dataflow = new Dataflow({session: this.session, relieve: () => this.budget.relieve()});
+    this.checkpointer = await Checkpointer.open({
+      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect(),
+      checkpointBytes: options.checkpointBytes, checkpointMs: options.checkpointMs, historyRetentionMs: options.historyRetentionMs,
+      // A failure is noted and repeated by the checkpointer; until the tail's bound ingest does not feel it.
+      onWanted: () => void this.#checkpoint().catch(() => undefined),
+      onDrop: (table) => this.compaction.forget(table),
+    });
+    this.compaction = new CompactionService({
+      clock: systemClock, warehouseId: options.warehouseId, checkpointer: this.checkpointer, background: options.maintenance === 'background',
+      openKernel: async () => {
+        const spill = compactionDirectory(options.directory);
+        await makeDirectoryDurably(this.files, spill);
+        return Kernel.open({threads: 1, memoryBytes: shares.compaction, tempDirectory: spill});
+      },
+    });
+    const replayedEpochs = await recover(this, this.#post);
+    await clearBulk(this);
+    this.#running = false;
+    this.#post({kind: 'ready', epoch: this.epoch, openMs: systemClock.monotonicMs() - startMs, replayedEpochs});
+    this.#opened = true;
+    this.#kick();
+  }
+
+  /** The main thread has read what it needs of the checkpoint that this opening began from. */
+  loaded(): void {
+    this.checkpointer.start();
+    this.compaction.kick();
+  }
+  #opened = false;
+  /** Checkpoints that were asked for and are not answered yet. */
+  #asked: Promise<unknown> = Promise.resolve();
+  /** Why the engine has stopped: an epoch is in the log, and memory could not follow. */
+  #failure: WarehouseError | null = null;
+
+  receive(id: number, request: Request): void {
+    if (request.kind === 'read-log') {
+      // Reading old frames waits for no epoch.
+      void this.#alone({id, request, rows: 0, bytes: 0});
+      return;
+    }
+    let rows = 0;
+    let bytes = 0;
+    if (request.kind === 'write') {
+      for (const write of request.writes) {
+        rows += write.rows.rowCount;
+        bytes += write.rows.bytes.byteLength;
+      }
+    }
+    this.#queue.push({id, request, rows, bytes});
+    if (request.kind !== 'write') this.#endWait?.();
+    this.#kick();
+  }
+
+  /** @returns an epoch as it goes to the log and to the main thread. */
+  message(sealed: Epoch, changes: ReadonlyMap<TableId, TableDelta>, ddl: readonly DdlRecord[]): {readonly kind: 'epoch'} & EpochMessage {
+    const tables: TableChanges[] = [];
+    const positions: TablePositions[] = [];
+    const prepared = new Map<TableId, PreparedFiles>();
+    for (const [id, batch] of changes) {
+      if (batch.rowCount === 0) continue;
+      const spec = this.specOf(id, ddl);
+      if (isFileDelta(batch)) {
+        const types = typesOf(spec);
+        tables.push({tableId: id, schemaId: spec.schemaId, types, rowCount: 0, ops: new Uint8Array(0), columns: types.map((type) => nullColumn(type, 0)), files: batch.files});
+        positions.push({table: id, data: batch.freed, first: batch.first});
+        prepared.set(id, batch.prepared);
+        continue;
+      }
+      tables.push({tableId: id, schemaId: spec.schemaId, types: typesOf(spec), rowCount: batch.rowCount, ops: batch.ops, columns: batch.columns});
+      positions.push({table: id, data: sharedCopy(batch.positions, batch.rowCount)});
+    }
+    const header = {timeMs: systemClock.nowMs(), positions: {}, watermarks: {}, ddl: ddl.map(encodeRecord), counts: [], notes: preparedNotes(prepared)};
+    return {kind: 'epoch', epoch: sealed, frame: encodeFrame({epoch: sealed, header, tables}), positions, ddl};
+  }
+
+  /** Numbers, logs and publishes an epoch. State must already hold it; when this rejects, nothing of it is durable or visible. */
+  async commit({ddl, changes}: EpochContent): Promise<Epoch> {
+    const sealed = nextEpoch(this.epoch);
+    const message = this.message(sealed, changes, ddl);
+    const dropped = ddl.flatMap((record) => (record.kind === 'drop-table' ? [this.catalog.byId(record.id)!] : []));
+    await this.log.append([message.frame]);
+    try {
+      this.epoch = sealed;
+      for (const record of ddl) this.catalog.apply(record);
+      finishRecords(this, ddl);
+      this.dataflow.endEpoch();
+      for (const {table} of message.positions) this.changedAt.set(table, sealed);
+      this.checkpointer.note({epoch: sealed, frame: message.frame, tables: tailTables(changes), dropped}, placedTables(changes, (id) => this.specOf(id, ddl)));
+      this.#post(message);
+    } catch (cause) {
+      // The epoch is durable and cannot be taken back: whoever answered on from here would answer wrongly. The next opening replays it.
+      this.#failure = asWarehouseError(cause);
+      this.#post({kind: 'failed', error: this.#failure.report()});
+      throw cause;
+    }
+    return sealed;
+  }
+
+  specOf(id: TableId, ddl: readonly DdlRecord[]): TableSpec {
+    for (const record of ddl) if (record.kind === 'create-table' && record.table.id === id) return record.table;
+    return this.catalog.byId(id)!;
+  }
+
+  #kick(): void {
+    if (this.#running || !this.#opened || this.#queue.length === 0) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        // First the wait, then the taking: what comes meanwhile goes with it.
+        if (this.#queue[0]!.request.kind === 'write') await this.#waitInterval();
+        const group = this.#takeGroup();
+        if (group.length === 0) {
+          const next = this.#queue.shift()!;
+          // A checkpoint takes epoch and catalog as they are now, and epochs go on beside it, and beside a compaction.
+          if (next.request.kind === 'checkpoint' || next.request.kind === 'compact') this.#asked = Promise.all([this.#asked, this.#alone(next)]);
+          else await this.#alone(next);
+        } else await this.#writeGroup(group);
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Waiting writes that may share an epoch: within the limits, and no statement that checks rows beside another on its table. */
+  #takeGroup(): Queued[] {
+    const group: Queued[] = [];
+    const touched = new Set<TableId>();
+    const checked = new Set<TableId>();
+    let rows = 0;
+    let bytes = 0;
+    for (let next = this.#queue[0]; next?.request.kind === 'write'; next = this.#queue[0]) {
+      const {writes, rejected} = next.request;
+      if (group.length > 0 && (rows + next.rows > epochRowsMax || bytes + next.bytes > epochBytesMax)) break;
+      const checks = writes.filter(({expected, asOf}) => expected !== null || asOf >= 0).map(({table}) => table);
+      const tables = [...writes.map(({table}) => table), ...rejected.map(({table}) => table)];
+      if (group.length > 0 && (checks.some((table) => touched.has(table)) || tables.some((table) => checked.has(table)))) break;
+      for (const table of tables) touched.add(table);
+      for (const table of checks) checked.add(table);
+      group.push(this.#queue.shift()!);
+      rows += next.rows;
+      bytes += next.bytes;
+    }
+    return group;
+  }
+
+  /** Waits until the next epoch may be sealed, or somebody wants what only happens between epochs: a definition, a checkpoint, the end. */
+  async #waitInterval(): Promise<void> {
+    if (this.#intervalMs === 0) return;
+    const left = this.#lastSealedMs + this.#intervalMs - systemClock.monotonicMs();
+    if (left <= 0 || this.#queue.some(({request}) => request.kind !== 'write')) return;
+    await new Promise<void>((resolve) => {
+      const cancel = systemClock.after(left, resolve);
+      this.#endWait = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#endWait = null;
+  }
+  #endWait: (() => void) | null = null;
+
+  async #writeGroup(group: readonly Queued[]): Promise<void> {
+    try {
+      const epoch = await this.#seal(group.map(({request}) => request as WriteRequest));
+      this.#lastSealedMs = systemClock.monotonicMs();
+      for (const {id} of group) this.#reply(id, {epoch});
+    } catch (cause) {
+      if (group.length === 1) this.#refuse(group[0]!.id, cause);
+      else for (const one of group) await this.#writeGroup([one]);
+    }
+  }
+
+  async #seal(requests: readonly WriteRequest[]): Promise<Epoch> {
+    if (this.#failure !== null) throw this.#failure;
+    await this.checkpointer.room();
+    try {
+      const base = applyWrites(this.catalog, this.dataflow, requests.flatMap(({writes}) => writes), this.changedAt);
+      for (const {rejected} of requests) {
+        for (const {table, rows} of rejected) {
+          const of = this.catalog.byId(table);
+          // The main thread makes `t$rejected` before it sends the first row for it.
+          const target = of === undefined ? undefined : rejectedTableOf(this.catalog, of);
+          if (target === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${table} was dropped meanwhile`);
+          base.set(target.id, rejectedBatch(this.dataflow, target, rows, base.get(target.id), systemClock.nowMs()));
+        }
+      }
+      const derived = this.dataflow.step(base);
+      // Without an operator that runs in DuckDB the step is synchronous, and no tick is spent on it.
+      const changes = new Map([...base, ...(derived instanceof Promise ? await derived : derived)] as [TableId, ChangeBatch][]);
+      let rowCount = 0;
+      for (const batch of changes.values()) rowCount += batch.rowCount;
+      if (rowCount === 0) {
+        this.dataflow.endEpoch();
+        return this.epoch;
+      }
+      return await commitDeltas(this, {ddl: [], changes: await gatherLarge(this, changes)});
+    } catch (cause) {
+      await this.takeBack(() => this.dataflow.undo());
+      throw cause;
+    }
+  }
+
+  /** Takes an epoch back that failed. If even that fails memory differs from the log: the engine stops, and the next opening begins from the log. */
+  async takeBack(undo: () => void | Promise<void>): Promise<void> {
+    try {
+      await undo();
+    } catch (cause) {
+      this.#failure = asWarehouseError(cause);
+      this.#post({kind: 'failed', error: this.#failure.report()});
+      throw cause;
+    }
+  }
+
+  async #define(records: readonly DdlRecord[]): Promise<Epoch> {
+    const undo = prepareRecords(this, records);
+    try {
+      return await this.commit({ddl: records, changes: new Map()});
+    } catch (cause) {
+      undo();
+      throw cause;
+    }
+  }
+
+  async #alone({id, request}: Queued): Promise<void> {
+    try {
+      this.#reply(id, await this.#handle(request));
+    } catch (cause) {
+      this.#refuse(id, cause);
+    }
+  }
+
+  async #handle(request: Request): Promise<ReplyBody> {
+    if (this.#closed) throw new WarehouseError('closed', 'MR_CLOSED', 'the engine is closed');
+    if (this.#failure !== null && request.kind !== 'close') throw this.#failure;
+    switch (request.kind) {
+      case 'write': return {epoch: await this.#seal([request])};
+      case 'bulk': {
+        await this.checkpointer.room();
+        return {epoch: await writeBulk(this, request.spool)};
+      }
+      case 'ddl': return {epoch: await this.#define(request.records)};
+      case 'create-view':
+        await this.checkpointer.room();
+        return {epoch: await createView(this, request.table, request.executor)};
+      case 'set':
+        this.#intervalMs = request.value;
+        return {epoch: this.epoch};
+      case 'read-log': return {epoch: this.epoch, frames: await this.#readLog(request)};
+      case 'stats': return {epoch: this.epoch, rows: statsRows(this)};
+      case 'checkpoint': {
+        const {epoch} = this;
+        await this.#checkpoint();
+        return {epoch};
+      }
+      case 'compact': {
+        const {epoch} = this;
+        // What is to be compacted lies in files first.
+        if (request.full) await this.#checkpoint();
+        return {epoch, rows: [{compactions: await this.compaction.compact(request.tables, request.full)}]};
+      }
+      case 'close':
+        await this.#asked;
+        try {
+          if (request.checkpoint && this.#failure === null) await this.#checkpoint();
+        } finally {
+          this.#closed = true;
+          await this.compaction.stop();
+          await this.checkpointer.stop();
+          await this.log.close();
+          this.dataflow.close();
+          await this.kernel.close();
+        }
+        return {epoch: this.epoch};
+    }
+  }
+
+  async #readLog({since, until, bytesMax}: Extract<Request, {kind: 'read-log'}>): Promise<Uint8Array[]> {
+    const frames: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const frame of this.log.readFrom(toEpoch(since + 1))) {
+      if (frame.epoch > until) break;
+      frames.push(frame.bytes);
+      bytes += frame.bytes.byteLength;
+      if (bytes >= bytesMax) break;
+    }
+    return frames;
+  }
+
+  /** A checkpoint of this moment, then what of the log it makes needless goes. */
+  async #checkpoint(): Promise<void> {
+    await this.compaction.room();
+    await this.checkpointer.write(this.epoch, this.catalog);
+    this.compaction.kick();
+    // Segments that cannot be removed now go after the next checkpoint.
+    await this.log.truncateBefore(this.checkpointer.keepLogFrom()).catch(() => 0);
+    this.#post({kind: 'checkpoint', checkpoint: this.checkpointer.view(), oldest: await this.checkpointer.oldestView(this.log.firstEpoch)});
+  }
+
+  #reply(id: number, body: ReplyBody): void {
+    this.#post({kind: 'reply', id, body});
+  }
+
+  #refuse(id: number, cause: unknown): void {
+    this.#post({kind: 'error', id, error: asWarehouseError(cause).report()});
+  }
+}
+
+/** The maintain share in two, so that an epoch's statement lacks no memory because of compaction. */
+function maintainShares(bytes: number): {readonly maintain: number; readonly compaction: number} {
+  const compaction = Math.max(kernelBytesMin, Math.floor(bytes / 4), Math.min(compactionBytesMin, Math.floor(bytes / 2)));
+  return {maintain: Math.max(kernelBytesMin, bytes - compaction), compaction};
+}
+
+/** Below it a merge of one output file spills more than it works. */
+const compactionBytesMin = 64 * 1024 * 1024;
+/** What an instance needs to open. */
+const kernelBytesMin = 16 * 1024 * 1024;
+
+/** Positions cross beside the frame and are never written again. */
+function sharedCopy(data: Float64Array, count: number): Float64Array {
+  const shared = new Float64Array(new SharedArrayBuffer(count * 8));
+  shared.set(data.subarray(0, count));
+  return shared;
+}
