@@ -33,6 +33,13 @@ export function blockBytes(length: number): number {
   return (length + step - 1) & ~(step - 1);
 }
 
+/** Bytes that `count` values take. */
+export function blocksBytes(lengths: Int32Array, count: number): number {
+  let bytes = 0;
+  for (let i = 0; i < count; i++) bytes += blockBytes(lengths[i]!);
+  return bytes;
+}
+
 function sizeClass(block: number): number {
   if (block <= fineBytes) return block >> 3;
   const exponent = 31 - Math.clz32(block - 1);

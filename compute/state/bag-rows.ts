@@ -13,7 +13,7 @@ import {SEGMENT_BITS, SEGMENT_MASK} from './record-write.ts';
 import type {RowHashFinish} from './row-hash.ts';
 import {rowHashes} from './row-hash.ts';
 import type {RowStore} from './row-store.ts';
-import {halves} from './row-store.ts';
+import {halves} from './record-write.ts';
 
 /** Copy number of the first row of a hash. */
 export const COPY_FIRST = 0;

@@ -10,7 +10,7 @@ import {AlignedArena} from './aligned-arena.ts';
 import type {RecordField} from './record-layout.ts';
 import {SEGMENT_BITS, SEGMENT_MASK} from './record-write.ts';
 import type {RowStore} from './row-store.ts';
-import {halves} from './row-store.ts';
+import {halves} from './record-write.ts';
 
 /** Computes the hashes of `count` keys in records: the hook by which tests force collisions. */
 export type HashFinish = (hash: Int32Array, count: number) => void;

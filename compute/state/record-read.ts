@@ -109,3 +109,12 @@ export function touchRecords(words: readonly Int32Array[], stride: number, offse
   }
   return sum;
 }
+
+/** Writes the live rows of [start, end) to `to`. @returns how many. */
+export function liveRows(words: readonly Int32Array[], stride: number, start: number, end: number, to: Int32Array): number {
+  let count = 0;
+  for (let row = start; row < end; row++) {
+    if ((words[row >> SEGMENT_BITS]![(row & SEGMENT_MASK) * stride]! & 1) === 1) to[count++] = row;
+  }
+  return count;
+}

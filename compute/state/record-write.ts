@@ -3,8 +3,10 @@
  * A value under a NULL is written as zero words whatever the column holds there, so that records compare by words.
  */
 import {ARENA_SEGMENT_SPAN} from '../../base/arena.ts';
-import type {BytesColumn, Validity} from '../../base/delta.ts';
+import type {BytesColumn, Column, Validity} from '../../base/delta.ts';
+import {invariant, unreachable} from '../../base/invariant.ts';
 import type {AlignedArena} from './aligned-arena.ts';
+import type {RecordField} from './record-layout.ts';
 
 /** Rows of one segment of a store, as a power of two. */
 export const SEGMENT_BITS = 15;
@@ -126,4 +128,51 @@ export function writePositions(doubles: readonly Float64Array[], stride: number,
     const row = rows[i]!;
     doubles[row >> SEGMENT_BITS]![(row & SEGMENT_MASK) * half + at] = positions[i]!;
   }
+}
+
+/** Where records are written. */
+interface RecordTarget {
+  readonly words: readonly Int32Array[];
+  readonly doubles: readonly Float64Array[];
+  readonly arena: AlignedArena;
+}
+
+/** Writes one field of records, by its kind. @param index the column's number, for errors. @param normalise −0 is written as 0. */
+export function writeField({words, doubles, arena}: RecordTarget, field: RecordField, stride: number, index: number, column: Column, selection: Int32Array | null, count: number, rows: Int32Array, normalise: boolean): void {
+  const {offset} = field;
+  const {valid} = column;
+  switch (field.kind) {
+    case 'i32':
+      invariant(column.kind === 'i32', () => `column ${index} is ${column.kind}, wants i32`);
+      writeI32(words, stride, offset, rows, column.data, valid, selection, count);
+      return;
+    case 'f64':
+      invariant(column.kind === 'f64', () => `column ${index} is ${column.kind}, wants f64`);
+      writeF64(doubles, stride, offset, rows, column.data, valid, selection, count, normalise);
+      return;
+    case 'exact64':
+      if (column.kind === 'f64') writeNarrow64(words, stride, offset, rows, column.data, valid, selection, count);
+      else {
+        invariant(column.kind === 'i64', () => `column ${index} is ${column.kind}, wants f64 or i64`);
+        writeWide(words, stride, offset, rows, halves(column.data), 2, false, valid, selection, count);
+      }
+      return;
+    case 'exact128':
+      if (column.kind === 'f64') writeNarrow128(words, stride, offset, rows, column.data, valid, selection, count);
+      else {
+        invariant(column.kind === 'i64' || column.kind === 'i128', () => `column ${index} is ${column.kind}, wants f64, i64 or i128`);
+        writeWide(words, stride, offset, rows, halves(column.data), column.kind === 'i64' ? 2 : 4, true, valid, selection, count);
+      }
+      return;
+    case 'bytes':
+      invariant(column.kind === 'bytes', () => `column ${index} is ${column.kind}, wants bytes`);
+      writeBytes(words, doubles, stride, offset, field.lengthOffset, rows, column, selection, count, arena);
+      return;
+    default: unreachable(field.kind);
+  }
+}
+
+/** @returns the 32-bit halves of 64-bit words, low first. */
+export function halves(data: BigInt64Array): Int32Array {
+  return new Int32Array(data.buffer, data.byteOffset, data.length * 2);
 }

@@ -7,7 +7,7 @@ import type {BytesColumn, Column, Validity} from '../../base/delta.ts';
 import {invariant, unreachable} from '../../base/invariant.ts';
 import {AlignedArena} from './aligned-arena.ts';
 import type {RecordField} from './record-layout.ts';
-import {halves} from './row-store.ts';
+import {halves} from './record-write.ts';
 
 /** Ends the hash of `count` rows; tests give a weak one to force collisions. */
 export type RowHashFinish = (low: Int32Array, high: Int32Array, count: number) => void;

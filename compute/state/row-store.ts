@@ -9,17 +9,17 @@
  * refer to the arena, and because the epoch may be taken back (`undoFrees`).
  */
 import {Arena} from '../../base/arena.ts';
-import type {Column, Validity} from '../../base/delta.ts';
-import {NARROW_BOUND} from '../../base/delta.ts';
-import {invariant, unreachable} from '../../base/invariant.ts';
+import type {Column} from '../../base/delta.ts';
+import {invariant} from '../../base/invariant.ts';
 import type {LogicalType} from '../../base/type.ts';
-import {AlignedArena, blockBytes} from './aligned-arena.ts';
+import {AlignedArena, blocksBytes} from './aligned-arena.ts';
 import {Int32Stack} from './number-stack.ts';
 import type {RecordField, RecordLayout} from './record-layout.ts';
 import {recordLayout} from './record-layout.ts';
-import {anyAbsent, readF64, readI32, readNarrow128, readNarrow64, readValid, readWide} from './record-read.ts';
+import {gatherColumn, type Records} from './record-gather.ts';
+import {anyAbsent, liveRows, readF64} from './record-read.ts';
 import type {PageFile} from './page-file.ts';
-import {SEGMENT_BITS, SEGMENT_MASK, writeBytes, writeF64, writeHeader, writeI32, writeNarrow128, writeNarrow64, writeNulls, writePositions, writeWide} from './record-write.ts';
+import {SEGMENT_BITS, SEGMENT_MASK, writeField, writeHeader, writeNulls, writePositions} from './record-write.ts';
 import {SpilledRows, type SpillCounts} from './spilled-rows.ts';
 
 const segmentRowsMin = 256;
@@ -103,7 +103,7 @@ export class RowStore {
     let text = 0;
     for (let index = 0; index < columns.length; index++) {
       const column = columns[index];
-      if (column?.kind === 'bytes') text += textBytes(column.length, rowCount) * Math.max(1, count / rowCount);
+      if (column?.kind === 'bytes') text += blocksBytes(column.length, rowCount) * Math.max(1, count / rowCount);
     }
     bytes += this.arena.growthBytes(text);
     return bytes;
@@ -187,39 +187,9 @@ export class RowStore {
   writeColumn(index: number, column: Column, selection: Int32Array | null, count: number, rows: Int32Array): void {
     const field = this.layout.fields[index]!;
     const {stride} = this.layout;
-    const {words, doubles} = this;
-    const {offset} = field;
     const {valid} = column;
-    if (valid !== null && writeNulls(words, stride, field.validOffset, field.validMask, rows, valid, selection, count) > 0) this.#nullable[index] = true;
-    switch (field.kind) {
-      case 'i32':
-        invariant(column.kind === 'i32', () => `column ${index} is ${column.kind}, wants i32`);
-        writeI32(words, stride, offset, rows, column.data, valid, selection, count);
-        return;
-      case 'f64':
-        invariant(column.kind === 'f64', () => `column ${index} is ${column.kind}, wants f64`);
-        writeF64(doubles, stride, offset, rows, column.data, valid, selection, count, this.#normalised[index]!);
-        return;
-      case 'exact64':
-        if (column.kind === 'f64') writeNarrow64(words, stride, offset, rows, column.data, valid, selection, count);
-        else {
-          invariant(column.kind === 'i64', () => `column ${index} is ${column.kind}, wants f64 or i64`);
-          writeWide(words, stride, offset, rows, halves(column.data), 2, false, valid, selection, count);
-        }
-        return;
-      case 'exact128':
-        if (column.kind === 'f64') writeNarrow128(words, stride, offset, rows, column.data, valid, selection, count);
-        else {
-          invariant(column.kind === 'i64' || column.kind === 'i128', () => `column ${index} is ${column.kind}, wants f64, i64 or i128`);
-          writeWide(words, stride, offset, rows, halves(column.data), column.kind === 'i64' ? 2 : 4, true, valid, selection, count);
-        }
-        return;
-      case 'bytes':
-        invariant(column.kind === 'bytes', () => `column ${index} is ${column.kind}, wants bytes`);
-        writeBytes(words, doubles, stride, offset, field.lengthOffset, rows, column, selection, count, this.arena);
-        return;
-      default: unreachable(field.kind);
-    }
+    if (valid !== null && writeNulls(this.words, stride, field.validOffset, field.validMask, rows, valid, selection, count) > 0) this.#nullable[index] = true;
+    writeField(this, field, stride, index, column, selection, count, rows, this.#normalised[index]!);
   }
 
   /** Frees live rows at the end of the epoch; till then their contents stay, but `scan()` no longer gives them. */
@@ -376,56 +346,13 @@ export class RowStore {
     const absent = anyAbsent(rows, count);
     const columns = reuse ?? [];
     const places = this.located(rows, count);
-    for (let i = 0; i < columnIndexes.length; i++) columns[i] = this.#gatherColumn(this, columnIndexes[i]!, places, count, absent, columns[i]);
+    for (let i = 0; i < columnIndexes.length; i++) columns[i] = this.#column(this, columnIndexes[i]!, places, count, absent, columns[i]);
     columns.length = columnIndexes.length;
     return columns;
   }
 
-  #gatherColumn({words, doubles, arena}: Records, index: number, rows: Int32Array, count: number, absent: boolean, reuse: Column | undefined): Column {
-    const field = this.layout.fields[index]!;
-    const {stride} = this.layout;
-    let valid: Validity = null;
-    if (absent || this.#nullable[index]!) {
-      const to = reuse !== undefined && reuse.valid !== null && reuse.valid.length >= count ? reuse.valid : new Uint8Array(count);
-      if (readValid(words, stride, field.validOffset, field.validMask, rows, count, to) > 0) valid = to;
-    }
-    switch (field.kind) {
-      case 'i32': {
-        const data = reuse?.kind === 'i32' && reuse.data.length >= count ? reuse.data : new Int32Array(count);
-        readI32(words, stride, field.offset, rows, count, data);
-        return {kind: 'i32', data, valid};
-      }
-      case 'f64': {
-        const data = reuse?.kind === 'f64' && reuse.data.length >= count ? reuse.data : new Float64Array(count);
-        readF64(doubles, stride, field.offset, rows, count, data);
-        return {kind: 'f64', data, valid, bound: Infinity};
-      }
-      case 'exact64': {
-        const data = reuse?.kind === 'f64' && reuse.data.length >= count ? reuse.data : new Float64Array(count);
-        const bound = readNarrow64(words, stride, field.offset, rows, count, data);
-        if (bound <= NARROW_BOUND) return {kind: 'f64', data, valid, bound};
-        const wide = new BigInt64Array(count);
-        readWide(words, stride, field.offset, 2, rows, count, halves(wide));
-        return {kind: 'i64', data: wide, valid};
-      }
-      case 'exact128': {
-        const data = reuse?.kind === 'f64' && reuse.data.length >= count ? reuse.data : new Float64Array(count);
-        const bound = readNarrow128(words, stride, field.offset, rows, count, data);
-        if (bound <= NARROW_BOUND) return {kind: 'f64', data, valid, bound};
-        const wide = new BigInt64Array(2 * count);
-        readWide(words, stride, field.offset, 4, rows, count, halves(wide));
-        return {kind: 'i128', data: wide, valid};
-      }
-      case 'bytes': {
-        const kept = reuse?.kind === 'bytes' && reuse.length.length >= count ? reuse : undefined;
-        const address = kept?.address ?? new Float64Array(count);
-        const length = kept?.length ?? new Int32Array(count);
-        readF64(doubles, stride, field.offset, rows, count, address);
-        readI32(words, stride, field.lengthOffset, rows, count, length);
-        return {kind: 'bytes', arena, address, length, valid};
-      }
-      default: return unreachable(field.kind);
-    }
+  #column(records: Records, index: number, rows: Int32Array, count: number, absent: boolean, reuse: Column | undefined): Column {
+    return gatherColumn(records, this.layout.fields[index]!, this.layout.stride, absent || this.#nullable[index]!, rows, count, reuse);
   }
 
   /** @param out takes the positions of the rows. */
@@ -487,14 +414,14 @@ export class RowStore {
     for (const {start, end, out} of this.#chunks()) {
       if (!out) {
         const count = this.#liveRows(start, end, rows);
-        if (count > 0) yield {columns: columnIndexes.map((index) => this.#gatherColumn(this, index, rows, count, false, undefined)), count};
+        if (count > 0) yield {columns: columnIndexes.map((index) => this.#column(this, index, rows, count, false, undefined)), count};
         continue;
       }
       const {records, text, count} = this.#spill!.copy(start, end, rows);
       if (count === 0) continue;
       const copied: Records = {words: [records], doubles: [new Float64Array(records.buffer)], arena: Arena.wrap(text)};
       const order = Int32Array.from({length: count}, (_, i) => i);
-      yield {columns: columnIndexes.map((index) => this.#gatherColumn(copied, index, order, count, false, undefined)), count};
+      yield {columns: columnIndexes.map((index) => this.#column(copied, index, order, count, false, undefined)), count};
     }
   }
 
@@ -514,32 +441,6 @@ export class RowStore {
   }
 }
 
-/** Where the fields of records are read from. */
-interface Records {
-  readonly words: readonly Int32Array[];
-  readonly doubles: readonly Float64Array[];
-  readonly arena: Arena;
-}
-
 const noBytes = new Uint8Array(0);
 const noWords = new Int32Array(0);
 const noDoubles = new Float64Array(0);
-
-function textBytes(lengths: Int32Array, count: number): number {
-  let bytes = 0;
-  for (let i = 0; i < count; i++) bytes += blockBytes(lengths[i]!);
-  return bytes;
-}
-
-function liveRows(words: readonly Int32Array[], stride: number, start: number, end: number, to: Int32Array): number {
-  let count = 0;
-  for (let row = start; row < end; row++) {
-    if ((words[row >> SEGMENT_BITS]![(row & SEGMENT_MASK) * stride]! & 1) === 1) to[count++] = row;
-  }
-  return count;
-}
-
-/** @returns the 32-bit halves of 64-bit words, low first. */
-export function halves(data: BigInt64Array): Int32Array {
-  return new Int32Array(data.buffer, data.byteOffset, data.length * 2);
-}

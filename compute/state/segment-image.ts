@@ -11,6 +11,7 @@
  */
 import {ARENA_SEGMENT_SPAN} from '../../base/arena.ts';
 import {WarehouseError} from '../../base/error.ts';
+import type {AlignedArena} from './aligned-arena.ts';
 import type {RecordField, RecordLayout} from './record-layout.ts';
 import {SEGMENT_BITS, SEGMENT_MASK} from './record-write.ts';
 
@@ -119,4 +120,12 @@ export function groupOf(shape: ImageShape, row: number): number {
 /** @returns the first row number of a segment. */
 export function segmentStart(segment: number): number {
   return segment << SEGMENT_BITS;
+}
+
+/** Puts the texts of one record of an image into the arena's zone in use and their addresses into the record that was made of it. */
+export function copyTexts({textFields}: ImageShape, arena: AlignedArena, words: Int32Array, doubles: Float64Array, groupAt: number, from: number, to: Int32Array, toDoubles: Float64Array, toAt: number): void {
+  for (const {offset, lengthOffset} of textFields) {
+    const length = to[toAt + lengthOffset]!;
+    toDoubles[(toAt + offset) >> 1] = length === 0 ? 0 : arena.appendWords(words, groupAt + (doubles[(from + offset) >> 1]! >> 2), length);
+  }
 }

@@ -6,7 +6,7 @@ import type {Column} from '../../base/delta.ts';
 import {NARROW_BOUND} from '../../base/delta.ts';
 import {invariant} from '../../base/invariant.ts';
 import type {PhysicalKind} from '../../base/type.ts';
-import {halves} from './row-store.ts';
+import {halves} from './record-write.ts';
 
 const TWO_32 = 4_294_967_296;
 const SIGN = 0x80000000 | 0;

@@ -11,28 +11,20 @@
  * - Segments go out by a clock: one that was looked into since the hand passed is spared once.
  */
 import {invariant} from '../../base/invariant.ts';
-import type {AlignedArena, ZoneMark} from './aligned-arena.ts';
-import {Int32Map} from './int32-map.ts';
 import {Extents, type PageFile} from './page-file.ts';
 import type {RecordLayout} from './record-layout.ts';
 import {SEGMENT_BITS, SEGMENT_MASK} from './record-write.ts';
-import {checkGroup, groupHeaderWords, groupOf, groupOffsets, ImageShape, segmentStart, writeImage} from './segment-image.ts';
+import {type FrameHost, type FrameMark, RowFrames} from './row-frames.ts';
+import {checkGroup, copyTexts, groupHeaderWords, groupOf, groupOffsets, ImageShape, segmentStart, writeImage} from './segment-image.ts';
 
-/** Frames that are kept from one epoch to the next. */
-const framesKept = 1 << SEGMENT_BITS;
 /** Bytes read at a time where groups lie side by side. */
 const readBytesMax = 1 << 20;
 
 /** What it needs of the store it belongs to. */
-export interface SpillHost {
+export interface SpillHost extends FrameHost {
   readonly layout: RecordLayout;
   readonly words: Int32Array[];
   readonly doubles: Float64Array[];
-  readonly arena: AlignedArena;
-  /** @returns the index of a new segment of full size that will hold frames. */
-  takeSegment(): number;
-  /** Takes a segment back, its records void. */
-  giveSegment(segment: number): void;
 }
 
 interface SpilledSegment {
@@ -57,12 +49,6 @@ export interface SpillCounts {
   readonly bytesRead: number;
 }
 
-/** A moment of the frames; see `rewind`. */
-export interface FrameMark {
-  readonly count: number;
-  readonly zone: ZoneMark;
-}
-
 export class SpilledRows {
   readonly #host: SpillHost;
   readonly #shape: ImageShape;
@@ -78,11 +64,7 @@ export class SpilledRows {
   /** By segment: 1 if it was looked into since the clock's hand passed. */
   #referenced = new Uint8Array(16);
   #hand = 0;
-  readonly #frames = new Int32Map();
-  readonly #frameSegments: number[] = [];
-  /** The row of each frame. */
-  #frameRows = new Int32Array(256);
-  #frameCount = 0;
+  readonly #frames: RowFrames;
   #scratch = new Int32Array(1024);
   readonly #counts = {rowsAsked: 0, rowsRead: 0, reads: 0, bytesRead: 0};
   readonly #one = new Int32Array(1);
@@ -90,6 +72,7 @@ export class SpilledRows {
   /** @param open makes the page file, when the first segment goes out. */
   constructor(host: SpillHost, open: () => PageFile) {
     this.#host = host;
+    this.#frames = new RowFrames(host);
     this.#shape = new ImageShape(host.layout);
     this.#open = open;
   }
@@ -103,16 +86,13 @@ export class SpilledRows {
   get fileBytesMax(): number { return this.#extents.endBytes; }
 
   /** Bytes in memory, frames' records and text apart. */
-  bytes(): number { return this.#bytes + this.#frames.bytes() + this.#frameRows.length * 4 + this.#scratch.length * 4; }
+  bytes(): number { return this.#bytes + this.#frames.bytes() + this.#scratch.length * 4; }
 
   /** Whether the row's segment is out. */
   isOut(row: number): boolean { return this.#out[row >> SEGMENT_BITS] === 1; }
-
   /** Whether a segment is out. */
   segmentOut(segment: number): boolean { return this.#out[segment] === 1; }
-
-  isFrames(segment: number): boolean { return this.#frameSegments.includes(segment); }
-
+  isFrames(segment: number): boolean { return this.#frames.holds(segment); }
   /** @returns the rows under which the kernels find the records; its own array, valid until the next call. */
   locate(rows: Int32Array, count: number): Int32Array {
     if (this.#scratch.length < count) this.#scratch = new Int32Array(2 ** Math.ceil(Math.log2(count)));
@@ -129,7 +109,7 @@ export class SpilledRows {
   /** @returns the number under which one row's record is found. */
   locateOne(row: number): number {
     if (row < 0 || this.#out[row >> SEGMENT_BITS] !== 1) return row;
-    const frame = this.#frames.get(row);
+    const frame = this.#frames.find(row);
     if (frame >= 0) return frame;
     this.#one[0] = row;
     return this.locate(this.#one, 1)[0]!;
@@ -153,7 +133,7 @@ export class SpilledRows {
         to[i] = row;
         continue;
       }
-      const frame = frames.get(row);
+      const frame = frames.find(row);
       to[i] = frame;
       if (frame < 0) missing++;
     }
@@ -209,30 +189,15 @@ export class SpilledRows {
   #frame(row: number, words: Int32Array, doubles: Float64Array, groupAt: number, index: number): void {
     const {stride} = this.#shape;
     const {arena} = this.#host;
-    const number = this.#frameCount;
-    if ((number & SEGMENT_MASK) === 0 && number >> SEGMENT_BITS === this.#frameSegments.length) this.#addFrames();
-    const segment = this.#frameSegments[number >> SEGMENT_BITS]!;
+    const place = this.#frames.add(row);
+    const segment = place >> SEGMENT_BITS;
     const to = this.#host.words[segment]!;
-    const toAt = (number & SEGMENT_MASK) * stride;
+    const toAt = (place & SEGMENT_MASK) * stride;
     const from = groupAt + groupHeaderWords + index * stride;
     for (let word = 0; word < stride; word++) to[toAt + word] = words[from + word]!;
     arena.useZone(segment);
     copyTexts(this.#shape, arena, words, doubles, groupAt, from, to, this.#host.doubles[segment]!, toAt);
-    this.#frames.add(row, segmentStart(segment) | (number & SEGMENT_MASK));
-    if (number === this.#frameRows.length) {
-      const longer = new Int32Array(number * 2);
-      longer.set(this.#frameRows);
-      this.#frameRows = longer;
-    }
-    this.#frameRows[number] = row;
-    this.#frameCount++;
     this.#counts.rowsRead++;
-  }
-
-  #addFrames(): void {
-    const segment = this.#host.takeSegment();
-    this.#ensure(segment);
-    this.#frameSegments.push(segment);
   }
 
   #ensure(segment: number): void {
@@ -246,41 +211,21 @@ export class SpilledRows {
     this.#referenced = longer(this.#referenced);
   }
 
-  /** Whether so many frames are held that they should go at the next moment at which they may. */
-  get framesFull(): boolean { return this.#frameCount > framesKept >> 1; }
-
   /** Gives frames back if there are many: nothing that was gathered from them may be in use. */
   endChunk(): void {
-    if (this.framesFull) this.dropFrames();
+    if (this.#frames.full) this.dropFrames();
   }
 
   /** Gives all frames back: nothing that was gathered from them may be in use. */
   dropFrames(): void {
-    if (this.#frameCount === 0) return;
-    this.#frames.clear();
-    this.#frameCount = 0;
-    this.#frameSegments.forEach((segment) => this.#host.arena.dropZone(segment));
-    while (this.#frameSegments.length > (this.any ? 1 : 0)) this.#host.giveSegment(this.#frameSegments.pop()!);
-    if (this.#frameRows.length > 2 * framesKept) this.#frameRows = new Int32Array(256);
+    this.#frames.clear(this.any);
   }
 
-  /** @returns this moment of the frames. */
-  mark(): FrameMark {
-    const segment = this.#frameSegments[this.#frameCount >> SEGMENT_BITS];
-    return {count: this.#frameCount, zone: segment === undefined ? {segments: 0, bump: 0} : this.#host.arena.markZone(segment)};
-  }
+  mark(): FrameMark { return this.#frames.mark(); }
 
   /** Gives the frames made since the mark back: nothing that was gathered from them may be in use. */
-  rewind({count, zone}: FrameMark): void {
-    if (this.#frameCount <= count) return;
-    for (let number = count; number < this.#frameCount; number++) this.#frames.delete(this.#frameRows[number]!);
-    this.#frameCount = count;
-    const current = count >> SEGMENT_BITS;
-    this.#frameSegments.forEach((segment, index) => {
-      if (index === current) this.#host.arena.rewindZone(segment, zone);
-      else if (index > current) this.#host.arena.dropZone(segment);
-    });
-    while (this.#frameSegments.length > current + 1) this.#host.giveSegment(this.#frameSegments.pop()!);
+  rewind(mark: FrameMark): void {
+    this.#frames.rewind(mark);
   }
 
   /** @returns whether a row whose segment is out is live. */
@@ -459,7 +404,7 @@ export class SpilledRows {
       for (; k < out && rows[order[k]!]! >> SEGMENT_BITS === segment && groupOf(this.#shape, rows[order[k]!]!) === group; k++) {
         const one = rows[order[k]!]!;
         doubles[(groupHeaderWords + ((one & SEGMENT_MASK) - start) * stride + offset) >> 1] = values[order[k]!]!;
-        const frame = this.#frames.get(one);
+        const frame = this.#frames.find(one);
         if (frame >= 0) this.#host.doubles[frame >> SEGMENT_BITS]![((frame & SEGMENT_MASK) * stride + offset) >> 1] = values[order[k]!]!;
       }
       this.#file!.write(position, new Uint8Array(buffer));
@@ -498,13 +443,5 @@ export class SpilledRows {
   close(): void {
     this.#file?.close();
     this.#file = null;
-  }
-}
-
-/** Puts the texts of one record of an image into the arena's zone in use and their addresses into the record that was made of it. */
-function copyTexts({textFields}: ImageShape, arena: AlignedArena, words: Int32Array, doubles: Float64Array, groupAt: number, from: number, to: Int32Array, toDoubles: Float64Array, toAt: number): void {
-  for (const {offset, lengthOffset} of textFields) {
-    const length = to[toAt + lengthOffset]!;
-    toDoubles[(toAt + offset) >> 1] = length === 0 ? 0 : arena.appendWords(words, groupAt + (doubles[(from + offset) >> 1]! >> 2), length);
   }
 }

@@ -17,12 +17,13 @@ import {BatchGroups} from './batch-groups.ts';
 import {netRows} from './delta-net.ts';
 import type {HashFinish} from './key-hash.ts';
 import {keyedDelta} from './keyed-delta.ts';
+import {netChanges} from './net-changes.ts';
 import type {MemoryShare} from './memory-budget.ts';
 import type {NullRule} from './multi-index.ts';
 import type {PageFile} from './page-file.ts';
 import {MultiIndex} from './multi-index.ts';
 import {Int32Stack} from './number-stack.ts';
-import {compareColumns, recordsEqual} from './record-equal.ts';
+import {compareColumns} from './record-equal.ts';
 import type {RecordField} from './record-layout.ts';
 import type {RowHashFinish} from './row-hash.ts';
 import {RowStore} from './row-store.ts';
@@ -257,73 +258,12 @@ export class TableState {
    * @param rowsMax of a batch; a pair may pass it by one row.
    */
   *epochChanges(rowsMax: number): Generator<ChangeBatch, void, undefined> {
-    const {store} = this;
-    const first = this.#epochPosition;
-    const settled = new Uint8Array((store.rowLimit >> 3) + 1); // a bit a row: came and went, or given already
-    let next = first;
-    const rows = new Int32Array(rowsMax + 1);
-    const ops = new Uint8Array(rowsMax + 1);
-    const positions = new Float64Array(rowsMax + 1);
-    const old = new Int32Array(Math.max(1, rowsMax >> 1));
-    const now = new Int32Array(old.length);
-    const moved = new Int32Array(old.length);
-    const {length} = this.#journal;
-    for (let at = 0; at < length;) {
-      let count = 0;
-      for (; at < length && count < rowsMax; at++) if (this.#journal.at(at) < 0) rows[count++] = ~this.#journal.at(at);
-      store.getPositions(rows, count, positions);
-      for (let i = 0; i < count; i++) if (positions[i]! >= first) setBit(settled, rows[i]!);
-      store.endChunk();
-    }
-    const keyed = this.spec.storage === 'keyed';
-    for (let at = 0; at < length;) {
-      let olds = 0;
-      while (at < length && olds < old.length) {
-        const row = ~this.#journal.at(at++);
-        if (row >= 0 && !hasBit(settled, row)) old[olds++] = row;
-      }
-      if (olds === 0) continue;
-      if (keyed) this.#byKey().find(store.gather(old, olds, this.spec.key), null, olds, now);
-      else now.fill(-1);
-      let count = 0;
-      let moves = 0;
-      for (let i = 0; i < olds; i++) {
-        const replacement = now[i]!;
-        rows[count] = old[i]!;
-        ops[count++] = replacement < 0 ? OP_DELETE : OP_UPDATE_BEFORE;
-        if (replacement < 0) continue;
-        setBit(settled, replacement);
-        const same = recordsEqual(store, store.layout.fields, old[i]!, replacement, true);
-        moved[moves] = replacement;
-        positions[moves++] = same ? store.getPosition(old[i]!) : next;
-        if (same) {
-          count--;
-          continue;
-        }
-        next++;
-        rows[count] = replacement;
-        ops[count++] = OP_UPDATE_AFTER;
-      }
-      store.setPositions(moved, moves, positions);
-      if (count > 0) yield this.#changes(rows.slice(0, count), ops.slice(0, count));
-    }
-    for (let at = 0; at < length;) {
-      let count = 0;
-      for (; at < length && count < rowsMax; at++) {
-        const row = this.#journal.at(at);
-        if (row >= 0 && !hasBit(settled, row)) rows[count++] = row;
-      }
-      if (count === 0) continue;
-      store.getPositions(rows, count, positions);
-      let kept = true;
-      for (let i = 0; i < count; i++) {
-        kept &&= positions[i] === next;
-        positions[i] = next++;
-      }
-      if (!kept) store.setPositions(rows, count, positions);
-      yield this.#changes(rows.slice(0, count), new Uint8Array(count).fill(OP_INSERT));
-    }
-    this.#nextPosition = next;
+    const replacements = this.spec.storage === 'keyed' ? (old: Int32Array, count: number, now: Int32Array): void => {
+      this.#byKey().find(this.store.gather(old, count, this.spec.key), null, count, now);
+    } : null;
+    this.#nextPosition = yield* netChanges({
+      store: this.store, journal: this.#journal, first: this.#epochPosition, rowsMax, replacements, changes: (rows, ops) => this.#changes(rows, ops),
+    });
   }
 
   /** Takes back everything since the last `endEpoch()`, or since a savepoint in this epoch. */
@@ -560,14 +500,6 @@ export class TableState {
     this.#settle();
     return changes;
   }
-}
-
-function setBit(bits: Uint8Array, index: number): void {
-  bits[index >> 3]! |= 1 << (index & 7);
-}
-
-function hasBit(bits: Uint8Array, index: number): boolean {
-  return (bits[index >> 3]! & (1 << (index & 7))) !== 0;
 }
 
 function indexName(keyColumns: readonly number[], nulls: NullRule): string {
