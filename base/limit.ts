@@ -24,6 +24,13 @@ export const checkpointBytes = 64 * MiB;
 export const checkpointMs = 60_000;
 /** Content and changes of this long are kept (`history.retention`). */
 export const historyRetentionMs = 24 * 3_600_000;
+/** Expiry runs after a checkpoint, at most so often; so many snapshots of a table go at once. */
+export const expiryMs = 60_000;
+export const expirySnapshotsMax = 50;
+/** A file of a table that nothing names goes at this age (`orphan age`): before, another engine may be about to name it. */
+export const orphanAgeMs = 24 * 3_600_000;
+/** Orphans are looked for at opening and so often. */
+export const orphanSearchMs = 6 * 3_600_000;
 /** Part of the time that compaction works; it rests between steps, unless somebody waits for it. */
 export const compactionShare = 0.5;
 /** The longest rest after a step of compaction. */

@@ -58,6 +58,8 @@ export interface OpenOptions {
   readonly checkpointMs?: number;
   /** ms for which content and changes of the past are kept. Default 24 h. */
   readonly historyRetentionMs?: number;
+  /** ms after which a file of a table that nothing names is removed. Default 24 h. */
+  readonly orphanAgeMs?: number;
   /** Bytes of writes that are accepted and not yet visible; beyond it writers wait. Default 128 MiB. */
   readonly inFlightBytesMax?: number;
   /** A segment of the log is closed at this size; what no kept checkpoint needs goes segment by segment. Default 64 MiB. */

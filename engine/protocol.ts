@@ -61,6 +61,8 @@ export type Request =
   | {readonly kind: 'checkpoint'}
   /** `full`: each bucket to one run, after a checkpoint; otherwise what the rules ask for. `tables` null: all. */
   | {readonly kind: 'compact'; readonly tables: readonly TableId[] | null; readonly full: boolean}
+  /** Removes what has expired, and orphans that are old enough. */
+  | {readonly kind: 'expire'}
   | {readonly kind: 'stats'}
   /** Frames after `since`, in order, at most `until` and about `bytesMax`; at least one if there is one. */
   | {readonly kind: 'read-log'; readonly since: number; readonly until: number; readonly bytesMax: number}
@@ -120,6 +122,8 @@ export interface WorkerOptions {
   readonly checkpointMs: number;
   readonly epochIntervalMs: number;
   readonly historyRetentionMs: number;
+  /** A file that nothing names goes at this age. */
+  readonly orphanAgeMs: number;
   /** `asked`: compaction and expiry only when a request asks for them. */
   readonly maintenance: 'background' | 'asked';
   /** Deltas above it travel by reference. */

@@ -10,7 +10,7 @@ import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {checkpointBytes, checkpointMs, historyBytesMax, historyRetentionMs, inFlightBytesMax, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
+import {checkpointBytes, checkpointMs, historyBytesMax, historyRetentionMs, inFlightBytesMax, orphanAgeMs, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
 import type {Row} from '../base/value.ts';
 import {Catalog} from '../catalog/catalog.ts';
@@ -104,7 +104,7 @@ export class Warehouse implements AsyncDisposable {
       undo.push(() => binder.close());
       const warehouse = new Warehouse(directory, lock, serve, shares, binder, allowDirectories, options.referenceBytes ?? referenceBytesMin, (onEvent) => new WorkerClient({
         directory, warehouseId, memoryBytes: options.stateBytes ?? shares.state, maintainThreads: 1, maintainMemoryBytes: shares.maintain,
-        checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? checkpointMs, historyRetentionMs: options.historyRetentionMs ?? historyRetentionMs, maintenance: 'background',
+        checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? checkpointMs, historyRetentionMs: options.historyRetentionMs ?? historyRetentionMs, orphanAgeMs: options.orphanAgeMs ?? orphanAgeMs, maintenance: 'background',
         epochIntervalMs: options.epochIntervalMs ?? 0, referenceBytes: options.referenceBytes ?? referenceBytesMin, ...(options.logSegmentBytesMax === undefined ? {} : {logSegmentBytesMax: options.logSegmentBytesMax}),
       }, onEvent));
       warehouse.#inFlightBytesMax = options.inFlightBytesMax ?? inFlightBytesMax;

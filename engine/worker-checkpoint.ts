@@ -163,6 +163,18 @@ export class Checkpointer {
     return loaded;
   }
 
+  /** @returns the epochs of the checkpoints that are kept, rising. */
+  keptEpochs(): Epoch[] {
+    return this.#kept.map(({epoch}) => epoch);
+  }
+
+  /** @returns a kept checkpoint; undefined if it is kept no longer, or cannot be read. */
+  async loadKept(epoch: Epoch): Promise<Checkpoint | undefined> {
+    if (epoch === this.#current?.epoch) return this.#current;
+    const kept = this.#kept.find((candidate) => candidate.epoch === epoch);
+    return kept === undefined ? undefined : this.#load(kept);
+  }
+
   /** @returns ids of the tables of the newest checkpoint that were not dropped since. */
   tableIds(): TableId[] {
     return (this.#current?.tables ?? []).map(({id}) => id as TableId).filter((id) => !this.#gone.has(id));

@@ -41,6 +41,7 @@ import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts'
 import {removeTree} from './table-home.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
 import {CompactionService} from './worker-compaction.ts';
+import {ExpiryService} from './worker-expiry.ts';
 import {createView, finishRecords, prepareRecords} from './worker-define.ts';
 import {recover} from './worker-recovery.ts';
 import {statsRows} from './worker-stats.ts';
@@ -74,6 +75,7 @@ export class WorkerCore {
   log!: Log;
   checkpointer!: Checkpointer;
   compaction!: CompactionService;
+  expiry!: ExpiryService;
   budget!: MemoryBudget;
   readonly shares = new Map<TableId, MemoryShare>();
 
@@ -122,6 +124,10 @@ export class WorkerCore {
         return Kernel.open({threads: 1, memoryBytes: shares.compaction, tempDirectory: spill});
       },
     });
+    this.expiry = new ExpiryService({
+      clock: systemClock, files: this.files, directory: options.directory, checkpointer: this.checkpointer, tables: () => this.catalog.tables(),
+      retentionMs: () => options.historyRetentionMs, held: () => ({onward: undefined, moments: []}), orphanAgeMs: options.orphanAgeMs, background: options.maintenance === 'background',
+    });
     const replayedEpochs = await recover(this, this.#post);
     await clearBulk(this);
     this.#running = false;
@@ -134,6 +140,7 @@ export class WorkerCore {
   loaded(): void {
     this.checkpointer.start();
     this.compaction.kick();
+    this.expiry.kick();
   }
   #opened = false;
   /** Checkpoints that were asked for and are not answered yet. */
@@ -225,7 +232,7 @@ export class WorkerCore {
         if (group.length === 0) {
           const next = this.#queue.shift()!;
           // A checkpoint takes epoch and catalog as they are now, and epochs go on beside it, and beside a compaction.
-          if (next.request.kind === 'checkpoint' || next.request.kind === 'compact') this.#asked = Promise.all([this.#asked, this.#alone(next)]);
+          if (next.request.kind === 'checkpoint' || next.request.kind === 'compact' || next.request.kind === 'expire') this.#asked = Promise.all([this.#asked, this.#alone(next)]);
           else await this.#alone(next);
         } else await this.#writeGroup(group);
       }
@@ -371,6 +378,9 @@ export class WorkerCore {
         if (request.full) await this.#checkpoint();
         return {epoch, rows: [{compactions: await this.compaction.compact(request.tables, request.full)}]};
       }
+      case 'expire':
+        await this.expiry.run(true);
+        return {epoch: this.epoch};
       case 'close':
         await this.#asked;
         try {
@@ -378,6 +388,7 @@ export class WorkerCore {
         } finally {
           this.#closed = true;
           await this.compaction.stop();
+          await this.expiry.stop();
           await this.checkpointer.stop();
           await this.log.close();
           this.dataflow.close();
@@ -404,6 +415,7 @@ export class WorkerCore {
     await this.compaction.room();
     await this.checkpointer.write(this.epoch, this.catalog);
     this.compaction.kick();
+    this.expiry.kick();
     // Segments that cannot be removed now go after the next checkpoint.
     await this.log.truncateBefore(this.checkpointer.keepLogFrom()).catch(() => 0);
     this.#post({kind: 'checkpoint', checkpoint: this.checkpointer.view(), oldest: await this.checkpointer.oldestView(this.log.firstEpoch)});

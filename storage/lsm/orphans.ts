@@ -1,33 +1,42 @@
 /**
- * Orphans: files of a table that no snapshot names, left by a flush, bulk load or compaction that never committed, or by a lost try.
+ * Orphans: files of a table that nothing names, left by a flush, bulk load or compaction that never committed, by an expiry that was
+ * cut off, or by a lost try.
  *
- * Only for the owner of the table, while nothing of it is being written, and with the files that the log still names: a prepared
- * file is an orphan to everybody but its frame.
+ * Only files that bear our names, in the folders that we write, and only such as are older than `olderThanMs`: what is being written at
+ * this moment, by us or by another engine, is no orphan. Named is what a snapshot, tag, branch or long-lived changelog names, and what
+ * frames of the log hold for the next checkpoint: a prepared file is an orphan to everybody but its frame.
  */
 import {join} from 'node:path';
 import {temporaryName} from '../file/durable.ts';
-import {decodeIndexManifest} from '../paimon/index-manifest.ts';
 import type {PaimonTable} from './paimon-table.ts';
+import {FileNames, tableReferences} from './table-references.ts';
 
 /**
  * @param keep file names that are prepared and may still be committed.
+ * @param olderThanMs ms since 1970: files changed after it are left alone. Without it nothing may be written to the table meanwhile.
  * @returns paths of files that nothing names, sorted.
  */
-export async function findOrphans(table: PaimonTable, keep: ReadonlySet<string>): Promise<readonly string[]> {
-  const named = await namedFiles(table);
-  const orphans: string[] = [];
+export async function findOrphans(table: PaimonTable, keep: ReadonlySet<string>, olderThanMs = Infinity): Promise<readonly string[]> {
+  // First what there is, then what is named: a file that is named between the two is none.
+  const found: {readonly path: string; readonly name: string}[] = [];
   const visit = async (directory: string, ours: (name: string) => boolean): Promise<void> => {
     if (!(await table.files.exists(directory))) return;
-    for (const entry of await table.files.readdir(directory)) {
-      if (entry.kind !== 'file' || named.has(entry.name) || keep.has(entry.name)) continue;
-      if (temporaryName(entry.name) || ours(entry.name)) orphans.push(join(directory, entry.name));
+    for (const {kind, name} of await table.files.readdir(directory)) {
+      if (kind !== 'file' || keep.has(name) || !(temporaryName(name) || ours(name))) continue;
+      const path = join(directory, name);
+      if (olderThanMs !== Infinity && ((await table.files.stat(path))?.modifiedMs ?? Infinity) > olderThanMs) continue;
+      found.push({path, name});
     }
   };
   for (const directory of await bucketDirectories(table)) await visit(directory, (name) => /^(data|changelog)-/.test(name));
   await visit(table.paths.manifestDirectory(), (name) => /^(manifest|index-manifest)-/.test(name));
   await visit(table.paths.snapshotDirectory(), () => false);
   await visit(table.paths.schemaDirectory(), () => false);
-  return orphans.sort();
+  if (found.length === 0) return [];
+  const named = new FileNames(table);
+  for (const id of await table.snapshots.ids()) await named.add(await table.snapshots.read(id));
+  for (const snapshot of (await tableReferences(table)).kept) await named.add(snapshot);
+  return found.filter(({name}) => !named.has(name)).map(({path}) => path).sort();
 }
 
 /** @returns the directories that hold data files, those of partitions included. */
@@ -45,37 +54,8 @@ export async function bucketDirectories(table: PaimonTable): Promise<string[]> {
 }
 
 /** Removes what {@link findOrphans} finds. @returns how many files went. */
-export async function removeOrphans(table: PaimonTable, keep: ReadonlySet<string>): Promise<number> {
-  const orphans = await findOrphans(table, keep);
+export async function removeOrphans(table: PaimonTable, keep: ReadonlySet<string>, olderThanMs = Infinity): Promise<number> {
+  const orphans = await findOrphans(table, keep, olderThanMs);
   for (const path of orphans) await table.files.unlink(path);
   return orphans.length;
-}
-
-/** @returns the names of all files that snapshots refer to; names are unique, they hold a uuid. */
-async function namedFiles(table: PaimonTable): Promise<Set<string>> {
-  const named = new Set<string>();
-  const seenManifests = new Set<string>();
-  for (const id of await table.snapshots.ids()) {
-    const snapshot = await table.snapshots.read(id);
-    const lists = [[snapshot.baseManifestList, snapshot.baseManifestListSize], [snapshot.deltaManifestList, snapshot.deltaManifestListSize],
-      [snapshot.changelogManifestList, snapshot.changelogManifestListSize]] as const;
-    for (const [list, bytes] of lists) {
-      if (list === undefined || named.has(list)) continue;
-      named.add(list);
-      for (const meta of await table.manifestList(list, bytes)) {
-        if (seenManifests.has(meta.fileName)) continue;
-        seenManifests.add(meta.fileName);
-        named.add(meta.fileName);
-        for (const {file} of await table.entries([meta])) {
-          named.add(file.fileName);
-          for (const extra of file.extraFiles) named.add(extra);
-        }
-      }
-    }
-    if (snapshot.indexManifest === undefined || named.has(snapshot.indexManifest)) continue;
-    named.add(snapshot.indexManifest);
-    const path = table.paths.manifest(snapshot.indexManifest);
-    for (const entry of await decodeIndexManifest(await table.files.readFile(path), path)) named.add(entry.fileName);
-  }
-  return named;
 }

@@ -2,6 +2,7 @@
  * The snapshots of a table on disk. `snapshot-N` files are made once and never changed; the LATEST and EARLIEST hints may be
  * missing or stale, so they are believed only as far as the files bear them out.
  */
+import {join} from 'node:path';
 import {WarehouseError} from '../../base/error.ts';
 import {parseSnapshot, printSnapshot, type Snapshot} from '../paimon/snapshot.ts';
 import {putIfAbsent, writeDurably} from '../file/durable.ts';
@@ -42,7 +43,7 @@ export class SnapshotStore {
     return names.filter((id) => id !== undefined).map(Number).sort((a, b) => a - b);
   }
 
-  /** @throws {WarehouseError} `MR_SNAPSHOT_GONE` (invalid) when it does not exist; `MR_PAIMON_DAMAGED`. */
+  /** A snapshot that has expired is still read while a tag keeps it. @throws {WarehouseError} `MR_SNAPSHOT_GONE` (invalid) when it does not exist; `MR_PAIMON_DAMAGED`. */
   async read(id: number): Promise<Snapshot> {
     const cached = this.#cache.get(id);
     if (cached !== undefined) return cached;
@@ -52,6 +53,8 @@ export class SnapshotStore {
       bytes = await this.#files.readFile(path);
     } catch (cause) {
       if (!(cause instanceof WarehouseError) || cause.code !== 'MR_FILE_MISSING') throw cause;
+      const tagged = await this.#tagged(id);
+      if (tagged !== undefined) return this.#remember(tagged);
       throw new WarehouseError('invalid', 'MR_SNAPSHOT_GONE', `snapshot ${id} does not exist or has expired: '${path}'`, {cause, hint: 'read at a newer snapshot'});
     }
     return this.#remember(parseSnapshot(Buffer.from(bytes).toString('utf8'), path));
@@ -71,6 +74,23 @@ export class SnapshotStore {
       const first = (await this.ids())[0] ?? id;
       await writeDurably(this.#files, this.#paths.hint('EARLIEST'), Buffer.from(String(first)));
     }
+  }
+
+  /** The snapshot has expired: the next read looks for it anew. */
+  forget(id: number): void {
+    this.#cache.delete(id);
+  }
+
+  async #tagged(id: number): Promise<Snapshot | undefined> {
+    const directory = this.#paths.tagDirectory();
+    if (!(await this.#files.exists(directory))) return undefined;
+    for (const {name} of await this.#files.readdir(directory)) {
+      if (!/^tag-./.test(name)) continue;
+      const path = join(directory, name);
+      const snapshot = parseSnapshot(Buffer.from(await this.#files.readFile(path)).toString('utf8'), path);
+      if (snapshot.id === id) return snapshot;
+    }
+    return undefined;
   }
 
   #remember(snapshot: Snapshot): Snapshot {

@@ -19,6 +19,8 @@ export class TablePaths {
   manifestDirectory(): string { return join(this.directory, 'manifest'); }
   manifest(fileName: string): string { return join(this.directory, 'manifest', fileName); }
   index(fileName: string): string { return join(this.directory, 'index', fileName); }
+  statistics(fileName: string): string { return join(this.directory, 'statistics', fileName); }
+  tagDirectory(): string { return join(this.directory, 'tag'); }
   /** @param partition `key=value/…`, '' in unpartitioned tables. Tables without buckets use bucket 0. */
   bucketDirectory(partition: string, bucket: number): string { return join(this.directory, partition, `bucket-${Math.max(bucket, 0)}`); }
 }
