@@ -184,13 +184,10 @@ export class Checkpointer {
   async openTable(id: TableId): Promise<PaimonTable | undefined> {
     const entry = this.#current?.tables.find((table) => table.id === id);
     if (entry === undefined || this.#gone.has(id)) return undefined;
-    const known = this.#tables.get(id);
-    if (known !== undefined) return known;
-    const opened = await PaimonTable.open(this.#options, join(this.#options.directory, entry.path));
+    const opened = this.#tables.get(id) ?? await PaimonTable.open(this.#options, join(this.#options.directory, entry.path));
     if (this.#gone.has(id)) return undefined;
-    const other = this.#tables.get(id);
-    if (other === undefined) this.#tables.set(id, opened);
-    return other ?? opened;
+    if (!this.#tables.has(id)) this.#tables.set(id, opened);
+    return this.#tables.get(id);
   }
 
   /** @returns the newest snapshot of a table that this process knows of; 0 if it has none. */
