@@ -74,6 +74,14 @@ export const snapshotMemoryBytes = 16 * MiB;
 export const encodeMsMax = 8;
 /** Time a user statement may take unless told otherwise. */
 export const statementMsMax = 300_000;
+/** How deep a column's type may nest: `INTEGER[]` is 1. */
+export const nestedDepthMax = 16;
+/** Fields and types that the type of one column may have in all. */
+export const nestedTypesMax = 1_000;
+/** Bytes of one nested value as the log holds it; each of its elements takes one at least. */
+export const nestedBytesMax = 16 * MiB;
+/** Bytes of the nested values of one column that are put together at a time. */
+export const nestedColumnBytesMax = 1024 * MiB;
 /** Overwritten rows in the read cache before they are deleted physically. */
 export const sweepRowsMin = 100_000;
 
@@ -82,3 +90,5 @@ invariant(epochBytesMax <= inFlightBytesMax, 'an epoch must fit what may be in f
 invariant(snapshotReadsMax < readsMax, 'snapshots must leave reads for queries');
 invariant(publishSliceRows <= publishRowsMax, 'a slice must fit a publish');
 invariant(referenceBytesMin <= epochBytesMax, 'what is too large for an epoch must go by reference');
+invariant(nestedBytesMax <= epochBytesMax, 'a nested value must fit an epoch');
+invariant(nestedColumnBytesMax <= 0x7fff_ffff, 'offsets in nested columns are Int32');

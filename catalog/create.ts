@@ -3,7 +3,8 @@
  * is changed until the record is applied.
  */
 import {WarehouseError} from '../base/error.ts';
-import {parseTypeText, typeText, type LogicalType} from '../base/type.ts';
+import {nestedDepthMax, nestedTypesMax} from '../base/limit.ts';
+import {innerTypes, isNested, nestingDepth, parseTypeText, structFieldCount, typeText, type LogicalType} from '../base/type.ts';
 import {storedTypeOf} from '../kernel/plan/stored-type.ts';
 import type {PlanColumn} from '../kernel/plan/tree.ts';
 import {didYouMean, nearestNames} from '../kernel/statement/nearest.ts';
@@ -180,15 +181,22 @@ const rowColumn = `${RESERVED_PREFIX}row`, copyColumn = `${RESERVED_PREFIX}copy`
 function build({id, schema, name}: Place, {storage, columns, key, extraHidden, options, createdMs, definition}: Parts): TableSpec {
   checkColumnNames(columns.map((column) => column.name), `table "${schema}.${name}"`);
   checkTableOptions(options, storage);
+  let nextId = 0;
+  const takeId = (type: LogicalType): number => {
+    const id = nextId;
+    nextId += 1 + structFieldCount(type); // the fields of its STRUCTs come behind it
+    return id;
+  };
   const specs = columns.map((column, index): ColumnSpec => {
+    checkNesting(column, `table "${schema}.${name}"`);
     const inKey = key.includes(index);
     if (inKey && !keyable(column.type)) {
       throw new WarehouseError('invalid', 'MR_KEY_TYPE', `expected a key of whole numbers, DECIMAL, text, dates, times or BOOLEAN, found "${column.name}" ${typeText(column.type)} in the key of table "${schema}.${name}"`,
-        {hint: column.type.kind === 'blob' ? 'keep its hash or its hex text as the key' : 'declare the column as DECIMAL'});
+        {hint: isNested(column.type) ? 'make the parts that name a row columns of their own' : column.type.kind === 'blob' ? 'keep its hash or its hex text as the key' : 'declare the column as DECIMAL'});
     }
-    return {id: index, ...column, nullable: column.nullable && !inKey, hidden: false};
+    return {id: takeId(column.type), ...column, nullable: column.nullable && !inKey, hidden: false};
   });
-  const hide = (column: Column): number => specs.push({id: specs.length, ...column, hidden: true}) - 1;
+  const hide = (column: Column): number => specs.push({id: takeId(column.type), ...column, hidden: true}) - 1;
   for (const column of extraHidden) hide(column);
   const keyOf = storage === 'bag' ? [hide({name: rowColumn, type: {kind: 'bigint'}, nullable: false}), hide({name: copyColumn, type: {kind: 'integer'}, nullable: false})] : key;
   return {id, schema, name, storage, key: keyOf, columns: specs, options: {...options}, ...(definition === undefined ? {} : {definition}), schemaId: 0, createdMs};
@@ -203,7 +211,35 @@ function requireColumn(columns: readonly Column[], name: string, place: Place): 
 
 /** Keys are hashed and compared as bytes across engines: no type whose equal values have several forms, none without an order in them. */
 function keyable(type: LogicalType): boolean {
-  return type.kind !== 'float' && type.kind !== 'double' && type.kind !== 'blob';
+  return type.kind !== 'float' && type.kind !== 'double' && type.kind !== 'blob' && !isNested(type);
+}
+
+/**
+ * Types nest as deep and as wide as limits say, and the names in a STRUCT differ by more than case, as those of columns do.
+ *
+ * @throws {WarehouseError} `MR_NESTED_LIMIT`, `MR_DUPLICATE_COLUMN`, `MR_BAD_NAME` (invalid).
+ */
+function checkNesting({name, type}: Column, where: string): void {
+  if (!isNested(type)) return;
+  const found = `column "${name}" of ${where}`;
+  const depth = nestingDepth(type);
+  if (depth > nestedDepthMax) {
+    throw new WarehouseError('invalid', 'MR_NESTED_LIMIT', `expected a type that nests at most ${nestedDepthMax} deep, found ${depth} in ${found}`, {hint: 'give the inner parts a table of their own'});
+  }
+  const parts = typeCount(type);
+  if (parts > nestedTypesMax) {
+    throw new WarehouseError('invalid', 'MR_NESTED_LIMIT', `expected a type of at most ${nestedTypesMax} parts, found ${parts} in ${found}`, {hint: 'give groups of fields columns of their own'});
+  }
+  checkFieldNames(type, found);
+}
+
+function typeCount(type: LogicalType): number {
+  return innerTypes(type).reduce((sum, inner) => sum + typeCount(inner), 1);
+}
+
+function checkFieldNames(type: LogicalType, where: string): void {
+  if (type.kind === 'struct') checkColumnNames(type.fields.map((field) => field.name), `the STRUCT in ${where}`);
+  for (const inner of innerTypes(type)) checkFieldNames(inner, where);
 }
 
 /** A declared type is stored as it is or refused: a wider one would surprise. */
@@ -212,7 +248,16 @@ function declaredType(text: string, column: string, place: Place): LogicalType {
   if (type !== undefined) return type;
   const substitute = insteadOf(text);
   throw new WarehouseError('invalid', 'MR_TYPE_UNSTORABLE', `expected a type that can be stored, found ${text} for column "${column}" of table "${place.schema}.${place.name}"`,
-    {hint: substitute === undefined ? 'nested values are not stored in this version: give each part a column of its own, or declare VARCHAR and keep JSON text' : `declare it as ${substitute}`});
+    {hint: substitute === undefined ? nestedHint(text) : `declare it as ${substitute}`});
+}
+
+/** LIST, STRUCT and MAP are stored if what they hold is: names what is not, as far as it can be told. */
+function nestedHint(text: string): string {
+  if (/\[\d+\]/.test(text)) return 'an ARRAY of fixed length is not stored: declare a LIST, e.g. INTEGER[]';
+  if (text.includes('UNION(')) return 'declare a STRUCT with a field for each member of the UNION';
+  const words = text.replaceAll(/"(?:[^"]|"")*"|TIMESTAMP WITH TIME ZONE/g, '').match(/TIME WITH TIME ZONE|[A-Z_]+/g) ?? [];
+  const word = words.find((candidate) => instead[candidate] !== undefined);
+  return word === undefined ? 'LIST, STRUCT and MAP are stored where what they hold is' : `declare ${instead[word]} in place of ${word}`;
 }
 
 const instead: Readonly<Record<string, string>> = {

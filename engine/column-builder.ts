@@ -9,12 +9,10 @@
 import {Arena} from '../base/arena.ts';
 import type {Column} from '../base/delta.ts';
 import {NARROW_BOUND} from '../base/delta.ts';
-import {unreachable} from '../base/invariant.ts';
-import {physicalKind, typeText, type LogicalType} from '../base/type.ts';
+import {invariant, unreachable} from '../base/invariant.ts';
+import {isNested, physicalKind, typeText, type LogicalType} from '../base/type.ts';
+import {NEEDS_TEXT, NestedBuilder} from './nested-builder.ts';
 import {parseDateText, parseTimestampText} from './time-text.ts';
-
-/** Returned by `push` for a number that may have lost digits. */
-export const NEEDS_TEXT = 'needs-text';
 
 const encoder = new TextEncoder();
 const integerRange: Readonly<Record<string, readonly [number, number]>> = {tinyint: [-128, 127], smallint: [-32768, 32767], integer: [-2147483648, 2147483647]};
@@ -64,10 +62,13 @@ export class ColumnBuilder {
   #bound = 0;
   #arena = new Arena();
   #length: Int32Array;
+  /** Of a nested type: what takes the values. */
+  readonly #nested: NestedBuilder | null;
 
   constructor(type: LogicalType, capacity = 64) {
     this.#type = type;
     this.#kind = physicalKind(type);
+    this.#nested = isNested(type) ? new NestedBuilder(type, {leaf: (inner) => new ColumnBuilder(inner), found}) : null;
     this.#valid = new Uint8Array(capacity);
     this.#i32 = new Int32Array(this.#kind === 'i32' ? capacity : 0);
     this.#f64 = new Float64Array(this.#kind === 'i32' ? 0 : capacity);
@@ -80,11 +81,37 @@ export class ColumnBuilder {
 
   /** Forgets the last value: its row was refused by a later column. */
   pop(): void {
-    this.#count--;
+    this.truncate(this.#count - 1);
+  }
+
+  /** Forgets the values from the `count`-th on. */
+  truncate(count: number): void {
+    this.#count = count;
+    this.#nested?.truncate(count);
+  }
+
+  /** @returns what equal values of the column, and only they, have in common; of scalars that are not NULL. */
+  identity(index: number): string | number | bigint {
+    switch (this.#kind) {
+      case 'i32': return this.#i32[index]!;
+      case 'f64': return this.#f64[index]! + 0; // −0 is 0
+      case 'bytes': {
+        const length = this.#length[index]!;
+        return length === 0 ? '' : Buffer.from(this.#arena.view(this.#f64[index]!, length)).toString('latin1');
+      }
+      default:
+        if (this.#wide === null) return this.#f64[index]!;
+        return this.#kind === 'exact128' ? (this.#wide[2 * index + 1]! << 64n) + BigInt.asUintN(64, this.#wide[2 * index]!) : this.#wide[index]!;
+    }
   }
 
   /** @returns null if taken, `NEEDS_TEXT`, or why not: what was expected and what was found. */
   push(value: unknown): string | null {
+    if (this.#nested !== null) {
+      const problem = this.#nested.push(value);
+      if (problem === null) this.#count++;
+      return problem;
+    }
     if (this.#count === this.#valid.length) this.#grow();
     const at = this.#count;
     if (value === null || value === undefined) {
@@ -102,6 +129,7 @@ export class ColumnBuilder {
   }
 
   finish(): Column {
+    if (this.#nested !== null) return this.#nested.finish();
     const count = this.#count;
     const valid = this.#hasNull ? this.#valid.subarray(0, count) : null;
     switch (this.#kind) {
@@ -179,6 +207,9 @@ export class ColumnBuilder {
         if (micros === undefined) return this.#wrong(value);
         return this.#exactBig(at, micros);
       }
+      case 'list': case 'struct': case 'map':
+        invariant(false, 'nested values go to their own builder');
+        return null;
       default: return unreachable(type);
     }
   }

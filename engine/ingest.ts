@@ -8,7 +8,8 @@ import {fieldOf} from '../base/field.ts';
 import {lineBytesMax} from '../base/limit.ts';
 import {typeText} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
-import {ColumnBuilder, NEEDS_TEXT} from './column-builder.ts';
+import {ColumnBuilder} from './column-builder.ts';
+import {NEEDS_TEXT} from './nested-builder.ts';
 import type {RejectedRow} from './protocol.ts';
 
 export interface IngestBatch {

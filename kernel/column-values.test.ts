@@ -5,7 +5,8 @@ import {WarehouseError} from '../base/error.ts';
 import type {LogicalType} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
 import {dateText, parseDate, parseTimestamp, timestampText} from './column-times.ts';
-import {columnFromValues, columnsFromRows, decimalText, parseDecimal, rowsFromColumns, valueAt} from './column-values.ts';
+import {columnFromValues, columnsFromRows, rowsFromColumns, valueAt} from './column-values.ts';
+import {decimalText, parseDecimal} from './decimal-text.ts';
 import {Kernel} from './duckdb.ts';
 
 const seed = Number(process.env['MR_SEED'] ?? 20_260_101);

@@ -24,9 +24,10 @@ const entryWords = 4;
 const heapBytesMax = 1 << 28;
 const scratchBytesKept = 1 << 22;
 
-const entries = new ArrayBuffer(VECTOR_ROWS * 16);
-const words = new Int32Array(entries);
-const entryBytes = new Uint8Array(entries);
+let entries = new ArrayBuffer(VECTOR_ROWS * 16);
+let words = new Int32Array(entries);
+let entryBytes = new Uint8Array(entries);
+const entryRowsKept = 1 << 18;
 let scratch = new Uint8Array(1 << 16);
 
 /** What one pass over lengths and addresses finds. */
@@ -39,8 +40,16 @@ interface Layout {
 }
 const layout: Layout = {longCount: 0, longBytes: 0, start: 0, end: 0, contiguous: true};
 
-/** Writes rows [start, start + rowCount) of `column` to `vector`, whose type is `kind`; NULLs are the caller's. */
+/**
+ * Writes rows [start, start + rowCount) of `column` to `vector`, whose type is `kind`; NULLs are the caller's. The vector of a list's
+ * elements may take any number of rows.
+ */
 export function writeBytes(vector: Vector, kind: 'varchar' | 'blob', column: BytesColumn, start: number, rowCount: number): void {
+  if (rowCount * 16 > entries.byteLength || entries.byteLength > entryRowsKept * 16) {
+    entries = new ArrayBuffer(Math.max(rowCount, VECTOR_ROWS) * 16);
+    words = new Int32Array(entries);
+    entryBytes = new Uint8Array(entries);
+  }
   survey(column, start, rowCount);
   if (layout.longCount === 0) {
     words.fill(0, 0, rowCount * entryWords);

@@ -13,55 +13,15 @@ import type {BytesColumn, Column} from '../base/delta.ts';
 import {WarehouseError} from '../base/error.ts';
 import {physicalKind, typeText, type LogicalType} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
-import {columnFromValues, exactAt, rowsFromColumns} from './column-values.ts';
+import {columnFromValues, rowsFromColumns} from './column-values.ts';
+import {exactAt} from './scalar-values.ts';
 import {Kernel} from './duckdb.ts';
 import {quoteLiteral} from './quote.ts';
 import {relationOf, type RelationColumn} from './relation.ts';
+import {storedTypes, valuesOf} from './values-arbitrary.ts';
 import type {Session} from './session.ts';
 
 const seed = Number(process.env['MR_SEED'] ?? 20_260_101);
-const decimal = (precision: number, scale: number): LogicalType => ({kind: 'decimal', precision, scale});
-const storedTypes: readonly LogicalType[] = [
-  {kind: 'boolean'}, {kind: 'tinyint'}, {kind: 'smallint'}, {kind: 'integer'}, {kind: 'bigint'}, {kind: 'float'}, {kind: 'double'},
-  {kind: 'varchar'}, {kind: 'blob'}, {kind: 'date'}, {kind: 'timestamp'}, {kind: 'timestamptz'},
-  decimal(1, 0), decimal(4, 4), decimal(5, 2), decimal(9, 0), decimal(10, 2), decimal(18, 2), decimal(19, 0), decimal(38, 0), decimal(38, 38),
-];
-
-const nines = (digits: number): bigint => 10n ** BigInt(digits) - 1n;
-const dateOf = (days: number): string => new Date(days * 86_400_000).toISOString().slice(0, 10);
-
-/** Edge values first: fc.constantFrom keeps them frequent. */
-function valuesOf(type: LogicalType): fc.Arbitrary<Value> {
-  switch (type.kind) {
-    case 'boolean': return fc.boolean();
-    case 'tinyint': return fc.oneof(fc.constantFrom(-128, 127, 0), fc.integer({min: -128, max: 127}));
-    case 'smallint': return fc.oneof(fc.constantFrom(-32_768, 32_767, 0), fc.integer({min: -32_768, max: 32_767}));
-    case 'integer': return fc.oneof(fc.constantFrom(-(2 ** 31), 2 ** 31 - 1, 0), fc.integer());
-    case 'bigint': return fc.oneof(
-      fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n, -(2n ** 53n), 2n ** 53n - 1n, 1n - 2n ** 53n, 2n ** 32n, -(2n ** 32n), -1n, 0n),
-      fc.bigInt({min: -1000n, max: 1000n}), fc.bigInt({min: 1n - 2n ** 53n, max: 2n ** 53n - 1n}));
-    case 'float': return fc.oneof(fc.constantFrom(NaN, Infinity, -Infinity, -0, 0, Math.fround(3.4e38), 2 ** -149), fc.float());
-    case 'double': return fc.oneof(fc.constantFrom(NaN, Infinity, -Infinity, -0, 0, Number.MAX_VALUE, Number.MIN_VALUE), fc.double());
-    case 'varchar': return fc.oneof(
-      fc.constantFrom('', 'a', '123456789012', '1234567890123', '🎉🎉🎉', '🎉🎉🎉🎉', 'a\0b', '\uFEFFbom', 'x'.repeat(100_000), 'é'.repeat(5000)),
-      fc.string({maxLength: 11}), fc.string({unit: 'grapheme', maxLength: 40}), fc.string({minLength: 13, maxLength: 300}));
-    case 'blob': return fc.oneof(
-      fc.constantFrom(new Uint8Array(0), Uint8Array.of(0), Uint8Array.of(0xff, 0xfe), new Uint8Array(12).fill(0x80), new Uint8Array(13).fill(0xc0), new Uint8Array(100_000).fill(0xff)),
-      fc.uint8Array({maxLength: 40}));
-    case 'date': return fc.oneof(
-      fc.constantFrom('infinity', '-infinity', '1970-01-01', '1969-12-31', '-0043-03-15', '0000-02-29', '9999-12-31', '10000-01-01', '5000000-01-01'),
-      fc.integer({min: -700_000, max: 2_900_000}).map(dateOf));
-    case 'timestamp': case 'timestamptz': return fc.oneof(
-      fc.constantFrom('infinity', '-infinity', '1970-01-01T00:00:00.000000', '1969-12-31T23:59:59.999999', '-0043-03-15T01:02:03.000004', '200000-01-01T00:00:00.000001'),
-      fc.integer({min: -2_000_000_000_000, max: 4_000_000_000_000}).map(ms => new Date(ms).toISOString()));
-    case 'decimal': {
-      const most = nines(type.precision);
-      const text = (unscaled: bigint): string => `${unscaled}e-${type.scale}`;
-      return fc.oneof(fc.constantFrom(most, -most, 0n, -1n), fc.bigInt({min: -most, max: most}), fc.bigInt({min: most < 99n ? -most : -99n, max: most < 99n ? most : 99n})).map(text);
-    }
-  }
-}
-
 /** Small, seeded, fast: picks rows from a pool of generated values. */
 function picker(start: number): (below: number) => number {
   let state = start | 0;

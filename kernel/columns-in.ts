@@ -7,10 +7,13 @@
  * Scratch buffers are one set per thread: every use ends before the function returns.
  */
 import {WarehouseError} from '../base/error.ts';
-import {physicalKind, typeText, type LogicalType} from '../base/type.ts';
-import type {BytesColumn, Column, Validity} from '../base/delta.ts';
+import {fixedWidth, shapeOf, type FixedWidth} from '../base/nested.ts';
+import {decodeNested} from '../base/nested-decode.ts';
+import {isNested, physicalKind, typeText, type LogicalType} from '../base/type.ts';
+import type {BytesColumn, Column} from '../base/delta.ts';
 import {binding, VECTOR_ROWS, type BindingType, type Vector} from './duckdb-binding.ts';
 import {writeBytes} from './columns-in-bytes.ts';
+import {writeNested, writeValidity} from './columns-in-nested.ts';
 
 const bindingTypes = new Map<string, BindingType>();
 
@@ -19,10 +22,20 @@ export function bindingType(type: LogicalType): BindingType {
   const text = typeText(type);
   let handle = bindingTypes.get(text);
   if (handle === undefined) {
-    handle = type.kind === 'decimal' ? binding.create_decimal_type(type.precision, type.scale) : binding.create_logical_type(typeIds[type.kind]);
+    handle = makeBindingType(type);
     bindingTypes.set(text, handle);
   }
   return handle;
+}
+
+function makeBindingType(type: LogicalType): BindingType {
+  switch (type.kind) {
+    case 'decimal': return binding.create_decimal_type(type.precision, type.scale);
+    case 'list': return binding.create_list_type(bindingType(type.element));
+    case 'map': return binding.create_map_type(bindingType(type.key), bindingType(type.value));
+    case 'struct': return binding.create_struct_type(type.fields.map((field) => bindingType(field.type)), type.fields.map((field) => field.name));
+    default: return binding.create_logical_type(typeIds[type.kind]);
+  }
 }
 
 const typeIds = {
@@ -31,16 +44,9 @@ const typeIds = {
   blob: binding.Type.BLOB, date: binding.Type.DATE, timestamp: binding.Type.TIMESTAMP, timestamptz: binding.Type.TIMESTAMP_TZ,
 };
 
-/** Bytes of one fixed-width value in a vector. */
-export function valueBytes(type: LogicalType): 1 | 2 | 4 | 8 | 16 {
-  switch (type.kind) {
-    case 'boolean': case 'tinyint': return 1;
-    case 'smallint': return 2;
-    case 'integer': case 'date': case 'float': return 4;
-    case 'decimal': return type.precision <= 4 ? 2 : type.precision <= 9 ? 4 : type.precision <= 18 ? 8 : 16;
-    case 'varchar': case 'blob': return 16;
-    default: return 8;
-  }
+/** Bytes of one value in a vector; of a LIST or MAP those of its offset and length, of a STRUCT none. */
+export function valueBytes(type: LogicalType): FixedWidth {
+  return isNested(type) || type.kind === 'varchar' || type.kind === 'blob' ? 16 : fixedWidth(type);
 }
 
 const scratch = new ArrayBuffer(VECTOR_ROWS * 16);
@@ -50,7 +56,6 @@ const int32 = new Int32Array(scratch);
 const int64 = new BigInt64Array(scratch);
 const float32 = new Float32Array(scratch);
 const scratchBytes = new Uint8Array(scratch);
-const validityBits = new Uint8Array(VECTOR_ROWS / 8);
 
 /**
  * Writes rows [start, start + rowCount) of `column` to the first rows of `vector`.
@@ -71,7 +76,8 @@ export function writeColumn(vector: Vector, type: LogicalType, column: Column, s
       break;
     case 'bytes': writeText(vector, type, column, start, rowCount); break;
   }
-  writeValidity(vector, column.valid, start, rowCount);
+  // Of a nested column writeNested has written the NULLs, of all its parts.
+  if (!isNested(type)) writeValidity(vector, column.valid, start, rowCount);
 }
 
 function wrongKind(type: LogicalType, column: Column): WarehouseError {
@@ -79,8 +85,9 @@ function wrongKind(type: LogicalType, column: Column): WarehouseError {
 }
 
 function writeText(vector: Vector, type: LogicalType, column: BytesColumn, start: number, rowCount: number): void {
-  if (type.kind !== 'varchar' && type.kind !== 'blob') throw wrongKind(type, column);
-  writeBytes(vector, type.kind, column, start, rowCount);
+  if (isNested(type)) writeNested(vector, decodeNested(shapeOf(type), column, start, rowCount), rowCount);
+  else if (type.kind === 'varchar' || type.kind === 'blob') writeBytes(vector, type.kind, column, start, rowCount);
+  else throw wrongKind(type, column);
 }
 
 function writeInts(vector: Vector, type: LogicalType, data: Int32Array, start: number, rowCount: number): void {
@@ -177,23 +184,4 @@ function copyOut(vector: Vector, data: Int32Array | Float64Array | BigInt64Array
   }
   scratchBytes.set(new Uint8Array(buffer, from, byteCount));
   copyScratch(vector, byteCount);
-}
-
-function writeValidity(vector: Vector, valid: Validity, start: number, rowCount: number): void {
-  if (valid === null || !packValidity(valid, start, rowCount)) return;
-  binding.vector_ensure_validity_writable(vector);
-  binding.copy_data_to_vector_validity(vector, 0, validityBits.buffer, 0, (rowCount + 7) >> 3);
-}
-
-/** @returns whether a value is NULL; if so its bit is 0 in `validityBits` and those of all others are 1. */
-function packValidity(valid: Uint8Array, start: number, rowCount: number): boolean {
-  let all = 1;
-  for (let i = 0; i < rowCount; i++) all &= valid[start + i]!;
-  if (all === 1) return false;
-  for (let byteIndex = 0, row = 0; row < rowCount; byteIndex++) {
-    let bits = 0xff;
-    for (let bit = 0; bit < 8 && row < rowCount; bit++, row++) bits ^= (valid[start + row]! ^ 1) << bit;
-    validityBits[byteIndex] = bits;
-  }
-  return true;
 }

@@ -30,11 +30,16 @@ const pointerWords = new Uint32Array(pointer);
 /** Whether the vector being read has strings that stand in their entries. Scratch, as the following. */
 let someInline = false;
 /** Runs of the vector being read: where they start in DuckDB's memory, and their bytes. */
-const runStart = new Float64Array(VECTOR_ROWS);
-const runBytes = new Float64Array(VECTOR_ROWS);
+let runStart = new Float64Array(VECTOR_ROWS);
+let runBytes = new Float64Array(VECTOR_ROWS);
+const runsKept = 1 << 18;
 
-/** @returns rows [0, rowCount) of `vector`; the column's arena is its own. */
+/** @returns rows [0, rowCount) of `vector`; the column's arena is its own. The vector of a list's elements may have any number of rows. */
 export function readBytes(vector: Vector, valid: Validity, rowCount: number): BytesColumn {
+  if (rowCount > runStart.length || runStart.length > runsKept) {
+    runStart = new Float64Array(Math.max(rowCount, VECTOR_ROWS));
+    runBytes = new Float64Array(Math.max(rowCount, VECTOR_ROWS));
+  }
   const entries = binding.vector_get_data(vector, rowCount * 16);
   const words = new Uint32Array(entries.buffer, entries.byteOffset, rowCount * 4);
   const address = new Float64Array(rowCount);

@@ -86,7 +86,7 @@ test('columns out: integers are read as wider ones, HUGEINT as DECIMAL(38,0) and
 
 test('columns out: a type that no column can have, or another than asked for, is refused with the cast to write', async () => {
   for (const [sql, type, hint] of [
-    ['1::HUGEINT', undefined, /DECIMAL\(38,0\)/], ['[1]', undefined, /VARCHAR/], ["TIME '01:00:00'", undefined, /VARCHAR/], ['255::UTINYINT', {kind: 'tinyint'}, /::TINYINT/],
+    ['1::HUGEINT', undefined, /DECIMAL\(38,0\)/], ['[1::HUGEINT]', undefined, /DECIMAL\(38,0\)\[\]/], ['[1]::INTEGER[1]', undefined, /INTEGER\[\]/], ["TIME '01:00:00'", undefined, /VARCHAR/], ['255::UTINYINT', {kind: 'tinyint'}, /::TINYINT/],
     ['1::BIGINT', {kind: 'integer'}, /::INTEGER/], ['1.5::DECIMAL(3,1)', decimal(4, 1), /DECIMAL\(4,1\)/], ["TIMESTAMP_S '2026-01-01'", undefined, /TIMESTAMP/],
   ] as [string, LogicalType | undefined, RegExp][]) {
     await assert.rejects(read(`SELECT ${sql} AS "v""1"`, type && [type]), (error: {code?: string; hint?: string}) => error.code === 'MR_TYPE' && hint.test(error.hint ?? '') && (error.hint ?? '').includes('"v""1"'), sql);

@@ -8,9 +8,11 @@
  */
 import {WarehouseError} from '../base/error.ts';
 import {NARROW_BOUND, type Column, type F64Column, type I32Column, type I64Column, type I128Column, type Validity} from '../base/delta.ts';
-import {typeText, type LogicalType} from '../base/type.ts';
+import {shapeOf} from '../base/nested.ts';
+import {isNested, typeText, type LogicalType} from '../base/type.ts';
 import {binding, type DataChunk, type Vector} from './duckdb-binding.ts';
 import {readBytes} from './columns-out-bytes.ts';
+import {readNested} from './columns-out-nested.ts';
 import {valueBytes} from './columns-in.ts';
 
 /** How a vector is read: the stored type that its values become, and the bytes of one value in the vector. */
@@ -24,8 +26,9 @@ export function readingOf(type: LogicalType): ColumnReading {
 /** @returns rows [0, rowCount) of column `index` of a result chunk. */
 export function readColumn(chunk: DataChunk, index: number, reading: ColumnReading, rowCount: number): Column {
   const vector = binding.data_chunk_get_vector(chunk, index);
-  const valid = readValidity(vector, rowCount);
   const {type} = reading;
+  if (isNested(type)) return readNested(vector, shapeOf(type), rowCount);
+  const valid = readValidity(vector, rowCount);
   switch (type.kind) {
     case 'boolean': case 'tinyint': case 'smallint': case 'integer': case 'date':
       return {kind: 'i32', data: readInts(vector, reading, valid, rowCount), valid} satisfies I32Column;

@@ -59,7 +59,11 @@ function widening(found: string, wanted: LogicalType): ColumnReading | undefined
   return {type: wanted, bytes: own.bytes, signed: own.signed, checked: false};
 }
 
+/** @returns the type that a hint names; of nested types the parts that cannot be are replaced. */
 function storedFor(found: string): string {
+  if (/\]$|^(?:STRUCT|MAP)\(/.test(found)) {
+    return found.replaceAll(/\[\d+\]/g, '[]').replaceAll(/(?<=^|[(\s])(?:U?HUGEINT|U(?:BIG|SMALL|TINY)?INT(?:EGER)?|TIMESTAMP_N?M?S|UUID)(?=$|[[\],)])/g, (word) => storedFor(word));
+  }
   if (found === 'HUGEINT' || found === 'UHUGEINT' || found === 'UBIGINT') return 'DECIMAL(38,0)';
   if (/^U?(TINY|SMALL)?INT(EGER)?$/.test(found)) return 'BIGINT';
   return found.startsWith('TIMESTAMP_') ? 'TIMESTAMP' : 'VARCHAR';

@@ -7,7 +7,7 @@ import {binding, type PreparedStatement} from './duckdb-binding.ts';
  * Binds `params[i]` to `$i+1`. Integers become INTEGER or BIGINT, other numbers DOUBLE, bigints BIGINT or HUGEINT, text
  * VARCHAR (DuckDB casts it to what the statement wants), bytes BLOB.
  *
- * @throws {WarehouseError} MR_PARAMS (invalid) if their number is wrong or a bigint has more than 128 bits.
+ * @throws {WarehouseError} MR_PARAMS (invalid) if their number is wrong, a bigint has more than 128 bits, or one is an array or object.
  */
 export function bindParams(statement: PreparedStatement, params: readonly Value[]): void {
   const expected = binding.nparams(statement);
@@ -26,7 +26,11 @@ function bindParam(statement: PreparedStatement, index: number, value: Value): v
     if (BigInt.asIntN(64, value) === value) binding.bind_int64(statement, index, value);
     else if (BigInt.asIntN(128, value) === value) binding.bind_hugeint(statement, index, value);
     else throw new WarehouseError('invalid', 'MR_PARAMS', `parameter ${index} is ${value}, which is more than a HUGEINT holds`);
-  } else binding.bind_blob(statement, index, value);
+  } else if (value instanceof Uint8Array) binding.bind_blob(statement, index, value);
+  else {
+    throw new WarehouseError('invalid', 'MR_PARAMS', `parameter ${index} is ${Array.isArray(value) ? 'an array' : 'an object'}; parameters are single values`,
+      {hint: `pass it as JSON text and cast it, e.g. CAST($${index} AS JSON)::INTEGER[]; or insert rows by Warehouse.insert`});
+  }
 }
 
 function bindNumber(statement: PreparedStatement, index: number, value: number): void {

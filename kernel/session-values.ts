@@ -9,7 +9,8 @@ import type {Value} from '../base/value.ts';
 import {binding, type DataChunk, type Result} from './duckdb-binding.ts';
 import {readColumn, readingOf} from './columns-out.ts';
 import {dateText, timestampText} from './column-times.ts';
-import {decimalText, valueAt} from './column-values.ts';
+import {decimalText} from './decimal-text.ts';
+import {valueAt} from './column-values.ts';
 import {resultColumns, type ResultColumn} from './session-columns.ts';
 
 /** A cell of any type: LIST and ARRAY are arrays, STRUCT an object, MAP an array of `{key, value}`. */

@@ -14,7 +14,7 @@ export function lowerValue(json: unknown): Expression {
   }
   const value = fields.take('value');
   fields.end();
-  if (type.kind === 'other' && type.text.endsWith('[]')) return lowerList(value, type);
+  if (type.kind === 'list' || (type.kind === 'other' && type.text.endsWith('[]'))) return lowerList(value, type);
   return {kind: 'constant', type, value: lowerScalar(value, type)};
 }
 

@@ -25,8 +25,8 @@ function readMoved(name: string, type: PlanType, data: PlanFields): Expression[]
   if (first === undefined) throw unsupported(`${name} without a quantile`);
   if (name === 'median') return [];
   // Only the type of the answer tells one quantile from a list of one.
-  if (type.kind !== 'other' || !type.text.endsWith('[]')) return [first];
-  return [{kind: 'function', type: {kind: 'other', text: 'DECIMAL(18,9)[]'}, name: 'list_value', args: quantiles, infix: false}];
+  if (type.kind !== 'list' && !(type.kind === 'other' && type.text.endsWith('[]'))) return [first];
+  return [{kind: 'function', type: {kind: 'list', element: {kind: 'decimal', precision: 18, scale: 9}}, name: 'list_value', args: quantiles, infix: false}];
 }
 
 /** `WITHIN GROUP (ORDER BY x DESC)` is a negative quantile in a plain call. */

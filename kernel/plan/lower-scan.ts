@@ -2,7 +2,7 @@
 import {lowerValue} from './lower-constant.ts';
 import {ended, projected, reference} from './lower-node.ts';
 import {ABSENT_INDEX, PlanFields, planIndex, planInteger, unsupported} from './plan-json.ts';
-import {lowerType, printType} from './plan-type.ts';
+import {isNestedPlan, listType, lowerType} from './plan-type.ts';
 import type {Expression, PlanColumn, PlanNode, PlanType} from './tree.ts';
 
 /** What a scan needs of the lowering around it. */
@@ -57,11 +57,11 @@ function lowerTableFunction(name: string, fields: PlanFields, inputs: readonly u
   const passed = fields.list('projected_input').map(value => planIndex(value, 'projected_input'));
   const parameters = fields.list('parameters').map(lowerValue);
   if (chosen.includes(ABSENT_INDEX)) context.phantom(column);
-  const listType: PlanType = {kind: 'other', text: `${printType(column.type)}[]`};
+  const ofLists = listType(column.type);
   const child: PlanNode = inputs.length === 0 ? context.dummy() : context.node(inputs[0]);
   // A lateral call finds its arguments in the first columns below it.
   const args = inputs.length === 0 ? parameters : Array.from({length: argumentCount}, (_, i) => seriesArgument(reference(child, i), column.type));
-  const list: Expression = name === 'unnest' ? args[0]! : {kind: 'function', type: listType, name, args, infix: false};
+  const list: Expression = name === 'unnest' ? args[0]! : {kind: 'function', type: ofLists, name, args, infix: false};
   const unnest: PlanNode = {kind: 'unnest', child, expressions: [list], columns: [...child.columns, column]};
   const output = [...chosen.map(() => child.columns.length), ...passed];
   return ended(fields, projected(unnest, output));
@@ -69,7 +69,7 @@ function lowerTableFunction(name: string, fields: PlanFields, inputs: readonly u
 
 /** A series of BIGINT takes any integers. */
 function seriesArgument(argument: Expression, type: PlanType): Expression {
-  return type.kind === 'bigint' && argument.type.kind !== 'bigint' && argument.type.kind !== 'other' ? {kind: 'cast', type, child: argument, try: false} : argument;
+  return type.kind === 'bigint' && argument.type.kind !== 'bigint' && argument.type.kind !== 'other' && !isNestedPlan(argument.type) ? {kind: 'cast', type, child: argument, try: false} : argument;
 }
 
 function lowerColumnIndex(json: unknown): bigint {

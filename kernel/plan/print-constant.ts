@@ -65,7 +65,7 @@ function printInteger(value: bigint, type: PlanType): string {
       const text = timestampText(value);
       return text === undefined ? `make_timestamptz(${printInteger(value, {kind: 'bigint'})})` : `TIMESTAMPTZ '${text}+00'`;
     }
-    case 'timestamp_s': case 'timestamp_ms': case 'timestamp_ns': case 'boolean': case 'float': case 'double': case 'varchar': case 'blob': case 'interval': case 'null': case 'other':
+    case 'timestamp_s': case 'timestamp_ms': case 'timestamp_ns': case 'boolean': case 'float': case 'double': case 'varchar': case 'blob': case 'interval': case 'null': case 'other': case 'list': case 'struct': case 'map':
       throw unsupported(`constant of type ${printType(type)}`);
     default: return unreachable(type);
   }

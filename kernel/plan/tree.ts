@@ -8,7 +8,8 @@ import type {LogicalType} from '../../base/type.ts';
 export type PlanType =
   | LogicalType
   | {readonly kind: 'hugeint' | 'interval' | 'null' | 'time' | 'uhugeint' | 'utinyint' | 'usmallint' | 'uinteger' | 'ubigint' | 'timestamp_s' | 'timestamp_ms' | 'timestamp_ns'}
-  | {readonly kind: 'other'; readonly text: string}; // LIST, STRUCT, MAP, ENUM …: printed by `text`, never stored
+  /** ENUM, UUID, INTEGER[3], HUGEINT[] …: printed by `text`, never stored; `stored` is the nested type that holds its values, if there is one. */
+  | {readonly kind: 'other'; readonly text: string; readonly stored?: LogicalType};
 
 export interface PlanColumn {readonly name: string; readonly type: PlanType}
 

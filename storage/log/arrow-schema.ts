@@ -18,6 +18,8 @@ export function arrowType(type: LogicalType): DataType {
     case 'double': return new Float64();
     case 'varchar': return new Utf8();
     case 'blob': return new Binary();
+    // As base/nested.ts draws them: frames hold nested values whole.
+    case 'list': case 'struct': case 'map': return new Binary();
     case 'date': return new DateDay();
     case 'timestamp': return new TimestampMicrosecond();
     case 'timestamptz': return new TimestampMicrosecond('UTC');

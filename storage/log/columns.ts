@@ -56,7 +56,7 @@ export function plainBytes(bytes: Uint8Array): Uint8Array {
 function emptyColumns(types: readonly LogicalType[], arena: Arena): Column[] {
   return types.map((type): Column => {
     switch (type.kind) {
-      case 'varchar': case 'blob': return {kind: 'bytes', arena, address: new Float64Array(0), length: new Int32Array(0), valid: null};
+      case 'varchar': case 'blob': case 'list': case 'struct': case 'map': return {kind: 'bytes', arena, address: new Float64Array(0), length: new Int32Array(0), valid: null};
       case 'float': case 'double': return {kind: 'f64', data: new Float64Array(0), valid: null, bound: Infinity};
       case 'bigint': case 'timestamp': case 'timestamptz': case 'decimal': return {kind: 'f64', data: new Float64Array(0), valid: null, bound: 0};
       default: return {kind: 'i32', data: new Int32Array(0), valid: null};

@@ -9,7 +9,7 @@ import type {Column, Validity} from '../../base/delta.ts';
 import {NARROW_BOUND, OP_DELETE} from '../../base/delta.ts';
 import {unreachable} from '../../base/invariant.ts';
 import type {LogicalType} from '../../base/type.ts';
-import {typeText} from '../../base/type.ts';
+import {physicalKind, typeText} from '../../base/type.ts';
 import type {BatchMetadata} from './arrow-metadata.ts';
 import {readMetadata} from './arrow-metadata.ts';
 import {
@@ -106,10 +106,10 @@ class BodyReader {
   column(type: LogicalType): Column {
     const rows = this.#rows;
     const valid = this.#validity();
-    const text = type.kind === 'varchar' || type.kind === 'blob';
+    const text = physicalKind(type) === 'bytes';
     const at = this.#take(text && rows > 0 ? 4 * (rows + 1) : Math.ceil(rows * valueBits(type) / 8));
     switch (type.kind) {
-      case 'varchar': case 'blob':
+      case 'varchar': case 'blob': case 'list': case 'struct': case 'map':
         return this.#bytes(at, valid);
       case 'boolean': {
         const data = new Int32Array(rows);

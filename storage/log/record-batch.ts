@@ -15,6 +15,7 @@
  * DATE                          Date32               4 bytes, days since 1970
  * TIMESTAMP, TIMESTAMPTZ        Timestamp(µs[, UTC]) 8 bytes
  * VARCHAR BLOB                  Utf8 Binary          rows + 1 offsets of 4 bytes, then the bytes
+ * LIST STRUCT MAP               Binary               the same: bytes as base/nested.ts draws them
  *
  * A validity buffer has length 0 where a batch has no NULL in a column, and values under a NULL are 0, as in memory.
  */
@@ -22,7 +23,7 @@ import type {Column} from '../../base/delta.ts';
 import {NARROW_BOUND} from '../../base/delta.ts';
 import {invariant, unreachable} from '../../base/invariant.ts';
 import type {LogicalType} from '../../base/type.ts';
-import {typeText} from '../../base/type.ts';
+import {physicalKind, typeText} from '../../base/type.ts';
 import {metadataBytes, writeMetadata} from './arrow-metadata.ts';
 import type {Memory} from './encode-kernels.ts';
 import {
@@ -55,7 +56,7 @@ export interface BatchLayout {
 
 /** @returns buffers of a column in Arrow, validity included. */
 export function bufferCount(type: LogicalType): number {
-  return type.kind === 'varchar' || type.kind === 'blob' ? 3 : 2;
+  return physicalKind(type) === 'bytes' ? 3 : 2;
 }
 
 /** @returns bits of one value in the buffer after validity (of an offset for strings). */
@@ -64,7 +65,7 @@ export function valueBits(type: LogicalType): number {
     case 'boolean': return 1;
     case 'tinyint': return 8;
     case 'smallint': return 16;
-    case 'integer': case 'date': case 'float': case 'varchar': case 'blob': return 32;
+    case 'integer': case 'date': case 'float': case 'varchar': case 'blob': case 'list': case 'struct': case 'map': return 32;
     case 'bigint': case 'double': case 'timestamp': case 'timestamptz': return 64;
     case 'decimal': return 128;
     default: return unreachable(type);
@@ -211,7 +212,7 @@ function writeValues(column: Column, type: LogicalType, start: number, end: numb
       }
       if (column.kind === 'i64') return longsToDecimals(wordsOf(column.data), start, end, memory.i32, at >> 2);
       return doublesToDecimals(narrow(column, type), start, end, memory.i32, at >> 2);
-    case 'varchar': case 'blob':
+    case 'varchar': case 'blob': case 'list': case 'struct': case 'map':
       invariant(column.kind === 'bytes', () => `an ${column.kind} column for ${typeText(type)}`);
       writeOffsets(column.length, start, end, memory.i32, at >> 2);
       return gatherBytes(column.arena.segments, column.address, column.length, start, end, memory.u8, textAt);

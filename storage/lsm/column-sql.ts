@@ -3,9 +3,10 @@
  * and takes a timestamp's unit from the schema, not from the file; reading casts by the schema, not by what DuckDB reports.
  */
 import {unreachable} from '../../base/invariant.ts';
+import {typeText} from '../../base/type.ts';
 import {quoteIdentifier, quoteLiteral} from '../../kernel/quote.ts';
 import type {InternalValue} from '../paimon/binary-row.ts';
-import {type DataField, type PaimonType, paimonTypeText} from '../paimon/data-type.ts';
+import {type DataField, logicalType, type PaimonType, paimonTypeText} from '../paimon/data-type.ts';
 import {damaged, unsupported} from '../paimon/failure.ts';
 
 /** Names of the system columns, and Java's field ids of them. */
@@ -45,7 +46,12 @@ export function readTypeText(type: PaimonType): string | undefined {
     case 'TIMESTAMP': case 'TIMESTAMP_LTZ':
       if (type.precision > 6) return undefined;
       return type.root === 'TIMESTAMP' ? 'TIMESTAMP' : 'TIMESTAMP WITH TIME ZONE';
-    case 'ARRAY': case 'MULTISET': case 'MAP': case 'ROW': case 'VECTOR': return undefined;
+    case 'ARRAY': case 'MAP': case 'ROW': {
+      const logical = logicalType(type);
+      if (logical === undefined) break;
+      return typeText(logical);
+    }
+    case 'MULTISET': case 'VECTOR': return undefined;
     default: return unreachable(type);
   }
 }
@@ -71,10 +77,49 @@ export function writeSql(field: DataField, column: string, key: boolean): string
       // DuckDB has no TIMESTAMPTZ of milliseconds; readers do not look at isAdjustedToUTC.
       return `CAST(${zoned ? `(${column} AT TIME ZONE 'UTC')` : column} AS TIMESTAMP_MS)`;
     }
-    case 'TIME': case 'ARRAY': case 'MULTISET': case 'MAP': case 'ROW': case 'VECTOR': break;
+    case 'ARRAY': case 'MAP': case 'ROW':
+      if (!exactInside(type)) break;
+      return `CAST(${column} AS ${readType(field)!})`;
+    case 'TIME': case 'MULTISET': case 'VECTOR': break;
     default: return `CAST(${column} AS ${readType(field)!})`;
   }
   throw unsupported(`column "${field.name}"`, `writing type ${paimonTypeText(type)}`);
+}
+
+/** @returns whether DuckDB writes what a nested type holds as Paimon's readers want it, with no cast inside: timestamps of µs. */
+function exactInside(type: PaimonType): boolean {
+  switch (type.root) {
+    case 'ARRAY': return exactInside(type.element);
+    case 'MAP': return exactInside(type.key) && exactInside(type.value);
+    case 'ROW': return type.fields.every((field) => exactInside(field.type));
+    case 'TIMESTAMP': case 'TIMESTAMP_LTZ': return type.precision > 3 && type.precision <= 6;
+    default: return logicalType(type) !== undefined;
+  }
+}
+
+const structuredFieldIdBase = 536_870_911;
+
+/**
+ * @returns the value of a column in COPY's FIELD_IDS: its id, and for nested types those of the parts, as Java's writer numbers them:
+ *   an element 536870911 + 1024 · id + depth, a key 536870911 − 1024 · id − depth; fields of a ROW have their own.
+ */
+export function fieldIdSql(field: DataField): string {
+  const inner = innerIdsSql(field.type, field.id, 0);
+  return inner === '' ? String(field.id) : `{__duckdb_field_id: ${field.id}, ${inner}}`;
+}
+
+function innerIdsSql(type: PaimonType, id: number, depth: number): string {
+  const part = (name: string, partId: number, of: PaimonType): string => {
+    const inner = innerIdsSql(of, id, depth + 1);
+    return `${name}: ${inner === '' ? partId : `{__duckdb_field_id: ${partId}, ${inner}}`}`;
+  };
+  const above = structuredFieldIdBase + 1024 * id + depth + 1;
+  switch (type.root) {
+    case 'ARRAY': return part('element', above, type.element);
+    case 'MAP': return `${part('key', structuredFieldIdBase - 1024 * id - depth - 1, type.key)}, ${part('value', above, type.value)}`;
+    case 'ROW': return type.fields.map((field) => `${quoteIdentifier(field.name)}: ${fieldIdSql(field)}`).join(', ');
+    default: return '';
+  }
 }
 
 /** @returns an expression that gives a key value as text, for {@link parseKeyText}. */

@@ -11,7 +11,7 @@ import {quoteIdentifier, quoteLiteral} from '../../kernel/quote.ts';
 import {EMPTY_ROW, encodeBinaryRow} from '../paimon/binary-row.ts';
 import {damaged} from '../paimon/failure.ts';
 import {type DataFileMeta, type ManifestEntry, NO_STATS} from '../paimon/manifest.ts';
-import {KEY_FIELD_ID_OFFSET, KEY_PREFIX, KIND_COLUMN, KIND_FIELD_ID, keyTextSql, parquetSql, parseKeyText, SEQUENCE_COLUMN, SEQUENCE_FIELD_ID} from './column-sql.ts';
+import {fieldIdSql, KEY_FIELD_ID_OFFSET, KEY_PREFIX, KIND_COLUMN, KIND_FIELD_ID, keyTextSql, parquetSql, parseKeyText, SEQUENCE_COLUMN, SEQUENCE_FIELD_ID} from './column-sql.ts';
 import {type PaimonTable, syncFiles} from './paimon-table.ts';
 import {namedRows, type SqlSession} from './sql-session.ts';
 import {CODECS} from './table-features.ts';
@@ -51,7 +51,7 @@ export async function copyToFile(session: SqlSession, table: PaimonTable, select
 }
 
 function fieldIds(table: PaimonTable): string {
-  const ids = table.schema.fields.map((field) => [field.name, field.id] as const);
+  const ids = table.schema.fields.map((field) => [field.name, fieldIdSql(field)] as const);
   const system = table.keyFields.length === 0 ? (table.numbered ? [[SEQUENCE_COLUMN, SEQUENCE_FIELD_ID] as const] : []) : [
     ...table.keyFields.map((field) => [KEY_PREFIX + field.name, KEY_FIELD_ID_OFFSET + field.id] as const),
     [SEQUENCE_COLUMN, SEQUENCE_FIELD_ID] as const, [KIND_COLUMN, KIND_FIELD_ID] as const,

@@ -24,7 +24,7 @@ import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, KEY_PREFIX, KIND_COLUMN, OP_COLUM
 import {columnsSignature, fileColumnSql} from './file-schema.ts';
 import {SnapshotStore} from './snapshot-store.ts';
 import {checkReadable, checkWritable} from './table-features.ts';
-import {dataFields, evolvedSchema, type TableForm} from './table-form.ts';
+import {dataFields, evolvedSchema, lastFieldId, type TableForm} from './table-form.ts';
 import {TablePaths} from './table-paths.ts';
 
 export interface TableDoors {
@@ -338,7 +338,7 @@ function newSchema(spec: NewTable, directory: string, nowMs: number): TableSchem
   const outside = keyed ? partitionKeys.find((name) => !spec.primaryKey.includes(name)) : undefined;
   if (outside !== undefined) throw unsupported(directory, `a primary key without the partition column "${outside}"`, 'a row would have to be looked for in every partition: add the column to the key');
   const schema: TableSchema = {
-    id: 0, fields, highestFieldId: spec.columns.reduce((max, column) => Math.max(max, column.id), -1),
+    id: 0, fields, highestFieldId: spec.columns.reduce((max, column) => Math.max(max, lastFieldId(column)), -1),
     partitionKeys, primaryKeys: spec.primaryKey, options: {...options, ...spec.options},
     ...(spec.comment === undefined ? {} : {comment: spec.comment}), timeMillis: nowMs,
   };

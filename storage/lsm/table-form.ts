@@ -8,6 +8,7 @@
 import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
 import {putIfAbsent} from '../file/durable.ts';
+import {isNested, type LogicalType, sameType, structFieldCount} from '../../base/type.ts';
 import {type DataField, logicalType, paimonType} from '../paimon/data-type.ts';
 import {printSchema, type TableSchema} from '../paimon/table-schema.ts';
 import type {NewTable, PaimonTable} from './paimon-table.ts';
@@ -24,9 +25,15 @@ export interface TableForm extends NewTable {
 /** @returns the columns as fields of a schema. */
 export function dataFields({columns, primaryKey}: Pick<NewTable, 'columns' | 'primaryKey'>): DataField[] {
   return columns.map((column): DataField => {
-    const type = paimonType(column.type, column.nullable && !primaryKey.includes(column.name));
+    let id = column.id;
+    const type = paimonType(column.type, column.nullable && !primaryKey.includes(column.name), () => ++id);
     return {id: column.id, name: column.name, type, ...(column.comment === undefined ? {} : {description: column.comment})};
   });
+}
+
+/** @returns the largest field id that a column takes: those of fields inside it come after its own. */
+export function lastFieldId({id, type}: {readonly id: number; readonly type: LogicalType}): number {
+  return id + structFieldCount(type);
 }
 
 /** @returns the schema that follows `before` when the table takes the form. What `before` says beyond forms stays as it is. */
@@ -34,8 +41,10 @@ export function evolvedSchema(before: TableSchema, form: TableForm, where: strin
   invariant(form.schemaId > before.id, () => `schema ${form.schemaId} of '${where}' cannot follow ${before.id}`);
   const fields = dataFields(form).map((field): DataField => {
     const old = before.fields.find(({id}) => id === field.id);
+    if (old === undefined) return field;
     // Ids of fields inside a nested type are the schema's own.
-    return old === undefined || logicalType(old.type) !== undefined ? field : {...field, type: old.type};
+    const [was, is] = [logicalType(old.type), logicalType(field.type)];
+    return was === undefined || (is !== undefined && isNested(is) && sameType(was, is)) ? {...field, type: {...old.type, nullable: field.type.nullable}} : field;
   });
   const schema: TableSchema = {
     id: form.schemaId, fields, highestFieldId: Math.max(before.highestFieldId, form.highestFieldId),

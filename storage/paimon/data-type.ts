@@ -2,8 +2,8 @@
  * Paimon's types: their text and JSON forms, what they are in Millrace and how DuckDB writes and reads them.
  * An unknown word is refused, never guessed: a wrong guess shows as wrong values, not as an error.
  */
-import {unreachable} from '../../base/invariant.ts';
-import type {LogicalType} from '../../base/type.ts';
+import {InvariantError, unreachable} from '../../base/invariant.ts';
+import type {LogicalType, StructField} from '../../base/type.ts';
 import {damaged, unsupported} from './failure.ts';
 import {JsonReader} from './json-reader.ts';
 import type {ExactJson} from './exact-json.ts';
@@ -145,9 +145,20 @@ function scalarText(type: Exclude<PaimonType, {readonly root: 'ARRAY' | 'MULTISE
   }
 }
 
-/** @returns the type under which a column of ours is stored. */
-export function paimonType(type: LogicalType, nullable: boolean): PaimonType {
+/**
+ * @param ids gives the next field id: fields of a ROW have ids of the table's counter, inner ones before the field that holds them,
+ *   and the column itself has taken its own before. What a value holds may always be NULL; only a key of a MAP never is one in fact.
+ * @returns the type under which a column of ours is stored.
+ */
+export function paimonType(type: LogicalType, nullable: boolean, ids: () => number = noIds): PaimonType {
   switch (type.kind) {
+    case 'list': return {root: 'ARRAY', nullable, element: paimonType(type.element, true, ids)};
+    case 'map': return {root: 'MAP', nullable, key: paimonType(type.key, true, ids), value: paimonType(type.value, true, ids)};
+    case 'struct':
+      return {root: 'ROW', nullable, fields: type.fields.map((field) => {
+        const inner = paimonType(field.type, true, ids);
+        return {id: ids(), name: field.name, type: inner};
+      })};
     case 'boolean': return {root: 'BOOLEAN', nullable};
     case 'tinyint': return {root: 'TINYINT', nullable};
     case 'smallint': return {root: 'SMALLINT', nullable};
@@ -165,9 +176,31 @@ export function paimonType(type: LogicalType, nullable: boolean): PaimonType {
   }
 }
 
-/** @returns our type of a stored column; undefined for what a column of ours cannot be (TIME, nested, nanoseconds). */
+function noIds(): number {
+  throw new InvariantError('a ROW needs field ids');
+}
+
+/** @returns our type of a stored column; undefined for what a column of ours cannot be (TIME, MULTISET, nanoseconds). */
 export function logicalType(type: PaimonType): LogicalType | undefined {
   switch (type.root) {
+    case 'ARRAY': {
+      const element = logicalType(type.element);
+      return element === undefined ? undefined : {kind: 'list', element};
+    }
+    case 'MAP': {
+      const key = logicalType(type.key);
+      const value = logicalType(type.value);
+      return key === undefined || value === undefined ? undefined : {kind: 'map', key, value};
+    }
+    case 'ROW': {
+      const fields: StructField[] = [];
+      for (const field of type.fields) {
+        const inner = logicalType(field.type);
+        if (inner === undefined) return undefined;
+        fields.push({name: field.name, type: inner});
+      }
+      return fields.length === 0 ? undefined : {kind: 'struct', fields};
+    }
     case 'BOOLEAN': return {kind: 'boolean'};
     case 'TINYINT': return {kind: 'tinyint'};
     case 'SMALLINT': return {kind: 'smallint'};

@@ -1,4 +1,5 @@
 /** Random changes of the tables of an `IncrementalCheck`: few keys, so that rows meet again; NULLs; rows that come and go at once. */
+import {inspect} from 'node:util';
 import type {LogicalType} from '../../base/type.ts';
 import type {Value} from '../../base/value.ts';
 import type {CheckChange, CheckTable, IncrementalCheck} from './check-incremental.ts';
@@ -26,7 +27,19 @@ export function randomValue(random: Random, type: LogicalType, nullable: boolean
     case 'date': return `2026-01-0${random.integer(1, 5)}`;
     case 'timestamp': return `2026-01-0${random.integer(1, 3)}T0${random.integer(0, 4)}:${random.pick(['00', '30'])}:00.000000`;
     case 'timestamptz': return `2026-01-0${random.integer(1, 3)}T0${random.integer(0, 4)}:00:00.000000Z`;
+    case 'list': return Array.from({length: random.pick([0, 1, 1, 2, 3])}, () => randomValue(random, type.element, true, tame));
+    case 'struct': return Object.fromEntries(type.fields.map((field) => [field.name, randomValue(random, field.type, true, tame)]));
+    case 'map': return randomEntries(random, type, tame);
   }
+}
+
+function randomEntries(random: Random, type: Extract<LogicalType, {kind: 'map'}>, tame: boolean): Value[] {
+  const entries = new Map<string, Value>();
+  for (let count = random.integer(0, 3); count > 0; count--) {
+    const key = randomValue(random, type.key, false, tame);
+    entries.set(inspect(key), {key, value: randomValue(random, type.value, true, tame)});
+  }
+  return [...entries.values()];
 }
 
 function randomRow(random: Random, table: CheckTable, keyRange: number, tame = false): Value[] {
