@@ -81,10 +81,11 @@ export function aggregateLevel(call: AggregateCall): Level {
   throw notIncremental(`the aggregate ${name}`, 'nothing is known of how its answer depends on the order of rows', 'compute it where the table is read, or ask for it to be classified');
 }
 
-/** Sums and averages of dates and intervals exist in DuckDB; accumulators hold numbers only. */
+/** Sums and averages of dates and intervals exist in DuckDB; accumulators hold numbers only. Bytes of nested values are not in their order. */
 function heldArguments(call: AggregateCall): boolean {
   const type = call.args[0]?.type.kind;
   switch (call.name) {
+    case 'min': case 'max': return type !== 'list' && type !== 'struct' && type !== 'map';
     case 'sum': case 'sum_no_overflow': case 'avg': case 'mean': case 'fsum': case 'favg': case 'sumkahan': case 'kahan_sum':
       return type === 'tinyint' || type === 'smallint' || type === 'integer' || type === 'bigint' || type === 'hugeint' || type === 'decimal' || type === 'float' || type === 'double';
     default: return true;

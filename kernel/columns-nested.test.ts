@@ -88,8 +88,6 @@ test('nested columns: lists of more elements than a vector has rows, with NULLs 
 
 test('nested columns: lists that share elements, come out of order, or stand under a NULL', async () => {
   const type = typed('VARCHAR[]');
-  const {rows} = await session.rows(`SELECT count(*) FROM range(1)`);
-  assert.deepEqual(rows, [[1n]]);
   await using stream = await session.stream(`SELECT CASE WHEN i % 3 = 0 THEN NULL ELSE list_reverse(l)[1:i % 4] END AS v FROM (SELECT i, ['a', 'b longer than twelve', NULL, 'd' || i] AS l FROM range(3000) t(i)) ORDER BY i DESC`, [], {types: [type]});
   let row = 2999;
   for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
@@ -100,14 +98,14 @@ test('nested columns: lists that share elements, come out of order, or stand und
 
 test('nested columns: zeros have no sign, NaN has one form, fields of a NULL struct are NULL', async () => {
   const type = typed('STRUCT(d DOUBLE, f FLOAT)[]');
-  const [{value: bytes}] = await Promise.all([throughSqlOnly(`SELECT [{'d': -0.0::DOUBLE, 'f': -0.0::FLOAT}, {'d': -('nan'::DOUBLE), 'f': -('nan'::FLOAT)}, NULL] AS v`, type)]);
+  const bytes = await throughSqlOnly(`SELECT [{'d': -0.0::DOUBLE, 'f': -0.0::FLOAT}, {'d': -('nan'::DOUBLE), 'f': -('nan'::FLOAT)}, NULL] AS v`, type);
   assert.deepEqual(bytes, allBytes(nestedColumn(type, [[{d: 0, f: 0}, {d: NaN, f: NaN}, null]])));
 });
 
-async function throughSqlOnly(sql: string, type: LogicalType): Promise<{value: string[]}> {
+async function throughSqlOnly(sql: string, type: LogicalType): Promise<string[]> {
   await using stream = await session.stream(sql, [], {types: [type]});
   const chunk = await stream.next();
-  return {value: allBytes(chunk!.columns[0] as BytesColumn)};
+  return allBytes(chunk!.columns[0] as BytesColumn);
 }
 
 test('nested columns: values of the wrong shape are refused by name', () => {
@@ -126,10 +124,10 @@ test('nested columns: golden bytes', () => {
   assert.equal(bytes('INTEGER[]', []), '00');
   assert.equal(bytes('INTEGER[]', [1, -2]), '020001000000feffffff');
   assert.equal(bytes('INTEGER[]', [null, 1]), '0201020000000001000000');
-  assert.equal(bytes('VARCHAR[]', ['a', null, 'bc']), '03010501000261' + '6263');
-  assert.equal(bytes('VARCHAR[][]', [['x'], [], null]), '03010301000000' + '0178');
-  assert.equal(bytes('STRUCT(a SMALLINT, b VARCHAR)', {a: 258, b: null}), '000201' + '01' + '00' + '00');
-  assert.equal(bytes('MAP(VARCHAR, DECIMAL(5,2))', [{key: 'k', value: '1.50'}]), '01' + '00' + '00016b' + '0096000000');
+  assert.equal(bytes('VARCHAR[]', ['a', null, 'bc']), '030105010002616263');
+  assert.equal(bytes('VARCHAR[][]', [['x'], [], null]), '030103010000000178');
+  assert.equal(bytes('STRUCT(a SMALLINT, b VARCHAR)', {a: 258, b: null}), '000201010000');
+  assert.equal(bytes('MAP(VARCHAR, DECIMAL(5,2))', [{key: 'k', value: '1.50'}]), '010000016b0096000000');
   assert.equal(bytes('DOUBLE[]', [1.5, -0, NaN]), '0300000000000000f83f0000000000000000000000000000f87f');
   assert.equal(bytes('VARCHAR[]', ['x'.repeat(300)]), `0100ac02${'78'.repeat(300)}`);
 });
