@@ -71,19 +71,31 @@ test('create: a dynamic table is keyed by its proven key, else append, else a ba
   refused(() => dynamic([0], {primaryKey: ['a', 'h']}), 'MR_KEY_NOT_PROVABLE', '"h" may be NULL');
   refused(() => dynamic([0], {primaryKey: ['x']}), 'MR_UNKNOWN_COLUMN', '"x"');
   refused(() => dynamic([2], {primaryKey: ['d']}), 'MR_KEY_TYPE', '"d" DOUBLE');
-  refused(() => dynamic(null, {columns: [['l', {kind: 'other', text: 'INTEGER[]'}]]}), 'MR_TYPE_UNSTORABLE', '"l"', 'CAST');
+  refused(() => dynamic(null, {columns: [['l', {kind: 'other', text: 'INTEGER[3]'}]]}), 'MR_TYPE_UNSTORABLE', '"l"', 'CAST', 'INTEGER[]');
 });
 
 test('create: what cannot be stored or kept is refused with what to do', () => {
-  for (const [type, hint] of [['HUGEINT', 'DECIMAL(38,0)'], ['TIME', 'VARCHAR'], ['INTEGER[]', 'nested'], ["ENUM('a')", 'VARCHAR'], ['UUID', 'VARCHAR'], ['TIMESTAMP_NS', 'TIMESTAMP'], ['UINTEGER', 'BIGINT'], ['STRUCT(a INTEGER)', 'nested'], ["ENUM('a')[]", 'nested']] as const) {
+  for (const [type, hint] of [['HUGEINT', 'DECIMAL(38,0)'], ['TIME', 'VARCHAR'], ['HUGEINT[]', 'DECIMAL(38,0) in place of HUGEINT'], ['INTEGER[3]', 'a LIST'], ['UNION(a INTEGER)', 'a STRUCT'], ["ENUM('a')", 'VARCHAR'], ['UUID', 'VARCHAR'], ['TIMESTAMP_NS', 'TIMESTAMP'], ['UINTEGER', 'BIGINT'], ['STRUCT(a INTEGER, b TIME)', 'VARCHAR in place of TIME'], ['MAP(VARCHAR, UUID)[]', 'VARCHAR in place of UUID']] as const) {
     refused(() => table(declared([], 'ok INTEGER', `bad ${type}`)), 'MR_TYPE_UNSTORABLE', '"bad"', type, hint);
   }
-  for (const type of ['FLOAT', 'DOUBLE', 'BLOB']) refused(() => table(declared(['a'], `a ${type}`)), 'MR_KEY_TYPE', type);
+  for (const type of ['FLOAT', 'DOUBLE', 'BLOB', 'INTEGER[]', 'STRUCT("a" INTEGER)', 'MAP(VARCHAR, INTEGER)']) refused(() => table(declared(['a'], `a ${type}`)), 'MR_KEY_TYPE', type);
   for (const type of ['BOOLEAN', 'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'VARCHAR', 'DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'DECIMAL(38,5)']) assert.equal(table(declared(['a'], `a ${type}`)).storage, 'keyed');
   refused(() => table({columns: [{name: 'a', type: 'INTEGER', nullable: true, default: '1'}], primaryKey: []}), 'MR_UNSUPPORTED', 'DEFAULT of column "a"');
   refused(() => table(declared([], 'a INTEGER', 'A INTEGER')), 'MR_DUPLICATE_COLUMN', 'only by case');
   refused(() => dynamic(null, {columns: [['a', {kind: 'date'}], ['a', {kind: 'date'}]]}), 'MR_DUPLICATE_COLUMN', 'twice', 'AS');
   for (const name of ['_mr_x', '_MR_x', '_KEY_a', '_key_a', '_SEQUENCE_NUMBER', '_value_kind', '_ROW_ID', '_LEVEL', 'rowkind', '_op', '_epoch', '_pos']) refused(() => table(declared([], `${name} INTEGER`)), 'MR_BAD_NAME', `"${name}"`);
+});
+
+test('create: nested columns take field ids for the fields of their STRUCTs, nest only so deep, and their names are names of columns', () => {
+  const spec = table(declared([], 'a INTEGER', 'r STRUCT(x STRUCT(p INTEGER, q INTEGER), y MAP(VARCHAR, STRUCT(z INTEGER)[]))', 'l INTEGER[]', 'b INTEGER'), {'append-only': 'false'});
+  assert.deepEqual(spec.columns.map(({name, id}) => [name, id]), [['a', 0], ['r', 1], ['l', 7], ['b', 8], ['_mr_row', 9], ['_mr_copy', 10]]);
+  const deep = (depth: number): string => `l INTEGER${'[]'.repeat(depth)}`;
+  assert.equal(table(declared([], deep(16))).columns.length, 1);
+  refused(() => table(declared([], deep(17))), 'MR_NESTED_LIMIT', '16', '17', 'column "l"');
+  refused(() => table(declared([], `s STRUCT(${Array.from({length: 1000}, (_, i) => `f${i} INTEGER`).join(', ')})`)), 'MR_NESTED_LIMIT', '1000', '1001');
+  refused(() => table(declared([], 's STRUCT(a INTEGER, _mr_b INTEGER)')), 'MR_BAD_NAME', '_mr_b');
+  refused(() => table(declared([], 's STRUCT(a INTEGER, A INTEGER)[]')), 'MR_DUPLICATE_COLUMN', 'only by case', 'STRUCT in column "s"');
+  assert.equal(dynamic([0], {columns: [['k', {kind: 'list', element: {kind: 'integer'}}]]}).storage, 'bag', 'a proven key that cannot be stored makes a bag');
 });
 
 test('create: options are known, valid and mean something, or are refused', () => {

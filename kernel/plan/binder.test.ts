@@ -119,7 +119,9 @@ test('stored type: exact wider types are chosen, the others are refused with the
   for (const [expression, expected] of [
     ['sum(id)', 'DECIMAL(38,0)'], ['1::UTINYINT', 'SMALLINT'], ['1::USMALLINT', 'INTEGER'], ['1::UINTEGER', 'BIGINT'], ['hash(id)', 'DECIMAL(20,0)'], ['price', 'DECIMAL(12,2)'], ['moment', 'TIMESTAMP WITH TIME ZONE'],
     ['ts::TIMESTAMP_S', 'TIMESTAMP'], ['ts::TIMESTAMP_MS', 'TIMESTAMP'], ['uuid()', 'VARCHAR'], ["'1'::JSON", 'VARCHAR'], ["'x'::ENUM('x')", 'VARCHAR'], ['NULL', 'INTEGER'],
-    ['ts::TIMESTAMP_NS', '!TIMESTAMP'], ['1::UHUGEINT', '!DECIMAL(38,0)'], ['ts::TIME', '!VARCHAR'], ['INTERVAL 1 DAY', '!VARCHAR'], ['[id]', '!JSON'], ["{'a': id}", '!JSON'], ["MAP {'a': 1}", '!JSON'], ["'1'::BIT", '!VARCHAR'],
+    ['ts::TIMESTAMP_NS', '!TIMESTAMP'], ['1::UHUGEINT', '!DECIMAL(38,0)'], ['ts::TIME', '!VARCHAR'], ['INTERVAL 1 DAY', '!VARCHAR'], ['[id]', 'BIGINT[]'], ["{'a': id}", 'STRUCT("a" BIGINT)'], ["MAP {'a': 1}", 'MAP(VARCHAR, INTEGER)'],
+    ['[1::HUGEINT]', 'DECIMAL(38,0)[]'], ["{'a': [uuid()], 'b': ts::TIMESTAMP_MS}", 'STRUCT("a" VARCHAR[], "b" TIMESTAMP)'], ["MAP {'a': [1::UBIGINT]}", 'MAP(VARCHAR, DECIMAL(20,0)[])'],
+    ['[1]::INTEGER[1]', '!INTEGER[]'], ['row(1, 2)', '!JSON'], ['[ts::TIME]', '!JSON'], ["'1'::BIT", '!VARCHAR'],
   ] as const) assert.equal(await stored(expression), expected, expression);
   assert.throws(() => storedTypeOf({kind: 'null'} satisfies PlanType, 'n'), /column "n" is NULL without a type/);
 });

@@ -17,7 +17,8 @@ export function storedTypeOf(type: PlanType, column: string): LogicalType {
   const stored = storedForm(type);
   if (stored !== undefined) return stored;
   const text = printType(type);
-  const target = castHints[type.kind === 'other' ? text : type.kind] ?? (type.kind === 'other' && /\]$|^(?:STRUCT|MAP|UNION)\(/.test(text) ? 'JSON' : 'VARCHAR');
+  const fixed = type.kind === 'other' && /\[\d+\]/.test(text) ? text.replaceAll(/\[\d+\]/g, '[]') : undefined; // ARRAY → LIST
+  const target = fixed ?? castHints[type.kind === 'other' ? text : type.kind] ?? (type.kind === 'other' && /\]$|^(?:STRUCT|MAP|UNION)\(/.test(text) ? 'JSON' : 'VARCHAR');
   throw new WarehouseError('invalid', 'MR_TYPE_UNSTORABLE', `column "${column}" is ${type.kind === 'null' ? 'NULL without a type' : text}, which a table cannot store`, {
     hint: `write CAST("${column.replaceAll('"', '""')}" AS ${target}) in the SELECT`,
   });
