@@ -40,6 +40,7 @@ export function physicalKind(type: LogicalType): PhysicalKind {
   }
 }
 
+/** @returns whether values of `type` hold values. */
 export function isNested(type: LogicalType): type is NestedType {
   return type.kind === 'list' || type.kind === 'struct' || type.kind === 'map';
 }

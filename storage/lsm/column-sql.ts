@@ -48,8 +48,7 @@ export function readTypeText(type: PaimonType): string | undefined {
       return type.root === 'TIMESTAMP' ? 'TIMESTAMP' : 'TIMESTAMP WITH TIME ZONE';
     case 'ARRAY': case 'MAP': case 'ROW': {
       const logical = logicalType(type);
-      if (logical === undefined) break;
-      return typeText(logical);
+      return logical === undefined ? undefined : typeText(logical);
     }
     case 'MULTISET': case 'VECTOR': return undefined;
     default: return unreachable(type);

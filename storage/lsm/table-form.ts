@@ -7,8 +7,8 @@
  */
 import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
-import {putIfAbsent} from '../file/durable.ts';
 import {isNested, type LogicalType, sameType, structFieldCount} from '../../base/type.ts';
+import {putIfAbsent} from '../file/durable.ts';
 import {type DataField, logicalType, paimonType} from '../paimon/data-type.ts';
 import {printSchema, type TableSchema} from '../paimon/table-schema.ts';
 import type {NewTable, PaimonTable} from './paimon-table.ts';
