@@ -54,6 +54,20 @@ export const publishRowsMax = 65_536;
 export const publishSliceRows = 512;
 /** Changes in one item of a subscription. */
 export const subscriptionItemRowsMax = 10_000;
+/** Durable subscriptions of a warehouse, and tables of one of them. */
+export const subscriptionsMax = 1000;
+export const subscriptionTablesMax = 100;
+/** How far behind the consumer of a durable subscription may be, unless it says otherwise (lag_max, lag_max_bytes): beyond either its lease on history ends. */
+export const subscriptionLagMsMax = 7 * 24 * 3_600_000;
+export const subscriptionLagBytesMax = 8 * 1024 * MiB;
+/** ms between two looks at the lag of subscriptions. */
+export const subscriptionSweepMs = 30_000;
+/** Rows of a FETCH that names no number; it takes whole epochs, so it may give more. */
+export const fetchRowsDefault = 10_000;
+/** Changes that are taken together for their net change at once, when a subscription conflates what waits. */
+export const conflateRowsMax = 1_000_000;
+/** Marks that say when an epoch was sealed and how much was logged by then; older ones grow sparse. */
+export const epochMarksMax = 4096;
 /** Times a statement is evaluated again after another epoch changed one of its keys, before `MR_CONFLICT`. */
 export const dmlRetriesMax = 10;
 /** Statements that run at once in the serve instance; the next ones wait. */
@@ -70,6 +84,8 @@ export const readsWaitingMax = 10_000;
 export const snapshotReadsMax = 2;
 /** Bytes of a snapshot that wait in memory for a slow subscriber; what follows waits in a temporary file. */
 export const snapshotMemoryBytes = 16 * MiB;
+/** ms after which a stream of changes on which nothing came gives a sign of life. */
+export const heartbeatMs = 15_000;
 /** ms of encoding an answer after which other requests get a turn. */
 export const encodeMsMax = 8;
 /** Time a user statement may take unless told otherwise. */

@@ -7,6 +7,7 @@ import {Catalog} from './catalog.ts';
 import {createDynamicTableSpec, createSchemaRecord, createTableSpec} from './create.ts';
 import {dropSchemaRecord, dropTableRecord} from './drop.ts';
 import {decodeRecord, encodeRecord} from './record-json.ts';
+import {checkSubscriptionRecord, createSubscriptionRecord} from './subscriptions.ts';
 import type {DdlRecord, Definition, TableId, TableSpec} from './spec.ts';
 
 const seed = Number(process.env['MR_SEED'] ?? 20_260_101);
@@ -29,8 +30,8 @@ function dynamic(catalog: Catalog, schema: string, name: string, inputs: readonl
   return createDynamicTableSpec(catalog, {table: {schema, name}, options: {}, primaryKey: undefined}, {columns: [{name: 'id', type: {kind: 'bigint'}}], storage, definition: definition(inputs)}, 5);
 }
 
-type Step = {kind: 'schema' | 'drop-schema' | 'base' | 'dynamic' | 'drop'; a: number; b: number};
-const steps = fc.array(fc.record({kind: fc.constantFrom<Step['kind'][]>('schema', 'drop-schema', 'base', 'base', 'base', 'dynamic', 'dynamic', 'dynamic', 'drop', 'drop', 'drop'), a: fc.nat(5), b: fc.nat(20)}), {minLength: 15, maxLength: 40, size: 'max'});
+type Step = {kind: 'schema' | 'drop-schema' | 'base' | 'dynamic' | 'drop' | 'follow' | 'move' | 'end' | 'unfollow'; a: number; b: number};
+const steps = fc.array(fc.record({kind: fc.constantFrom<Step['kind'][]>('schema', 'drop-schema', 'base', 'base', 'base', 'dynamic', 'dynamic', 'dynamic', 'drop', 'drop', 'drop', 'follow', 'move', 'move', 'end', 'unfollow'), a: fc.nat(5), b: fc.nat(20)}), {minLength: 15, maxLength: 40, size: 'max'});
 
 /** Applies the step if it is allowed. @returns the record, or the code of the refusal. */
 function take(catalog: Catalog, step: Step): DdlRecord | string {
@@ -46,6 +47,17 @@ function take(catalog: Catalog, step: Step): DdlRecord | string {
         case 'dynamic': {
           const inputs = [...new Set([pick(step.a), pick(step.b)].flatMap((table) => table === undefined ? [] : [table.id]))];
           return {kind: 'create-table', table: dynamic(catalog, schema.toUpperCase(), `T${step.b % 6}`, inputs)};
+        }
+        case 'follow': {
+          const table = pick(step.b);
+          return table === undefined ? undefined : createSubscriptionRecord(catalog, {name: `s${step.a % 3}`, tables: [table.id], start: step.b % 2 === 0 ? 'snapshot' : null, position: {epoch: step.a, timeMs: 1, loggedBytes: 2}, options: {}, createdMs: 3});
+        }
+        case 'move': case 'end': case 'unfollow': {
+          const name = `S${step.a % 3}`;
+          const record: DdlRecord = step.kind === 'move' ? {kind: 'move-subscription', name, position: {epoch: step.b, timeMs: 1, loggedBytes: 2}}
+            : step.kind === 'end' ? {kind: 'end-subscription', name, atMs: 9, reason: 'late'} : {kind: 'drop-subscription', name};
+          checkSubscriptionRecord(catalog, record);
+          return record;
         }
         default: {
           const table = pick(step.b);
@@ -90,10 +102,11 @@ test('catalog: the fold of its records, of its snapshot and of its own records a
     for (const copy of copies) {
       assert.deepEqual(copy.snapshot(), catalog.snapshot());
       assert.deepEqual(copy.tables(), catalog.tables());
+      assert.deepEqual(copy.subscriptions(), catalog.subscriptions());
       assert.equal(copy.nextTableId, catalog.nextTableId);
     }
   }), {seed, numRuns: 300});
-  for (const label of ['create-schema', 'drop-schema', 'create-table', 'drop-table', 'MR_SCHEMA_EXISTS', 'MR_TABLE_EXISTS', 'MR_UNKNOWN_SCHEMA', 'MR_DEPENDENTS', 'MR_NOT_ALLOWED', 'none']) assert.ok((seen.get(label) ?? 0) > 10, `${label}: ${JSON.stringify([...seen])}`);
+  for (const label of ['create-schema', 'drop-schema', 'create-table', 'drop-table', 'MR_SCHEMA_EXISTS', 'MR_TABLE_EXISTS', 'MR_UNKNOWN_SCHEMA', 'MR_DEPENDENTS', 'MR_NOT_ALLOWED', 'none', 'create-subscription', 'move-subscription', 'end-subscription', 'drop-subscription', 'MR_SUBSCRIPTION_EXISTS', 'MR_UNKNOWN_SUBSCRIPTION', 'MR_SUBSCRIPTION_POSITION']) assert.ok((seen.get(label) ?? 0) > 10, `${label}: ${JSON.stringify([...seen])}`);
 });
 
 test('catalog: an id is never used again, also after a restart', () => {

@@ -4,7 +4,7 @@
  */
 import {invariant, unreachable} from '../base/invariant.ts';
 import {decodeJson, encodeJson, type Json} from './record-json.ts';
-import {MAIN_SCHEMA, type DdlRecord, type TableId, type TableSpec} from './spec.ts';
+import {MAIN_SCHEMA, type DdlRecord, type SubscriptionSpec, type TableId, type TableSpec} from './spec.ts';
 
 const snapshotVersion = 1;
 
@@ -14,6 +14,8 @@ export class Catalog {
   readonly #tables = new Map<TableId, TableSpec>();
   readonly #byName = new Map<string, TableId>();
   readonly #dependents = new Map<TableId, Set<TableId>>();
+  /** By lower-case name. */
+  readonly #subscriptions = new Map<string, SubscriptionSpec>();
   #nextTableId = 1;
   #version = 0;
 
@@ -34,6 +36,22 @@ export class Catalog {
       case 'drop-schema': this.#dropSchema(record.name); break;
       case 'create-table': this.#createTable(record.table); break;
       case 'drop-table': this.#dropTable(record.id); break;
+      case 'create-subscription': this.#createSubscription(record.subscription); break;
+      case 'drop-subscription':
+        this.#requireSubscription(record.name);
+        this.#subscriptions.delete(record.name.toLowerCase());
+        break;
+      case 'move-subscription': {
+        const subscription = this.#requireSubscription(record.name);
+        invariant(record.position.epoch >= subscription.position.epoch, () => `subscription "${record.name}" moves from ${subscription.position.epoch} back to ${record.position.epoch}`);
+        this.#subscriptions.set(record.name.toLowerCase(), {...subscription, start: record.start ?? null, position: record.position});
+        break;
+      }
+      case 'end-subscription': {
+        const {atMs, reason} = record;
+        this.#subscriptions.set(record.name.toLowerCase(), {...this.#requireSubscription(record.name), ended: {atMs, reason}});
+        break;
+      }
       case 'table-ids': this.#nextTableId = Math.max(this.#nextTableId, record.next); break;
       default: unreachable(record);
     }
@@ -68,10 +86,24 @@ export class Catalog {
     }
   }
 
+  #createSubscription(subscription: SubscriptionSpec): void {
+    invariant(this.findSubscription(subscription.name) === undefined, () => `subscription "${subscription.name}" exists`);
+    for (const id of subscription.tables) invariant(this.#tables.has(id), () => `table ${id} of subscription "${subscription.name}" does not exist`);
+    this.#subscriptions.set(subscription.name.toLowerCase(), subscription);
+  }
+
+  #requireSubscription(name: string): SubscriptionSpec {
+    const subscription = this.findSubscription(name);
+    invariant(subscription !== undefined, () => `subscription "${name}" does not exist`);
+    return subscription;
+  }
+
   #dropTable(id: TableId): void {
     const table = this.byId(id);
     invariant(table !== undefined, () => `table ${id} does not exist`);
     invariant((this.#dependents.get(id)?.size ?? 0) === 0, () => `table "${table.schema}.${table.name}" has dependents`);
+    const follower = this.subscriptionsOf(id)[0];
+    invariant(follower === undefined, () => `table "${table.schema}.${table.name}" has the subscription "${follower!.name}"`);
     this.#tables.delete(id);
     this.#byName.delete(nameKey(table.schema, table.name));
     this.#dependents.delete(id);
@@ -109,6 +141,21 @@ export class Catalog {
     return [...this.#dependents.get(id) ?? []].toSorted((a, b) => a - b).map((dependent) => this.#tables.get(dependent)!);
   }
 
+  /** @returns the subscription, or undefined; `name` in any case. */
+  findSubscription(name: string): SubscriptionSpec | undefined {
+    return this.#subscriptions.get(name.toLowerCase());
+  }
+
+  /** @returns subscriptions in the order they were made. */
+  subscriptions(): SubscriptionSpec[] {
+    return [...this.#subscriptions.values()];
+  }
+
+  /** @returns the subscriptions that follow a table. */
+  subscriptionsOf(id: TableId): SubscriptionSpec[] {
+    return this.subscriptions().filter(({tables}) => tables.includes(id));
+  }
+
   /** @returns all tables such that every dynamic table stands after its inputs; else in the order they were made. */
   dependencyOrder(): TableSpec[] {
     const ordered: TableSpec[] = [];
@@ -131,6 +178,7 @@ export class Catalog {
       ...this.schemas().filter((name) => name !== MAIN_SCHEMA).map((name): DdlRecord => ({kind: 'create-schema', name})),
       // By id, so that each finds its inputs: ids only grow, and an input is older than what reads it.
       ...this.tables().toSorted((a, b) => a.id - b.id).map((table): DdlRecord => ({kind: 'create-table', table})),
+      ...this.subscriptions().map((subscription): DdlRecord => ({kind: 'create-subscription', subscription})),
       {kind: 'table-ids', next: this.#nextTableId},
     ];
   }

@@ -16,6 +16,10 @@ export function dropTableRecord(catalog: Catalog, id: TableId): DdlRecord {
   if (dependents.length > 0) {
     throw new WarehouseError('invalid', 'MR_DEPENDENTS', `expected a table that nothing reads, found "${table.schema}.${table.name}", read by ${dependents.join(', ')}`, {hint: `drop ${dependents.length === 1 ? 'it' : 'them'} first`});
   }
+  const followers = catalog.subscriptionsOf(id).map(({name}) => `"${name}"`);
+  if (followers.length > 0) {
+    throw new WarehouseError('invalid', 'MR_DEPENDENTS', `expected a table that nothing follows, found "${table.schema}.${table.name}", followed by ${followers.length === 1 ? 'subscription' : 'subscriptions'} ${followers.join(', ')}`, {hint: `DROP SUBSCRIPTION ${followers.length === 1 ? 'it' : 'them'} first`});
+  }
   return {kind: 'drop-table', id};
 }
 

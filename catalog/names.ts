@@ -25,6 +25,11 @@ export function checkTableName(name: string): void {
 }
 
 /** @throws {WarehouseError} `MR_BAD_NAME`. */
+export function checkSubscriptionName(name: string): void {
+  checkFileName('subscription', name);
+}
+
+/** @throws {WarehouseError} `MR_BAD_NAME`. */
 export function checkColumnName(name: string): void {
   checkLength('column', name);
   const folded = name.toLowerCase();

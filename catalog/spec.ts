@@ -62,11 +62,47 @@ export interface TableSpec {
   readonly createdMs: number;
 }
 
+/** A place in the stream of epochs, with what it takes to say later how far behind it is. */
+export interface StreamPosition {
+  readonly epoch: number;
+  /** When that epoch was sealed, ms since 1970. */
+  readonly timeMs: number;
+  /** Bytes that the warehouse had logged up to it, ever. */
+  readonly loggedBytes: number;
+}
+
+/** A durable subscription: what it follows, and how far its consumer has said that it came. */
+export interface SubscriptionSpec {
+  /** Of the warehouse, not of a schema; no two differ only by case. */
+  readonly name: string;
+  /** In the order of the statement, each once. */
+  readonly tables: readonly TableId[];
+  /** What comes before changes until something is committed: the content at the time of reading, or at the oldest readable epoch. */
+  readonly start: 'snapshot' | 'beginning' | null;
+  /** Committed through this epoch; before the first commit, where it was created. All later history is held for it. */
+  readonly position: StreamPosition;
+  /** Several epochs that wait are delivered as their net change per key. */
+  readonly conflate: boolean;
+  /** An epoch may be cut where a FETCH has its rows. */
+  readonly split: boolean;
+  /** How far behind its consumer may be before history is held for it no longer. */
+  readonly lagMsMax: number;
+  readonly lagBytesMax: number;
+  readonly createdMs: number;
+  /** The lease on history ended: what lies behind the position is not kept for it, and it delivers nothing any more. */
+  readonly ended?: {readonly atMs: number; readonly reason: string};
+}
+
 export type DdlRecord =
   | {readonly kind: 'create-schema'; readonly name: string}
   | {readonly kind: 'drop-schema'; readonly name: string}
   | {readonly kind: 'create-table'; readonly table: TableSpec}
   | {readonly kind: 'drop-table'; readonly id: TableId}
+  | {readonly kind: 'create-subscription'; readonly subscription: SubscriptionSpec}
+  | {readonly kind: 'drop-subscription'; readonly name: string}
+  /** Its position rises; nothing before it will be asked for again. `start`: what was to come first still does. */
+  | {readonly kind: 'move-subscription'; readonly name: string; readonly position: StreamPosition; readonly start?: SubscriptionSpec['start']}
+  | {readonly kind: 'end-subscription'; readonly name: string; readonly atMs: number; readonly reason: string}
   /** Says that ids below `next` are taken, by tables that are gone too: how a catalog is handed on as records. */
   | {readonly kind: 'table-ids'; readonly next: number};
 

@@ -54,10 +54,12 @@ command('ingest', 'append or upsert the rows of a file into a table')
   .action(async (table: string, file: string, options: TargetOptions & {onError: string}) => (await import('./ingest.ts')).runIngest(table, file, options));
 
 command('subscribe', 'print the changes of tables as ndjson, as they happen')
-  .argument('<table...>', 'one or more schema.table')
-  .option('--from <start>', 'snapshot, latest or an epoch', 'latest')
+  .argument('[table...]', 'one or more schema.table')
+  .option('--from <start>', 'snapshot, latest (default) or an epoch')
+  .option('--subscription <name>', 'follow a durable subscription instead, from where it was committed')
+  .option('--commit', 'commit each epoch of the subscription when it is printed')
   .option('--limit <n>', 'stop after so many lines of changes')
-  .action(async (tables: string[], options: TargetOptions & {from: string; limit?: string}) => (await import('./subscribe.ts')).runSubscribe(tables, options));
+  .action(async (tables: string[], options: TargetOptions & {from?: string; limit?: string; subscription?: string; commit?: boolean}) => (await import('./subscribe.ts')).runSubscribe(tables, options));
 
 command('check', 'verify log, checkpoints and tables of a stopped warehouse')
   .action(async (options: TargetOptions) => (await import('./check.ts')).runCheck(options));

@@ -54,7 +54,20 @@ export class RemoteTarget implements Target {
   async *subscribe(tables: readonly string[], from: string, signal: AbortSignal): AsyncGenerator<Readonly<Record<string, unknown>>> {
     const only = tables.length === 1 ? tables[0] : undefined;
     const path = only === undefined ? `/v1/changes?${tables.map((table) => `table=${encodeURIComponent(table)}`).join('&')}&` : `/v1/tables/${encodeURIComponent(only)}/changes?`;
-    const response = await this.#call({method: 'GET', path: `${path}since=${from}&follow=true`, signal});
+    yield* this.#lines(`${path}since=${from}&follow=true`, signal);
+  }
+
+  follow(subscription: string, consumer: string, signal: AbortSignal): AsyncGenerator<Readonly<Record<string, unknown>>> {
+    return this.#lines(`/v1/subscriptions/${encodeURIComponent(subscription)}/changes?consumer=${encodeURIComponent(consumer)}`, signal);
+  }
+
+  async commit(subscription: string, epoch: number, consumer: string): Promise<void> {
+    await jsonOf(await this.#call({method: 'POST', path: `/v1/subscriptions/${encodeURIComponent(subscription)}/commit`, type: 'application/json', body: JSON.stringify({epoch, consumer})}));
+  }
+
+  /** Lines of a stream; an end mark may come again as a sign of life. */
+  async *#lines(path: string, signal: AbortSignal): AsyncGenerator<Readonly<Record<string, unknown>>> {
+    const response = await this.#call({method: 'GET', path, signal});
     for await (const some of linesOf(response as AsyncIterable<Uint8Array>)) {
       for (const {text} of some) {
         const line = JSON.parse(text) as Record<string, unknown>;

@@ -31,6 +31,10 @@ export interface Target {
   ingestRows(table: string, rows: FileRows, onError: 'fail' | 'reject', onProgress: (rows: number) => void): Promise<InsertResult>;
   /** Lines of `GET /v1/changes`, as objects. */
   subscribe(tables: readonly string[], from: string, signal: AbortSignal): AsyncIterable<Readonly<Record<string, unknown>>>;
+  /** Follows a durable subscription by its name: lines that name their table. */
+  follow(subscription: string, consumer: string, signal: AbortSignal): AsyncIterable<Readonly<Record<string, unknown>>>;
+  /** Says that everything through an epoch is done with. */
+  commit(subscription: string, epoch: number, consumer: string): Promise<void>;
   /** The warehouse itself, when it is in this process. */
   readonly local: Warehouse | null;
   close(): Promise<void>;
@@ -94,6 +98,17 @@ class LocalTarget implements Target {
       for (const {table, op, row} of changes) yield tables.length > 1 ? {epoch, table, op, row: jsonRow(row)} : {epoch, op, row: jsonRow(row)};
       if (complete) yield {epoch, complete};
     }
+  }
+
+  async *follow(subscription: string, consumer: string, signal: AbortSignal): AsyncGenerator<Readonly<Record<string, unknown>>> {
+    for await (const {epoch, changes, complete} of this.local.subscribe({subscription, consumer}, {signal})) {
+      for (const {table, op, row} of changes) yield {epoch, table, op, row: jsonRow(row)};
+      if (complete) yield {epoch, complete};
+    }
+  }
+
+  async commit(subscription: string, epoch: number, consumer: string): Promise<void> {
+    await this.local.commit(subscription, epoch, consumer);
   }
 
   close(): Promise<void> {

@@ -72,9 +72,12 @@ export interface OpenOptions {
   readonly url?: string;
 }
 
-/** @see Warehouse.subscribe. `until` is inclusive; without it the subscription follows until `signal` fires. */
+/** What is followed: tables, or a durable subscription by its name; `consumer` is whose place in it is taken, one of its own unless given. */
+export type Followed = string | readonly string[] | {readonly subscription: string; readonly consumer?: string};
+
+/** @see Warehouse.subscribe. `from`: `latest` unless given; of a durable subscription an epoch at or after its position, or nothing. `until` is inclusive; without it the subscription follows until `signal` fires. */
 export interface SubscribeOptions {
-  readonly from: SubscriptionStart;
+  readonly from?: SubscriptionStart | undefined;
   readonly until?: number | null;
   readonly emptyEpochs?: boolean;
   readonly signal?: AbortSignal;

@@ -12,5 +12,6 @@ export async function mirror(binder: Binder, known: ReadonlyMap<TableId, TableSp
       const table = known.get(record.id)!;
       return binder.dropTable(table.schema, table.name);
     }
+    default: return; // nothing that a query names
   }
 }

@@ -51,6 +51,13 @@ export function tailTables(changes: ReadonlyMap<TableId, TableDelta>): TailEpoch
   return [...changes].filter(([, {rowCount}]) => rowCount > 0).map(([table, delta]) => ({table, rowCount: delta.rowCount, prepared: isFileDelta(delta) ? delta.prepared : undefined}));
 }
 
+/** @returns what an epoch added to the log: its frame, and the files that the frame names. */
+export function loggedBytesOf(frameBytes: number, changes: ReadonlyMap<TableId, TableDelta>): number {
+  let bytes = frameBytes;
+  for (const delta of changes.values()) if (isFileDelta(delta)) for (const file of delta.files) bytes += file.bytes;
+  return bytes;
+}
+
 /** @returns the tables of which an epoch has files. */
 export function placedTables(changes: ReadonlyMap<TableId, TableDelta>, specOf: (id: TableId) => TableSpec): TableSpec[] {
   return [...changes].filter(([, delta]) => isFileDelta(delta)).map(([id]) => specOf(id));

@@ -7,6 +7,7 @@ import type {EpochHistory} from '../query/history.ts';
 import type {LiveRelation, PinnedRead} from '../query/live.ts';
 import type {Metric} from './metrics.ts';
 import type {RejectedRow, ReplyBody, Spool, TableWrite} from './protocol.ts';
+import type {Subscriptions} from './subscriptions.ts';
 import type {TableId} from '../catalog/spec.ts';
 
 export interface Host {
@@ -27,6 +28,7 @@ export interface Host {
   define(records: readonly DdlRecord[]): Promise<ReplyBody>;
   createView(table: TableSpec, executor: 'code' | 'sql'): Promise<ReplyBody>;
   checkpoint(): Promise<ReplyBody>;
+  readonly subscriptions: Subscriptions;
   setEpochInterval(ms: number): Promise<void>;
   nowMs(): number;
   metrics(): Promise<readonly Metric[]>;

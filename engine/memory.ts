@@ -3,6 +3,8 @@ import {readFileSync} from 'node:fs';
 import {totalmem} from 'node:os';
 
 export interface MemoryShares {
+  /** All that is divided. */
+  readonly total: number;
   readonly maintain: number;
   readonly serve: number;
   readonly state: number;
@@ -22,5 +24,5 @@ export function defaultMemoryBytes(): number {
 }
 
 export function sharesOf(memoryBytes: number): MemoryShares {
-  return {maintain: Math.floor(memoryBytes * 0.2), serve: Math.floor(memoryBytes * 0.3), state: Math.floor(memoryBytes * 0.45)};
+  return {total: memoryBytes, maintain: Math.floor(memoryBytes * 0.2), serve: Math.floor(memoryBytes * 0.3), state: Math.floor(memoryBytes * 0.45)};
 }

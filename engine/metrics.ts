@@ -1,5 +1,7 @@
 /** What `/metrics` shows, in Prometheus' naming. */
 import type {Catalog} from '../catalog/catalog.ts';
+import type {Kernel} from '../kernel/duckdb.ts';
+import type {SubscriptionState} from './subscriptions.ts';
 
 export interface Metric {
   readonly name: string;
@@ -15,14 +17,23 @@ interface MainStats {
   readonly inFlightBytes: number;
   readonly waitingWrites: number;
   readonly pendingRows: number;
+  readonly memoryBytesMax: number;
+  readonly subscriptions: readonly SubscriptionState[];
   /** What each holder of memory holds, and may hold at most (undefined: has no number of its own). */
   readonly memory: readonly {readonly share: string; readonly bytes: number | undefined; readonly bytesMax: number}[];
 }
 
 /** @returns the value of one of the worker's numbers. */
-function statOf(stats: readonly StatRow[], name: string): number | undefined {
+export function statOf(stats: readonly StatRow[], name: string): number | undefined {
   const found = stats.find((row) => row['metric'] === name);
   return found === undefined ? undefined : Number(found['value']);
+}
+
+/** @returns the bytes that an instance of DuckDB holds; through a session of its own, so that it waits for no read. */
+export async function kernelBytes(kernel: Kernel): Promise<number> {
+  await using session = await kernel.connect();
+  const {rows} = await session.rows('SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()');
+  return Number(rows[0]?.[0] ?? 0);
 }
 
 /** @param stats rows of the worker: `{metric, help, value, table?}`. */
@@ -37,6 +48,16 @@ export function metricsOf(catalog: Catalog, stats: readonly StatRow[], main: Mai
       {name: 'millrace_memory_bytes_max', help: 'bytes that each share of the memory budget may take', labels: {share}, value: bytesMax},
       ...(bytes === undefined ? [] : [{name: 'millrace_memory_bytes', help: 'bytes that each share of the memory budget takes now', labels: {share}, value: bytes}]),
     ]),
+    metric('memory_budget_bytes', 'bytes of the one memory budget', main.memoryBytesMax),
+    metric('resident_bytes', 'bytes of the process that are in memory', process.memoryUsage.rss()),
+    metric('subscriptions', 'durable subscriptions', main.subscriptions.length),
+    ...main.subscriptions.flatMap(({subscription: {name}, state, lagEpochs, lagMs, lagBytes}): Metric[] => {
+      const of = (what: string, help: string, value: number): Metric => ({name: `millrace_subscription_${what}`, help, value, labels: {subscription: name}});
+      return [
+        of('lag_epochs', 'epochs between the committed position and the newest, while something waits', lagEpochs), of('lag_ms', 'age of the committed position in ms, while something waits', lagMs),
+        of('lag_bytes', 'bytes logged after the committed position, while something waits', lagBytes), of('expired', '1 if the lease on history has ended', state === 'expired' ? 1 : 0),
+      ];
+    }),
     metric('tables', 'tables and dynamic tables', catalog.tables().length),
     ...stats.map((row): Metric => ({name: `millrace_${String(row['metric'])}`, help: String(row['help']), value: Number(row['value']), labels: typeof row['table'] === 'string' ? {table: row['table']} : {}})),
   ];

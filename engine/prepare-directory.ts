@@ -5,15 +5,13 @@ import {uuid} from '../base/id.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {makeDirectoryDurably, putIfAbsent} from '../storage/file/durable.ts';
 import {checkpointDirectory, formatFile, logDirectory, metaDirectory} from './layout.ts';
-
-/** The format that this version writes. Newer is refused, older upgraded by named steps (none yet). */
-const formatVersion = 1;
+import {formatBytes, formatVersion, readFormat, type WarehouseFormat} from './upgrade-steps.ts';
 
 /**
- * @returns the warehouse's id: Paimon's commit user of all its tables.
+ * @returns what `_millrace/format` says: who takes the lock next upgrades an older one (upgrade-steps.ts).
  * @throws {WarehouseError} `MR_NOT_A_WAREHOUSE` for a folder with other things in it; `MR_FORMAT_NEWER`.
  */
-export async function prepareDirectory(directory: string): Promise<string> {
+export async function prepareDirectory(directory: string): Promise<WarehouseFormat> {
   const files = nodeFileSystem;
   const stat = await files.stat(directory);
   if (stat !== undefined && stat.kind !== 'directory') throw new WarehouseError('invalid', 'MR_NOT_A_WAREHOUSE', `${directory} is a file`, {hint: 'name a folder'});
@@ -30,18 +28,6 @@ export async function prepareDirectory(directory: string): Promise<string> {
   }
   await files.syncDirectory(dirname(directory));
   // Of two processes that make one warehouse at once, one names it.
-  await putIfAbsent(files, file, Buffer.from(`${JSON.stringify({version: formatVersion, warehouse: uuid()})}\n`));
+  await putIfAbsent(files, file, formatBytes({version: formatVersion, warehouse: uuid()}));
   return readFormat(file, Buffer.from(await files.readFile(file)).toString('utf8'));
-}
-
-function readFormat(file: string, text: string): string {
-  let format: {version?: unknown; warehouse?: unknown};
-  try {
-    format = JSON.parse(text) as typeof format;
-  } catch (cause) {
-    throw new WarehouseError('data', 'MR_FORMAT_DAMAGED', `${file} is not JSON`, {cause, hint: 'restore it from a backup'});
-  }
-  if (typeof format.version !== 'number' || typeof format.warehouse !== 'string') throw new WarehouseError('data', 'MR_FORMAT_DAMAGED', `${file} lacks version or warehouse`);
-  if (format.version > formatVersion) throw new WarehouseError('invalid', 'MR_FORMAT_NEWER', `the warehouse has format ${format.version}, this version reads up to ${formatVersion}`, {hint: 'open it with a newer millrace'});
-  return format.warehouse;
 }

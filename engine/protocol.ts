@@ -4,7 +4,7 @@
  * authority; the main thread folds the same records. DDL is serialised by the main thread.
  */
 import type {ErrorReport} from '../base/error.ts';
-import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
+import type {DdlRecord, StreamPosition, TableId, TableSpec} from '../catalog/spec.ts';
 
 /** Columns in the record-batch form of storage/log (`encodeColumns`): visible columns in table order, or the key columns for `delete`. */
 export interface EncodedRows {
@@ -81,7 +81,7 @@ export type ToWorker = {readonly id: number; readonly request: Request} | {reado
 /** Where each table stands in a checkpoint: what a cold read and the cache's first filling start from. */
 export interface CheckpointView {
   readonly epoch: number;
-  readonly tables: readonly {readonly table: TableId; readonly directory: string; readonly snapshot: number | null}[];
+  readonly tables: readonly {readonly table: TableId; readonly directory: string; readonly snapshot: number | null; /** The newest epoch that changed it, if that was noted. */ readonly changed?: number}[];
 }
 
 /** The `_pos` that the rows of one table's delta free or take. */
@@ -108,7 +108,7 @@ export type ToMain =
   /** `oldest`: the oldest cut whose content can be read; all later epochs are in the log. */
   | {readonly kind: 'checkpoint'; readonly checkpoint: CheckpointView; readonly oldest: CheckpointView}
   /** Sent once at open: catalog records of the checkpoint, then the tail follows as epochs, then `ready`. */
-  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly checkpoint: CheckpointView; readonly oldest: CheckpointView}
+  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly position: StreamPosition; readonly checkpoint: CheckpointView; readonly oldest: CheckpointView}
   | {readonly kind: 'ready'; readonly epoch: number; readonly openMs: number; readonly replayedEpochs: number}
   | {readonly kind: 'failed'; readonly error: ErrorReport};
 

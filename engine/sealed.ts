@@ -56,10 +56,15 @@ export function sealedFromMessage(message: EpochMessage, source: SealedSource): 
     epoch: frame.epoch,
     ddl: message.ddl,
     tables: frame.tables.map((part, index) => sealedTable(part, source, message.positions[index]!)),
-    bytes: message.frame.byteLength,
+    ...sizesOf(frame),
   };
 }
 
 export function sealedFromFrame(frame: Frame, source: SealedSource): SealedEpoch {
-  return {epoch: frame.epoch, ddl: frame.header.ddl.map((text) => decodeRecord(String(text))), tables: frame.tables.map((part) => sealedTable(part, source, null)), bytes: frame.bytes.byteLength};
+  return {epoch: frame.epoch, ddl: frame.header.ddl.map((text) => decodeRecord(String(text))), tables: frame.tables.map((part) => sealedTable(part, source, null)), ...sizesOf(frame)};
+}
+
+function sizesOf({bytes, header, tables}: Frame): Pick<SealedEpoch, 'timeMs' | 'bytes' | 'loggedBytes'> {
+  const inFiles = tables.reduce((sum, {files}) => sum + files.reduce((part, file) => part + file.bytes, 0), 0);
+  return {timeMs: header.timeMs, bytes: bytes.byteLength, loggedBytes: bytes.byteLength + inFiles};
 }

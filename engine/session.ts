@@ -27,6 +27,7 @@ import {createDynamicTable, createSchema, createTable, dropSchema, dropTable} fr
 import {prepareDelete, prepareInsert, prepareUpdate, retryConflicts, type PreparedWrite} from './sql-dml.ts';
 import {explainIncremental, runSelect} from './sql-query.ts';
 import {describeTable, show} from './sql-show.ts';
+import {commitSubscription, createSubscription, dropSubscription, fetchChanges} from './sql-subscription.ts';
 import {verify} from './sql-verify.ts';
 import {throwIfAborted, withDeadline} from './deadline.ts';
 
@@ -48,6 +49,8 @@ export class WarehouseSession implements AsyncDisposable {
   readonly #settings = new Map<string, string>();
   readonly #wholeText: boolean;
   #transaction: Transaction | null = null;
+  /** Under which this session reads subscriptions. */
+  #consumer: string | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(host: Host, {wholeText = false}: SessionOptions = {}) {
@@ -71,7 +74,7 @@ export class WarehouseSession implements AsyncDisposable {
     for (const statement of statements) {
       throwIfAborted(options.signal);
       if (this.#closed) throw new WarehouseError('closed', 'MR_CLOSED', 'the session is closed', {hint: 'open another: warehouse.session()'});
-      yield await this.#alone(() => this.#run(statement, {host: this.#host, params: values, options, settings: this.#settings, own: this.#transaction?.own ?? null}));
+      yield await this.#alone(() => this.#run(statement, {host: this.#host, params: values, options, settings: this.#settings, own: this.#transaction?.own ?? null, consumer: this.#wholeText ? undefined : (this.#consumer ??= this.#host.subscriptions.newConsumer('session'))}));
     }
   }
 
@@ -96,7 +99,10 @@ export class WarehouseSession implements AsyncDisposable {
   /** Ends the session after what was asked of it before: an open transaction is rolled back, later statements are refused. */
   close(): Promise<void> {
     this.#closed = true;
-    return this.#alone(() => this.#rollback());
+    return this.#alone(async () => {
+      await this.#rollback();
+      if (this.#consumer !== undefined) await this.#host.subscriptions.detach(this.#consumer);
+    });
   }
 
   async #rollback(): Promise<void> {
@@ -155,6 +161,14 @@ export class WarehouseSession implements AsyncDisposable {
       case 'drop-schema': return this.#define(statement, () => dropSchema(context, statement));
       case 'create-table': return this.#define(statement, () => createTable(context, statement));
       case 'create-dynamic-table': return this.#define(statement, () => createDynamicTable(context, statement));
+      case 'create-subscription': return this.#define(statement, () => createSubscription(context, statement));
+      case 'drop-subscription': return this.#define(statement, () => dropSubscription(context, statement));
+      case 'fetch':
+        this.#requireNoTransaction('FETCH', 'it reads newer epochs than the transaction');
+        return fetchChanges(context, {...statement, waitMs: Math.min(statement.waitMs, context.options.deadlineMs ?? statementMsMax)});
+      case 'commit-subscription':
+        this.#requireNoTransaction('COMMIT … THROUGH EPOCH', 'a position is an epoch of its own');
+        return commitSubscription(context, statement);
       case 'drop-table': case 'drop-dynamic-table': return this.#define(statement, () => dropTable(context, statement));
     }
   }
@@ -228,8 +242,12 @@ export class WarehouseSession implements AsyncDisposable {
     return done('SET', this.#host.history.newest);
   }
 
+  #requireNoTransaction(what: string, why: string): void {
+    if (this.#transaction !== null) throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', `${what} inside a transaction`, {hint: `${why}: run it outside BEGIN … COMMIT`});
+  }
+
   async #define(statement: Statement, work: () => Promise<Result>): Promise<Result> {
-    if (this.#transaction !== null) throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', `${statement.kind.replaceAll('-', ' ')} inside a transaction`, {hint: 'definitions are epochs of their own: run them outside BEGIN … COMMIT'});
+    this.#requireNoTransaction(statement.kind.replaceAll('-', ' '), 'definitions are epochs of their own');
     return this.#host.alone(work);
   }
 }

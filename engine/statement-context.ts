@@ -11,6 +11,8 @@ export interface StatementContext {
   readonly settings: ReadonlyMap<string, string>;
   /** What the open transaction has written so far; null outside of one. */
   readonly own: OwnWrites | null;
+  /** Who FETCHes: a session that holds its place in subscriptions; absent where each text stands alone. */
+  readonly consumer: string | undefined;
 }
 
 /** A result without rows. */

@@ -30,12 +30,21 @@ export interface SystemRows {
 
 const text: LogicalType = {kind: 'varchar'};
 const flag: LogicalType = {kind: 'boolean'};
+const whole: LogicalType = {kind: 'bigint'};
+
+function big(value: number | null): bigint | null {
+  return value === null ? null : BigInt(Math.trunc(value));
+}
+
+function moment(ms: number): string {
+  return timestampText(BigInt(ms) * 1000n);
+}
 
 const systemTables: Readonly<Record<string, SystemTable>> = {
   schemas: {columns: [['name', text]], rows: ({catalog}) => catalog.schemas().map((name) => [name])},
   tables: {
     columns: [['schema', text], ['name', text], ['kind', text], ['storage', text], ['key', text], ['created_at', {kind: 'timestamp'}], ['comment', text]],
-    rows: ({catalog}) => catalog.tables().map((table) => [table.schema, table.name, kindOf(table), table.storage, keyText(table), timestampText(BigInt(table.createdMs) * 1000n), table.comment ?? null]),
+    rows: ({catalog}) => catalog.tables().map((table) => [table.schema, table.name, kindOf(table), table.storage, keyText(table), moment(table.createdMs), table.comment ?? null]),
   },
   columns: {
     columns: [['schema', text], ['table_name', text], ['position', {kind: 'integer'}], ['name', text], ['type', text], ['nullable', flag], ['key', flag], ['comment', text]],
@@ -44,6 +53,13 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
   dynamic_tables: {
     columns: [['schema', text], ['name', text], ['storage', text], ['key', text], ['reads', text], ['definition', text]],
     rows: ({catalog}) => catalog.tables().filter((table) => table.definition !== undefined).map((table) => [table.schema, table.name, table.storage, keyText(table), readsText(catalog, table), table.definition!.sql]),
+  },
+  subscriptions: {
+    columns: [['name', text], ['tables', text], ['state', text], ['position', whole], ['fetched', whole], ['lag_epochs', whole], ['lag_ms', whole], ['lag_bytes', whole], ['lag_ms_max', whole], ['lag_bytes_max', whole],
+      ['consumer', text], ['conflate', flag], ['split', flag], ['created_at', {kind: 'timestamp'}], ['ended_at', {kind: 'timestamp'}], ['ended_reason', text]],
+    rows: async ({catalog, subscriptions}) => (await subscriptions.states()).map(({subscription: {name, tables, lagMsMax, lagBytesMax, conflate, split, createdMs, ended}, state, position, fetched, lagEpochs, lagMs, lagBytes, consumer}) => [
+      name, tables.map((id) => catalog.byId(id)!).map((table) => `${table.schema}.${table.name}`).join(', '), state, big(position), big(fetched), big(lagEpochs), big(lagMs), big(lagBytes), big(lagMsMax), big(lagBytesMax),
+      consumer, conflate, split, moment(createdMs), ended === undefined ? null : moment(ended.atMs), ended?.reason ?? null]),
   },
   metrics: {
     columns: [['name', text], ['labels', text], ['value', {kind: 'double'}], ['help', text]],

@@ -20,27 +20,30 @@ import {Binder} from '../kernel/plan/binder.ts';
 import {EpochHistory, expired} from '../query/history.ts';
 import {LiveRelation} from '../query/live.ts';
 import type {SealedEpoch} from '../query/sealed-epoch.ts';
-import {SnapshotRoom, subscribe, subscribeColumns, type ColumnItem, type SubscriptionItem, type SubscriptionHost, type SubscriptionOptions} from '../query/subscription.ts';
-import type {InsertOptions, InsertResult, OpenOptions, Result, SqlOptions, SubscribeOptions} from './api.ts';
+import {changesOfItems, SnapshotRoom, subscribeColumns, type ColumnItem, type SubscriptionItem, type SubscriptionHost, type SubscriptionOptions} from '../query/subscription.ts';
+import type {Followed, InsertOptions, InsertResult, OpenOptions, Result, SqlOptions, SubscribeOptions} from './api.ts';
 import {mirror} from './binder-mirror.ts';
 import {ColdReader} from './cold.ts';
-import {encodeRows} from './encode-rows.ts';
 import type {Host} from './host.ts';
-import {IngestSession} from './ingest-session.ts';
+import type {IngestSession} from './ingest-session.ts';
 import {metaDirectory, spoolDirectory} from './layout.ts';
 import {defaultMemoryBytes, sharesOf, type MemoryShares} from './memory.ts';
-import {metricsOf, type Metric} from './metrics.ts';
+import {kernelBytes, metricsOf, statOf, type Metric} from './metrics.ts';
 import {openServeKernel} from './open-serve.ts';
 import {prepareDirectory} from './prepare-directory.ts';
-import type {CheckpointView, ReplyBody, TableWrite} from './protocol.ts';
+import {Progress} from './progress.ts';
+import type {CheckpointView, ReplyBody} from './protocol.ts';
 import {sealedFromFrame, sealedFromMessage, type SealedSource} from './sealed.ts';
 import {decodeFrame} from '../storage/log/frame.ts';
 import {WarehouseSession, type SessionOptions} from './session.ts';
+import {Subscriptions} from './subscriptions.ts';
+import {upgradeWarehouse} from './upgrade-steps.ts';
 import {WorkerClient, type EngineEvent} from './worker-client.ts';
 import {readHolder, WarehouseLock, type LockHolder} from '../storage/lock.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {rejectedTableOf, requireTable} from './lookup.ts';
 import {rejectedTable} from './rejected-table.ts';
+import {encodeColumnWrite, ingestInto, type ColumnWrite} from './table-writes.ts';
 
 /** @returns who holds the warehouse at `path`, as far as it said so. */
 export function holderOf(path: string): Promise<LockHolder | undefined> {
@@ -70,6 +73,9 @@ export class Warehouse implements AsyncDisposable {
   readonly #sealedSource: SealedSource;
   #live: LiveRelation | null = null;
   #history: EpochHistory | null = null;
+  #progress: Progress | null = null;
+  /** Durable subscriptions: fetching, following and committing by name. */
+  readonly subscriptions: Subscriptions;
   #oldest: Epoch = toEpoch(0);
   /** Newest last. Reads begun before a checkpoint go on from the one before it. */
   #checkpoints: CheckpointView[] = [];
@@ -91,10 +97,11 @@ export class Warehouse implements AsyncDisposable {
    */
   static async open(options: OpenOptions): Promise<Warehouse> {
     const directory = resolve(options.path);
-    const warehouseId = await prepareDirectory(directory);
+    const {warehouse: warehouseId} = await prepareDirectory(directory);
     const lock = await WarehouseLock.acquire({directory: metaDirectory(directory), fileSystem: nodeFileSystem});
     const undo: (() => Promise<void>)[] = [() => lock.close()];
     try {
+      await upgradeWarehouse(nodeFileSystem, directory);
       const memoryBytes = options.memoryBytes ?? defaultMemoryBytes();
       const shares = sharesOf(memoryBytes);
       const allowDirectories = (options.allowDirectories ?? []).map((path) => resolve(path));
@@ -127,6 +134,10 @@ export class Warehouse implements AsyncDisposable {
     this.#sealedSource = {directory, kernel: serve, known: (id) => this.#everKnown.get(id)};
     this.#binder = binder;
     this.#cold = new ColdReader((epoch) => this.#checkpoints.findLast((checkpoint) => checkpoint.epoch <= epoch) ?? null, () => this.#requireHistory());
+    this.subscriptions = new Subscriptions({
+      catalog: () => this.#catalog, history: () => this.#requireHistory(), progress: () => this.#progress!, follower: () => this.#follower(),
+      kernel: serve, define: (records) => this.#request({kind: 'ddl', records}),
+    });
     this.#host = this.#makeHost(allowDirectories, referenceBytes);
     this.#client = start((event) => this.#onEvent(event));
   }
@@ -189,32 +200,15 @@ export class Warehouse implements AsyncDisposable {
    * Writes to several tables by column, in order, as one epoch. `columns` are the table's visible columns; with `delete` its key
    * columns in key order, and absent keys change nothing.
    */
-  async writeColumns(writes: readonly {readonly table: string; readonly columns: readonly Column[]; readonly rowCount: number; readonly delete?: boolean}[]): Promise<{epoch: number}> {
-    const encoded = writes.map(({table, columns, rowCount, delete: removes}): TableWrite => {
-      const spec = this.#writable(table);
-      if (removes === true && spec.storage !== 'keyed') throw new WarehouseError('invalid', 'MR_NO_KEY', `${table} has no primary key to delete by`);
-      const shape = removes === true ? spec.key.map((index) => spec.columns[index]!) : spec.columns.filter((column) => !column.hidden);
-      const mode = removes === true ? 'delete' : spec.storage === 'keyed' ? 'upsert' : 'append';
-      return {table: spec.id, mode, rows: encodeRows(shape.map((column) => column.type), columns, rowCount), expected: null, asOf: -1};
-    });
-    return this.#host.write(encoded, []);
-  }
-
-  #writable(table: string): TableSpec {
+  async writeColumns(writes: readonly ColumnWrite[]): Promise<{epoch: number}> {
     this.#requireOpen();
-    const spec = requireTable(this.#catalog, table);
-    if (spec.definition !== undefined) throw new WarehouseError('invalid', 'MR_DYNAMIC_TABLE', `${spec.schema}.${spec.name} is a dynamic table: its rows follow from its definition`, {hint: 'write to the tables it reads'});
-    return spec;
+    return this.#host.write(writes.map((write) => encodeColumnWrite(this.#catalog, write)), []);
   }
 
   /** A stream of rows into one table. */
   ingest(table: string, options: InsertOptions = {}): IngestSession {
-    const spec = this.#writable(table);
-    return new IngestSession(spec, options.onError ?? 'fail', this.epoch, async (target, batch) => {
-      const writes: TableWrite[] = batch.rowCount === 0 ? [] : [{table: target.id, mode: target.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(target.columns.filter((column) => !column.hidden).map((column) => column.type), batch.columns, batch.rowCount), expected: null, asOf: -1}];
-      const {epoch} = await this.#host.write(writes, batch.rejected.length === 0 ? [] : [{table: target.id, rows: batch.rejected}]);
-      return epoch;
-    });
+    this.#requireOpen();
+    return ingestInto(this.#host, table, options, this.epoch);
   }
 
   /**
@@ -223,21 +217,36 @@ export class Warehouse implements AsyncDisposable {
    * @param options.from `snapshot`: the content now, then what follows; `latest`: what follows; n: what came after epoch n;
    *   0: the content at the oldest readable epoch, then what followed.
    */
-  subscribe(tables: string | readonly string[], options: SubscribeOptions): AsyncGenerator<SubscriptionItem> {
-    return subscribe(...this.#subscription(tables, options));
+  subscribe(tables: Followed, options: SubscribeOptions = {}): AsyncGenerator<SubscriptionItem> {
+    return changesOfItems(this.subscribeColumns(tables, options));
   }
 
   /** As `subscribe`, by column: for faces that encode changes without an object each. */
-  subscribeColumns(tables: string | readonly string[], options: SubscribeOptions): AsyncGenerator<ColumnItem> {
-    return subscribeColumns(...this.#subscription(tables, options));
+  subscribeColumns(tables: Followed, options: SubscribeOptions = {}): AsyncGenerator<ColumnItem> {
+    this.#requireOpen();
+    if (typeof tables === 'string' || !('subscription' in tables)) return subscribeColumns(...this.#subscription(tables, options));
+    const {from, until, emptyEpochs, signal} = options;
+    if (until !== undefined || emptyEpochs !== undefined || typeof from === 'string') throw new WarehouseError('invalid', 'MR_PARAMETER', 'a durable subscription says itself where it begins and does not end', {hint: 'give signal, and at most an epoch to go on from'});
+    return this.subscriptions.follow(tables.subscription, {consumer: tables.consumer, since: from, signal});
+  }
+
+  /**
+   * Says that the consumer of a durable subscription is done with everything through `epoch`; durable when it resolves.
+   * @throws {WarehouseError} `MR_SUBSCRIPTION_POSITION`, `MR_SUBSCRIPTION_FENCED`, `MR_SUBSCRIPTION_EXPIRED`, `MR_UNKNOWN_SUBSCRIPTION`.
+   */
+  async commit(subscription: string, epoch: number, consumer?: string): Promise<{epoch: number}> {
+    this.#requireOpen();
+    return {epoch: await this.subscriptions.commit(subscription, epoch, consumer)};
   }
 
   #subscription(tables: string | readonly string[], options: SubscribeOptions): [SubscriptionHost, TableSpec[], SubscriptionOptions] {
-    this.#requireOpen();
     const specs = (typeof tables === 'string' ? [tables] : tables).map((name) => requireTable(this.#catalog, name));
-    const until = options.until === undefined || options.until === null ? null : toEpoch(options.until);
-    const host = {live: this.#requireLive(), history: this.#requireHistory(), oldestContent: this.#host.oldestContent, snapshots: this.#snapshots};
-    return [host, specs, {from: options.from, until, emptyEpochs: options.emptyEpochs ?? false, signal: options.signal}];
+    const {until = null} = options;
+    return [this.#follower(), specs, {from: options.from ?? 'latest', until: until === null ? null : toEpoch(until), emptyEpochs: options.emptyEpochs ?? false, signal: options.signal}];
+  }
+
+  #follower(): SubscriptionHost {
+    return {live: this.#requireLive(), history: this.#requireHistory(), oldestContent: this.#host.oldestContent, snapshots: this.#snapshots};
   }
 
   /** @param key the key's values in key order. @returns the row, or null. */
@@ -266,21 +275,15 @@ export class Warehouse implements AsyncDisposable {
   async metrics(): Promise<readonly Metric[]> {
     const stats = await this.#client.request({kind: 'stats'});
     return metricsOf(this.#catalog, stats.rows ?? [], {
+      memoryBytesMax: this.#shares.total, subscriptions: await this.subscriptions.states(),
       epoch: this.epoch, inFlightBytes: this.#budget.used, waitingWrites: this.#budget.waiting, pendingRows: this.#requireLive().pendingRows,
       memory: [
-        {share: 'serve', bytes: await this.#serveBytes(), bytesMax: this.#shares.serve},
-        {share: 'maintain', bytes: undefined, bytesMax: this.#shares.maintain},
+        {share: 'serve', bytes: await kernelBytes(this.#serve), bytesMax: this.#shares.serve},
+        {share: 'maintain', bytes: statOf(stats.rows ?? [], 'maintain_bytes'), bytesMax: this.#shares.maintain},
         {share: 'history', bytes: this.#requireHistory().bytes, bytesMax: historyBytesMax},
         {share: 'in_flight', bytes: this.#budget.used, bytesMax: this.#inFlightBytesMax},
       ],
     });
-  }
-
-  async #serveBytes(): Promise<number> {
-    // A session of its own: metrics wait for no read.
-    await using session = await this.#serve.connect();
-    const {rows} = await session.rows('SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()');
-    return Number(rows[0]?.[0] ?? 0);
   }
 
   /** Writes a checkpoint and lets go of everything. May be called twice. */
@@ -301,6 +304,7 @@ export class Warehouse implements AsyncDisposable {
 
   async #close(checkpoint: boolean): Promise<void> {
     try {
+      await this.subscriptions.close();
       if (this.#failure === null) await this.#client.request({kind: 'close', checkpoint});
     } finally {
       await this.#client.stop();
@@ -326,6 +330,7 @@ export class Warehouse implements AsyncDisposable {
   #onEvent(event: EngineEvent): void {
     switch (event.kind) {
       case 'recovered':
+        this.#progress = new Progress(event.checkpoint, event.position);
         this.#recovering = this.#recover(event.catalog, event.checkpoint, event.oldest);
         this.#recovering.catch((cause: unknown) => this.#opened?.reject(cause));
         return;
@@ -341,11 +346,13 @@ export class Warehouse implements AsyncDisposable {
         this.#checkpoints = [...this.#checkpoints, event.checkpoint].slice(-checkpointViewsMax);
         if (event.oldest.epoch !== this.#oldest) this.#oldestCheckpoints = [...this.#oldestCheckpoints, event.oldest].slice(-checkpointViewsMax);
         this.#oldest = toEpoch(event.oldest.epoch);
+        void this.subscriptions.sweep();
         return;
       case 'ready':
         this.openStats = {openMs: event.openMs, replayedEpochs: event.replayedEpochs};
         this.#recovering.then(() => {
           this.#client.loaded();
+          this.subscriptions.start();
           this.#opened?.resolve();
         }, () => undefined);
         return;
@@ -387,12 +394,14 @@ export class Warehouse implements AsyncDisposable {
   }
 
   #take(sealed: SealedEpoch): void {
+    this.#progress!.note(sealed);
     this.#requireLive().enqueue(sealed);
     this.#requireHistory().append(sealed);
   }
 
   #fold(record: DdlRecord): void {
     this.#catalog.apply(record);
+    if (record.kind === 'drop-subscription' || record.kind === 'end-subscription') void this.subscriptions.ended(record.name);
     if (record.kind === 'create-table') this.#everKnown.set(record.table.id, record.table);
     // The engine has committed the record: a mirror that does not follow spoils the binder, not the statement that made it.
     this.#ddlMirror = this.#ddlMirror.then(() => mirror(this.#binder, this.#everKnown, record)).catch((cause: unknown) => {
@@ -408,6 +417,7 @@ export class Warehouse implements AsyncDisposable {
       get live() { return live(); },
       get history() { return history(); },
       binder: this.#binder,
+      subscriptions: this.subscriptions,
       allowDirectories,
       nowMs: () => systemClock.nowMs(),
       metrics: () => this.metrics(),

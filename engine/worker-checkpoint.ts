@@ -145,7 +145,7 @@ export class Checkpointer {
   }
 
   #viewOf(epoch: Epoch, tables: readonly CheckpointTable[]): CheckpointView {
-    return {epoch, tables: tables.map(({id, path, snapshotId}) => ({table: id as TableId, directory: join(this.#options.directory, path), snapshot: snapshotId === 0 ? null : snapshotId}))};
+    return {epoch, tables: tables.map(({id, path, snapshotId, changed}) => ({table: id as TableId, directory: join(this.#options.directory, path), snapshot: snapshotId === 0 ? null : snapshotId, ...(changed === undefined ? {} : {changed})}))};
   }
 
   /** @returns the tables of a kept checkpoint; null if its file cannot be read. */
@@ -329,12 +329,12 @@ export class Checkpointer {
    *
    * @throws {WarehouseError} why it failed; it is tried again by itself.
    */
-  write(epoch: Epoch, catalog: Catalog): Promise<void> {
+  write(epoch: Epoch, catalog: Catalog, loggedBytes: number): Promise<void> {
     const snapshot = catalog.snapshot();
     const tables = catalog.tables();
     this.#wanted = true;
     this.#pending++;
-    return this.exclusive(() => this.#attempt(epoch, tables, snapshot));
+    return this.exclusive(() => this.#attempt(epoch, tables, snapshot, loggedBytes));
   }
 
   /** Waits for what is under way and begins nothing more by itself. */
@@ -346,12 +346,12 @@ export class Checkpointer {
     await this.#running.catch(() => undefined);
   }
 
-  async #attempt(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog']): Promise<void> {
+  async #attempt(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog'], loggedBytes: number): Promise<void> {
     this.#wanted = false;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     try {
-      if (epoch > this.epoch) await this.#write(epoch, tables, catalog);
+      if (epoch > this.epoch) await this.#write(epoch, tables, catalog, loggedBytes);
       this.failure = null;
       this.#failedCount = 0;
     } catch (cause) {
@@ -367,7 +367,7 @@ export class Checkpointer {
     }
   }
 
-  async #write(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog']): Promise<void> {
+  async #write(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog'], loggedBytes: number): Promise<void> {
     const {files, clock, directory, session, warehouseId} = this.#options;
     const startMs = clock.monotonicMs();
     const tail = this.#tail.filter((sealed) => sealed.epoch <= epoch);
@@ -386,12 +386,13 @@ export class Checkpointer {
       if (before !== undefined && !changed.has(table.id)) entries.push({...before, snapshotId: this.snapshotOf(table.id), epochs: []});
       else entries.push(await flushTable({session, directory, warehouseId, epoch}, table, await this.#table(table, before), tail, before));
     }
-    const checkpoint: Checkpoint = {epoch, createdMs: clock.nowMs(), tables: entries, catalog, sources: {}};
+    const noted = entries.map((entry) => (entry.epochs.length === 0 ? entry : {...entry, changed: entry.epochs.at(-1)!.epoch}));
+    const checkpoint: Checkpoint = {epoch, createdMs: clock.nowMs(), tables: noted, catalog, sources: {}, loggedBytes};
     await writeCheckpoint(files, metaDirectory(directory), checkpoint);
     this.#current = checkpoint;
     this.#compacted.clear();
     for (const kept of this.#kept) kept.tables = null;
-    this.#kept.push({epoch, tables: entries, createdMs: checkpoint.createdMs});
+    this.#kept.push({epoch, tables: noted, createdMs: checkpoint.createdMs});
     this.#tail = this.#tail.filter((sealed) => sealed.epoch > epoch);
     this.#tailBytes = this.#tail.reduce((sum, sealed) => sum + sealed.frame.byteLength, 0);
     this.lastMs = clock.monotonicMs() - startMs;

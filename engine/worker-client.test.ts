@@ -11,7 +11,7 @@ const mib = 1 << 20;
 /** A worker over a new folder. @returns it, once it is ready or has failed. */
 async function start(folder: string): Promise<{client: WorkerClient; events: EngineEvent['kind'][]}> {
   const directory = join(folder, 'wh');
-  const warehouseId = await prepareDirectory(directory);
+  const {warehouse: warehouseId} = await prepareDirectory(directory);
   const events: EngineEvent['kind'][] = [];
   let opened!: () => void;
   const ready = new Promise<void>((resolve) => { opened = resolve; });

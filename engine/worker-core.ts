@@ -31,7 +31,8 @@ import type {Log} from '../storage/log/log.ts';
 import type {PreparedFiles} from '../storage/lsm/flush.ts';
 import {compactionDirectory, maintainDirectory, pageDirectory} from './layout.ts';
 import {rejectedTableOf} from './lookup.ts';
-import {isFileDelta, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
+import {kernelBytes} from './metrics.ts';
+import {isFileDelta, loggedBytesOf, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
 import {preparedNotes} from './bulk-files.ts';
 import type {EpochMessage, Request, ReplyBody, TablePositions, ToMain, WorkerOptions} from './protocol.ts';
 import {typesOf} from './frame-batch.ts';
@@ -67,6 +68,8 @@ export class WorkerCore {
   #closed = false;
   catalog = new Catalog();
   epoch: Epoch = toEpoch(0);
+  /** Bytes logged up to `epoch`, since the warehouse was made. */
+  loggedBytes = 0;
   /** The newest epoch that changed each table, since this opening. */
   readonly changedAt = new Map<TableId, number>();
   kernel!: Kernel;
@@ -197,6 +200,7 @@ export class WorkerCore {
     await this.log.append([message.frame]);
     try {
       this.epoch = sealed;
+      this.loggedBytes += loggedBytesOf(message.frame.byteLength, changes);
       for (const record of ddl) this.catalog.apply(record);
       finishRecords(this, ddl);
       this.dataflow.endEpoch();
@@ -366,7 +370,7 @@ export class WorkerCore {
         this.#intervalMs = request.value;
         return {epoch: this.epoch};
       case 'read-log': return {epoch: this.epoch, frames: await this.#readLog(request)};
-      case 'stats': return {epoch: this.epoch, rows: statsRows(this)};
+      case 'stats': return {epoch: this.epoch, rows: [...statsRows(this), {metric: 'maintain_bytes', help: 'bytes that the maintain instance holds', value: await kernelBytes(this.kernel)}]};
       case 'checkpoint': {
         const {epoch} = this;
         await this.#checkpoint();
@@ -413,7 +417,7 @@ export class WorkerCore {
   /** A checkpoint of this moment, then what of the log it makes needless goes. */
   async #checkpoint(): Promise<void> {
     await this.compaction.room();
-    await this.checkpointer.write(this.epoch, this.catalog);
+    await this.checkpointer.write(this.epoch, this.catalog, this.loggedBytes);
     this.compaction.kick();
     this.expiry.kick();
     // Segments that cannot be removed now go after the next checkpoint.

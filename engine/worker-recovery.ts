@@ -15,7 +15,7 @@ import {Log} from '../storage/log/log.ts';
 import {logDirectory} from './layout.ts';
 import type {ToMain} from './protocol.ts';
 import {batchOf, typesOf} from './frame-batch.ts';
-import {placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
+import {loggedBytesOf, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
 import type {WorkerCore} from './worker-core.ts';
 import {replayFiles} from './bulk-replay.ts';
 import {addTable, dropTable} from './worker-define.ts';
@@ -27,11 +27,12 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
   if (found !== null) {
     core.catalog = Catalog.fromSnapshot(found.catalog);
     core.epoch = toEpoch(found.epoch);
+    core.loggedBytes = found.loggedBytes ?? 0;
   }
   const records: DdlRecord[] = core.catalog.records();
   const {log, recovered} = await Log.open({directory: logDirectory(options.directory), fileSystem: core.files, afterEpoch: core.epoch, ...(options.logSegmentBytesMax === undefined ? {} : {segmentBytesMax: options.logSegmentBytesMax})});
   core.log = log;
-  post({kind: 'recovered', catalog: records, checkpoint: await checkpointer.recoveryView(), oldest: await checkpointer.oldestView(log.firstEpoch)});
+  post({kind: 'recovered', catalog: records, position: {epoch: core.epoch, timeMs: found?.createdMs ?? 0, loggedBytes: core.loggedBytes}, checkpoint: await checkpointer.recoveryView(), oldest: await checkpointer.oldestView(log.firstEpoch)});
   for (const table of core.catalog.dependencyOrder()) {
     addTable(core, table, table.definition?.executor ?? 'code');
     const types = typesOf(table);
@@ -83,6 +84,7 @@ async function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMai
     }
   }
   core.epoch = frame.epoch;
+  core.loggedBytes += loggedBytesOf(bytes.byteLength, changes);
   core.dataflow.endEpoch();
   core.checkpointer.note({epoch: frame.epoch, frame: bytes, tables: tailTables(changes), dropped}, placedTables(changes, (id) => core.catalog.byId(id)!));
   post(core.message(frame.epoch, changes, ddl));

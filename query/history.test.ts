@@ -17,7 +17,7 @@ class Fixture {
   readonly history = new EpochHistory({at: epoch(0), oldest: () => epoch(this.oldest), readLog: (since, until) => this.#read(since, until)});
 
   add(bytes: number): void {
-    const sealed: SealedEpoch = {epoch: epoch(this.log.length + 1), ddl: [], tables: [], bytes};
+    const sealed: SealedEpoch = {epoch: epoch(this.log.length + 1), ddl: [], tables: [], bytes, timeMs: 0, loggedBytes: bytes};
     this.log.push(sealed);
     this.history.append(sealed);
   }
@@ -105,5 +105,5 @@ test('history: whoever waits is woken by epochs, by its signal and by the end', 
 
 test('history: an epoch out of its turn is refused', () => {
   const {history} = new Fixture();
-  assert.throws(() => history.append({epoch: epoch(2), ddl: [], tables: [], bytes: 1}), /epoch 2 after 0/);
+  assert.throws(() => history.append({epoch: epoch(2), ddl: [], tables: [], bytes: 1, timeMs: 0, loggedBytes: 1}), /epoch 2 after 0/);
 });

@@ -69,7 +69,7 @@ function sealedTable(changes: Changes, batch: () => ChangeBatch = () => batchOf(
 }
 
 function sealed(number: number, ddl: readonly DdlRecord[], tables: readonly SealedTable[]): SealedEpoch {
-  return {epoch: epoch(number), ddl, tables, bytes: 100};
+  return {epoch: epoch(number), ddl, tables, bytes: 100, timeMs: 0, loggedBytes: 100};
 }
 
 /** The truth: every table's rows by position, at every epoch. */

@@ -35,8 +35,12 @@ export interface SealedEpoch {
   readonly epoch: Epoch;
   readonly ddl: readonly DdlRecord[];
   readonly tables: readonly SealedTable[];
+  /** When it was sealed, ms since 1970. */
+  readonly timeMs: number;
   /** Size of the frame. */
   readonly bytes: number;
+  /** What it added to the log: the frame, and the files that it names. */
+  readonly loggedBytes: number;
 }
 
 /** @returns `make` that runs once. */

@@ -70,8 +70,8 @@ interface Watched {
 }
 
 /** @returns items with their changes as objects. */
-export async function* subscribe(host: SubscriptionHost, tables: readonly TableSpec[], options: SubscriptionOptions): AsyncGenerator<SubscriptionItem> {
-  for await (const {epoch, parts, complete} of subscribeColumns(host, tables, options)) {
+export async function* changesOfItems(items: AsyncIterable<ColumnItem>): AsyncGenerator<SubscriptionItem> {
+  for await (const {epoch, parts, complete} of items) {
     const changes: Change[] = [];
     for (const part of parts) for (const change of changesOf(part)) changes.push(change);
     yield {epoch, changes, complete};

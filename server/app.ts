@@ -4,9 +4,10 @@
  */
 import Fastify, {type FastifyInstance, type FastifyReply, type FastifyRequest} from 'fastify';
 import {asWarehouseError, WarehouseError, type ErrorKind, type ErrorReport} from '../base/error.ts';
-import {requestBytesMax} from '../base/limit.ts';
+import {heartbeatMs as defaultHeartbeatMs, requestBytesMax} from '../base/limit.ts';
 import type {Warehouse} from '../engine/warehouse.ts';
 import {followChanges} from './changes.ts';
+import {commitSubscription, followSubscription} from './subscriptions.ts';
 import {refusal} from './guard.ts';
 import {jsonRow} from './json.ts';
 import {LoopLag} from './loop-lag.ts';
@@ -20,14 +21,16 @@ export interface AppOptions {
   readonly token?: string | undefined;
   /** Fires when the server is to close: streams that follow end then. */
   readonly closing?: AbortSignal;
+  /** ms without a line after which a stream gives a sign of life. */
+  readonly heartbeatMs?: number | undefined;
 }
 
 const statusOfKind: Readonly<Record<ErrorKind, number>> = {invalid: 400, conflict: 409, unavailable: 503, closed: 503, data: 500, internal: 500};
-const statusOfCode: Readonly<Record<string, number>> = {MR_EPOCH_EXPIRED: 410, MR_UNKNOWN_TABLE: 404, MR_TOO_LARGE: 413, MR_MEDIA_TYPE: 415, MR_NO_ROUTE: 404, MR_NO_ROW: 404, MR_METHOD: 405};
+const statusOfCode: Readonly<Record<string, number>> = {MR_EPOCH_EXPIRED: 410, MR_SUBSCRIPTION_EXPIRED: 410, MR_UNKNOWN_TABLE: 404, MR_UNKNOWN_SUBSCRIPTION: 404, MR_TOO_LARGE: 413, MR_MEDIA_TYPE: 415, MR_NO_ROUTE: 404, MR_NO_ROW: 404, MR_METHOD: 405};
 const healthPaths = new Set(['/healthz', '/readyz']);
-const routeMethods: readonly (readonly [RegExp, string])[] = [[/^\/v1\/sql$/, 'POST'], [/^\/v1\/tables\/[^/]+\/rows$/, 'POST'], [/^\/v1\/tables\/[^/]+\/(changes|rows\/.+)$/, 'GET'], [/^\/(v1\/changes|healthz|readyz|metrics)$/, 'GET']];
+const routeMethods: readonly (readonly [RegExp, string])[] = [[/^\/v1\/sql$/, 'POST'], [/^\/v1\/tables\/[^/]+\/rows$/, 'POST'], [/^\/v1\/subscriptions\/[^/]+\/changes$/, 'GET'], [/^\/v1\/subscriptions\/[^/]+\/commit$/, 'POST'], [/^\/v1\/tables\/[^/]+\/(changes|rows\/.+)$/, 'GET'], [/^\/(v1\/changes|healthz|readyz|metrics)$/, 'GET']];
 
-export function buildApp({warehouse, token, closing = new AbortController().signal}: AppOptions): FastifyInstance {
+export function buildApp({warehouse, token, closing = new AbortController().signal, heartbeatMs = defaultHeartbeatMs}: AppOptions): FastifyInstance {
   const app = Fastify({
     bodyLimit: requestBytesMax, logger: false, exposeHeadRoutes: false, routerOptions: {maxParamLength: 1000},
     frameworkErrors: (cause, request, reply) => {
@@ -66,11 +69,13 @@ export function buildApp({warehouse, token, closing = new AbortController().sign
   app.post('/v1/sql', (request, reply) => answerSql(warehouse, request, reply));
   app.post<{Params: {table: string}; Querystring: {on_error?: string}}>('/v1/tables/:table/rows', (request, reply) => takeRows(warehouse, request, reply));
   app.get<{Params: {table: string; '*': string}}>('/v1/tables/:table/rows/*', (request) => lookUp(warehouse, request.params.table, request.raw.url ?? ''));
-  app.get<{Params: {table: string}; Querystring: Record<string, string | string[]>}>('/v1/tables/:table/changes', (request, reply) => followChanges({warehouse, tables: [request.params.table], withTable: false, closing}, request, reply));
+  app.get<{Params: {table: string}; Querystring: Record<string, string | string[]>}>('/v1/tables/:table/changes', (request, reply) => followChanges({warehouse, followed: [request.params.table], withTable: false, closing, heartbeatMs}, request, reply));
   app.get<{Querystring: Record<string, string | string[]>}>('/v1/changes', (request, reply) => {
     const wanted = request.query['table'] ?? [];
-    return followChanges({warehouse, tables: Array.isArray(wanted) ? wanted : [wanted], withTable: true, closing}, request, reply);
+    return followChanges({warehouse, followed: Array.isArray(wanted) ? wanted : [wanted], withTable: true, closing, heartbeatMs}, request, reply);
   });
+  app.get<{Params: {name: string}; Querystring: Record<string, string | string[]>}>('/v1/subscriptions/:name/changes', (request, reply) => followSubscription({warehouse, closing, heartbeatMs}, request.params.name, request, reply));
+  app.post<{Params: {name: string}}>('/v1/subscriptions/:name/commit', (request) => commitSubscription(warehouse, request.params.name, request.body));
   return app;
 }
 

@@ -5,6 +5,8 @@
  */
 import type {ServerResponse} from 'node:http';
 import type {FastifyReply, FastifyRequest} from 'fastify';
+import {systemClock} from '../base/clock.ts';
+import type {Epoch} from '../base/epoch.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import type {Warehouse} from '../engine/warehouse.ts';
 import {opText, type VisibleShape} from '../query/change-rows.ts';
@@ -16,11 +18,26 @@ export type ChangesRequest = FastifyRequest<{Querystring: Record<string, string 
 
 export interface FollowOptions {
   readonly warehouse: Warehouse;
-  readonly tables: readonly string[];
+  readonly followed: readonly string[];
   /** Whether lines name their table. */
   readonly withTable: boolean;
   /** Fires when the server closes. */
   readonly closing: AbortSignal;
+  /** ms without a line after which a sign of life is given. */
+  readonly heartbeatMs: number;
+}
+
+/** A follower, and what its lines look like. */
+export interface StreamOptions {
+  /** Begins to follow, until the signal fires. */
+  readonly open: (signal: AbortSignal) => AsyncGenerator<ColumnItem, void>;
+  /** Whether the first item is there at once: an error before it still gets a status of its own. */
+  readonly prompt: boolean;
+  /** Whether it begins with content, whose end is marked also where there is none. */
+  readonly content: boolean;
+  readonly withTable: boolean;
+  readonly closing: AbortSignal;
+  readonly heartbeatMs: number;
 }
 
 interface Range {readonly since: number | 'snapshot' | 'latest'; readonly until: number | null}
@@ -28,24 +45,39 @@ interface Range {readonly since: number | 'snapshot' | 'latest'; readonly until:
 /** Characters that are handed to the socket at once. */
 const writeCharacters = 64 * 1024;
 
-export async function followChanges({warehouse, tables, withTable, closing}: FollowOptions, request: ChangesRequest, reply: FastifyReply): Promise<FastifyReply> {
-  if (tables.length === 0) throw new WarehouseError('invalid', 'MR_PARAMETER', 'no table is named', {hint: 'add ?table=schema.name'});
-  const events = /\btext\/event-stream\b/.test(request.headers.accept ?? '');
+export async function followChanges({warehouse, followed, withTable, closing, heartbeatMs}: FollowOptions, request: ChangesRequest, reply: FastifyReply): Promise<FastifyReply> {
+  if (followed.length === 0) throw new WarehouseError('invalid', 'MR_PARAMETER', 'no table is named', {hint: 'add ?table=schema.name'});
   const {since, until} = rangeOf(request, warehouse.epoch);
+  return streamItems({
+    open: (signal) => warehouse.subscribeColumns(followed, {from: since, until, emptyEpochs: true, signal}),
+    prompt: until !== null || since === 'snapshot', content: since === 'snapshot' || (since === 0 && warehouse.oldestEpoch > 0), withTable, closing, heartbeatMs,
+  }, request, reply);
+}
+
+/** Sends what a follower gives as ndjson or server-sent events, with a sign of life where nothing comes for a while. Its quiet epochs are not sent. */
+export async function streamItems({open, prompt, content, withTable, closing, heartbeatMs}: StreamOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const events = wantsEvents(request);
   const ended = new AbortController();
   const end = (): void => ended.abort();
   reply.raw.once('close', end);
   closing.addEventListener('abort', end, {once: true});
   // Checked before the first byte is sent, so that a wrong request still gets a status of its own.
-  const items = warehouse.subscribeColumns(tables, {from: since, until, signal: ended.signal});
+  const items = open(ended.signal);
   try {
     // Nothing may come for hours: only what fails at once is waited for.
     const first = items.next();
-    await Promise.race([first, until === null && since !== 'snapshot' ? settled() : first]);
+    await Promise.race([first, prompt ? first : settled()]);
     reply.hijack();
     reply.raw.writeHead(200, {'content-type': events ? 'text/event-stream; charset=utf-8' : 'application/x-ndjson; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff'});
     reply.raw.flushHeaders();
-    await send(reply.raw, first, items, new LineEncoder(events, withTable), ended.signal);
+    const encoder = new LineEncoder(events, withTable);
+    const sent: Sent = {epoch: null, inside: content};
+    const stop = heartbeat(reply.raw, encoder, sent, heartbeatMs);
+    try {
+      await send(reply.raw, first, items, encoder, sent, ended.signal);
+    } finally {
+      stop();
+    }
   } finally {
     closing.removeEventListener('abort', end);
     reply.raw.off('close', end);
@@ -55,15 +87,51 @@ export async function followChanges({warehouse, tables, withTable, closing}: Fol
   return reply;
 }
 
+/** @returns whether the client asks for server-sent events. */
+export function wantsEvents(request: FastifyRequest): boolean {
+  return /\btext\/event-stream\b/.test(request.headers.accept ?? '');
+}
+
+/** How far a stream is: what its signs of life say. */
+interface Sent {
+  /** The newest epoch of which everything was sent, if it had anything; null before the first. */
+  epoch: Epoch | null;
+  /** An epoch is sent in part. */
+  inside: boolean;
+}
+
+/**
+ * Proxies and clients give connections up on which nothing comes. When nothing came for `heartbeatMs` the end mark of the newest epoch is
+ * sent, again if need be, from which a client may resume as well; unless it has not read what was sent before. Events without any end
+ * mark yet get a comment. @returns what ends it.
+ */
+function heartbeat(socket: ServerResponse, encoder: LineEncoder, sent: Sent, heartbeatMs: number): () => void {
+  let cancel = (): void => undefined;
+  const beat = (): void => {
+    if (!sent.inside && !socket.writableNeedDrain && !socket.writableEnded) {
+      const text = sent.epoch === null ? encoder.nothing : encoder.end(sent.epoch);
+      if (text !== '') socket.write(text);
+    }
+    cancel = systemClock.after(heartbeatMs, beat);
+  };
+  cancel = systemClock.after(heartbeatMs, beat);
+  return () => cancel();
+}
+
 /** Long enough for everything that needs no waiting. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-async function send(socket: ServerResponse, first: Promise<IteratorResult<ColumnItem, void>>, items: AsyncGenerator<ColumnItem, void>, encoder: LineEncoder, signal: AbortSignal): Promise<void> {
+async function send(socket: ServerResponse, first: Promise<IteratorResult<ColumnItem, void>>, items: AsyncGenerator<ColumnItem, void>, encoder: LineEncoder, sent: Sent, signal: AbortSignal): Promise<void> {
   const turns = new Turns();
   try {
     for (let item = await first; item.done !== true && !signal.aborted; item = await items.next()) {
+      const {epoch, parts, complete} = item.value;
+      const quiet = complete && parts.length === 0 && !sent.inside;
+      sent.inside = !complete;
+      if (complete) sent.epoch = epoch;
+      if (quiet) continue; // its end mark goes out when nothing else does
       for (const text of encoder.texts(item.value, turns)) {
         if (!socket.write(text)) await drained(socket, signal);
         else await turns.next();
@@ -117,8 +185,18 @@ class LineEncoder {
       }
     }
     // Only the end mark carries the id: a client that breaks off inside an epoch gets that epoch again, whole.
-    if (complete) text += `${this.#events ? `id: ${epoch}\n` : ''}${before}{"epoch":${epoch},"complete":true}${after}`;
+    if (complete) text += this.end(epoch);
     if (text !== '') yield text;
+  }
+
+  /** @returns the end mark of an epoch. */
+  end(epoch: Epoch): string {
+    return this.#events ? `id: ${epoch}\ndata: {"epoch":${epoch},"complete":true}\n\n` : `{"epoch":${epoch},"complete":true}\n`;
+  }
+
+  /** What means nothing: a comment of events; of lines there is none. */
+  get nothing(): string {
+    return this.#events ? ':\n\n' : '';
   }
 
   error(cause: unknown): string {
@@ -158,7 +236,8 @@ function rangeOf(request: ChangesRequest, newest: number): Range {
   return {since, until: follow ? until : Math.min(until ?? newest, newest)};
 }
 
-function number(name: string, text: string): number {
+/** @returns an epoch of the query. @throws {WarehouseError} `MR_PARAMETER`. */
+export function number(name: string, text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new WarehouseError('invalid', 'MR_PARAMETER', `${name} is "${text}": expected an epoch${name === 'since' ? ', "snapshot" or "latest"' : ''}`);
   return Number(text);
 }

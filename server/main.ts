@@ -12,6 +12,8 @@ export interface ServeOptions {
   /** 0 takes a free port. */
   readonly port: number;
   readonly token?: string | undefined;
+  /** ms without a line after which a stream of changes gives a sign of life. */
+  readonly heartbeatMs?: number;
 }
 
 export interface Serving {
@@ -20,11 +22,11 @@ export interface Serving {
 }
 
 /** @throws {WarehouseError} `MR_TOKEN_REQUIRED`, `MR_PORT` when the port cannot be bound. */
-export async function serve(warehouse: Warehouse, {host, port, token}: ServeOptions): Promise<Serving> {
+export async function serve(warehouse: Warehouse, {host, port, token, heartbeatMs}: ServeOptions): Promise<Serving> {
   checkBinding(host, token);
   const closing = new AbortController();
   setMaxListeners(0, closing.signal); // every follower listens
-  const app = buildApp({warehouse, token, closing: closing.signal});
+  const app = buildApp({warehouse, token, closing: closing.signal, heartbeatMs});
   const answering = new Set<ServerResponse>();
   app.server.on('request', (_request, response: ServerResponse) => {
     answering.add(response);

@@ -19,7 +19,6 @@ function parseHere(cursor: Cursor, span: Span): Statement | undefined {
   if (cursor.accept('BEGIN') || cursor.accept('START', 'TRANSACTION')) return parseBegin(cursor, span);
   if (cursor.accept('COMMIT') || cursor.accept('END')) {
     if (!cursor.accept('TRANSACTION')) cursor.accept('WORK');
-    if (!cursor.done && cursor.tokens.isWord(cursor.index + 1, 'THROUGH')) throw cursor.unsupported('COMMIT … THROUGH EPOCH', 'a subscriber keeps the epoch it has reached and starts from it');
     return {kind: 'commit', span};
   }
   if (cursor.accept('ROLLBACK') || cursor.accept('ABORT')) {
@@ -63,7 +62,7 @@ function parseSet(cursor: Cursor, span: Span): Statement {
   return {kind: 'set', span, ...checkSetting(name, optionValue(cursor))};
 }
 
-const showUnsupported = ['LINEAGE', 'SOURCES', 'SINKS', 'SUBSCRIPTIONS', 'TAGS', 'BRANCHES', 'SECRETS', 'EPOCHS', 'VIEWS', 'FUNCTIONS'];
+const showUnsupported = ['LINEAGE', 'SOURCES', 'SINKS', 'TAGS', 'BRANCHES', 'SECRETS', 'EPOCHS', 'VIEWS', 'FUNCTIONS'];
 
 function parseShow(cursor: Cursor, span: Span): Statement {
   const show = (what: ShowWhat, more: {schema?: string | undefined; table?: TableName} = {}): Statement =>
@@ -84,9 +83,10 @@ function parseShow(cursor: Cursor, span: Span): Statement {
   }
   if (cursor.accept('JOBS')) return show('jobs');
   if (cursor.accept('SETTINGS')) return show('settings');
+  if (cursor.accept('SUBSCRIPTIONS')) return show('subscriptions');
   const word = showUnsupported.find((candidate) => cursor.sees(candidate));
   if (word !== undefined) throw cursor.unsupported(`SHOW ${word}`);
-  throw cursor.unexpected('SCHEMAS, TABLES, DYNAMIC TABLES, COLUMNS FROM t, CREATE TABLE t, JOBS or SETTINGS');
+  throw cursor.unexpected('SCHEMAS, TABLES, DYNAMIC TABLES, COLUMNS FROM t, CREATE TABLE t, JOBS, SETTINGS or SUBSCRIPTIONS');
 }
 
 function readInSchema(cursor: Cursor): string | undefined {

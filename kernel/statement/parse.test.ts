@@ -114,8 +114,8 @@ function refused(text: string, code: string, ...parts: string[]): void {
 
 test('parse: what is known but not done is refused by name', () => {
   for (const [text, ...parts] of [
-    ['SUBSCRIBE TO (SELECT 1)', 'SUBSCRIBE is not supported in this version'], ['FETCH 5 FROM x', 'FETCH'], ['CREATE SOURCE s WITH (a = b)', 'CREATE SOURCE', 'ingest'], ['CREATE SINK s FROM t', 'CREATE SINK'],
-    ['CREATE SUBSCRIPTION s FOR t', 'CREATE SUBSCRIPTION'], ['CREATE TAG x AT EPOCH 3', 'CREATE TAG'], ['CREATE BRANCH x', 'CREATE BRANCH'], ['MERGE INTO t USING u ON a = b WHEN MATCHED THEN DELETE', 'MERGE'],
+    ['SUBSCRIBE TO (SELECT 1)', 'SUBSCRIBE is not supported in this version'], ['CREATE SOURCE s WITH (a = b)', 'CREATE SOURCE', 'ingest'], ['CREATE SINK s FROM t', 'CREATE SINK'],
+    ['CREATE TAG x AT EPOCH 3', 'CREATE TAG'], ['CREATE BRANCH x', 'CREATE BRANCH'], ['MERGE INTO t USING u ON a = b WHEN MATCHED THEN DELETE', 'MERGE'],
     ['ALTER TABLE t ADD COLUMN x INT', 'ALTER'], ['ALTER DYNAMIC TABLE t AS SELECT 1', 'ALTER'], ['BACKFILL t', 'BACKFILL'], ['INSERT OVERWRITE t SELECT 1', 'INSERT OVERWRITE'], ['CREATE VIEW v AS SELECT 1', 'CREATE DYNAMIC TABLE'],
     ['WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x', 'INSERT under WITH', 'column 22'], ['WITH x AS (SELECT 1) DELETE FROM t', 'DELETE under WITH'], ['WITH x AS (SELECT 1), y AS (SELECT 2) UPDATE t SET a = 1', 'UPDATE under WITH'],
     ['CREATE OR REPLACE TABLE t (a INT)', 'CREATE OR REPLACE'], ['CREATE OR REPLACE DYNAMIC TABLE t AS SELECT 1', 'DROP it first'], ['CREATE TEMP TABLE t (a INT)', 'CREATE TEMP'], ['CREATE TABLE t AS SELECT 1', 'CREATE TABLE … AS'],
@@ -123,7 +123,7 @@ test('parse: what is known but not done is refused by name', () => {
     ["CREATE DYNAMIC TABLE t TARGET_LAG = '1 s' AS SELECT 1", 'TARGET_LAG'], ['CREATE DYNAMIC TABLE t EMIT ON WINDOW CLOSE AS SELECT 1', 'EMIT ON WINDOW CLOSE'], ['CREATE DYNAMIC TABLE t REFRESH_MODE = full AS SELECT 1', 'REFRESH_MODE = FULL'],
     ['CREATE DYNAMIC TABLE t REFRESH_MODE = AUTO AS SELECT 1', 'REFRESH_MODE = AUTO'], ["CREATE MATERIALIZED TABLE t FRESHNESS = INTERVAL '10' SECOND AS SELECT 1", 'FRESHNESS'],
     ['DELETE FROM t RETURNING *', 'RETURNING'], ['INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING', 'ON CONFLICT'], ['INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1', 'ON CONFLICT'], ['INSERT OR IGNORE INTO t VALUES (1)', 'OR IGNORE'],
-    ['UPDATE t SET a.b = 1', 'part of a column'], ['UPDATE t SET (a, b) = (SELECT 1, 2)', 'several columns'], ['UPDATE t SET a = DEFAULT', 'DEFAULT'], ['BEGIN READ ONLY AT EPOCH 7', 'AT EPOCH'], ['COMMIT board THROUGH EPOCH 3', 'THROUGH EPOCH'],
+    ['UPDATE t SET a.b = 1', 'part of a column'], ['UPDATE t SET (a, b) = (SELECT 1, 2)', 'several columns'], ['UPDATE t SET a = DEFAULT', 'DEFAULT'], ['BEGIN READ ONLY AT EPOCH 7', 'AT EPOCH'],
     ['VERIFY ALL AT EPOCH 3', 'AT EPOCH'], ['SHOW LINEAGE FOR t.a', 'SHOW LINEAGE'], ['DROP TABLE a, b', 'one DROP each'], ['DROP TABLE a CASCADE', 'CASCADE'], ['EXPLAIN INSERT INTO t VALUES (1)', 'EXPLAIN'], ['PIVOT t ON a', 'PIVOT'],
     ['TRUNCATE t', 'DELETE FROM'], ['USE BRANCH b', 'USE BRANCH'], ['CREATE SECRET s (TYPE s3)', 'CREATE SECRET'],
   ] as const) refused(text, 'MR_UNSUPPORTED', ...parts);
@@ -175,4 +175,26 @@ test('parse: any words give a statement or one of its errors', () => {
     }
   }), {seed, numRuns: 3000});
   assert.ok(parsed > 200 && failed > 200, `${parsed} parsed, ${failed} failed`);
+});
+
+test('parse: subscriptions, their fetches and commits', () => {
+  const parsed = (text: string): unknown => {
+    return JSON.parse(JSON.stringify(parseStatement(text), (key, value: unknown) => (key === 'span' ? undefined : value)));
+  };
+  assert.deepEqual(parsed("CREATE SUBSCRIPTION IF NOT EXISTS s ON a, ods.b FROM EPOCH 12 WITH (conflate = true, 'lag_max' = '7 days')"), {
+    kind: 'create-subscription', name: 's', ifNotExists: true, tables: [{name: 'a'}, {schema: 'ods', name: 'b'}], from: 12, options: {conflate: 'true', lag_max: '7 days'}});
+  assert.deepEqual(parsed('create subscription "S 1" for t from snapshot'), {kind: 'create-subscription', name: 'S 1', ifNotExists: false, tables: [{name: 't'}], from: 'snapshot', options: {}});
+  assert.deepEqual(parsed('CREATE SUBSCRIPTION s ON t FROM LATEST'), parsed('CREATE SUBSCRIPTION s ON t'));
+  assert.deepEqual(parsed('DROP SUBSCRIPTION IF EXISTS s'), {kind: 'drop-subscription', name: 's', ifExists: true});
+  assert.deepEqual(parsed("FETCH 500 FROM s WAIT '1.5 s' WITH (consumer = 'c')"), {kind: 'fetch', name: 's', rows: 500, waitMs: 1500, consumer: 'c'});
+  assert.deepEqual(parsed("FETCH NEXT FROM s WITH (timeout = '2 s')"), {kind: 'fetch', name: 's', waitMs: 2000});
+  assert.deepEqual(parsed('FETCH FROM "from"'), {kind: 'fetch', name: 'from', waitMs: 0});
+  assert.deepEqual(parsed("COMMIT s THROUGH EPOCH 4711 WITH (consumer = 'c')"), {kind: 'commit-subscription', name: 's', epoch: 4711, consumer: 'c'});
+  assert.deepEqual(parsed('COMMIT'), {kind: 'commit'});
+  const wrong: readonly (readonly [string, string, RegExp])[] = [
+    ['CREATE SUBSCRIPTION s', 'MR_SYNTAX', /ON and the tables/], ['CREATE SUBSCRIPTION x.s ON t', 'MR_SYNTAX', /end of the subscription/], ['CREATE SUBSCRIPTION s ON t FROM yesterday', 'MR_SYNTAX', /SNAPSHOT, LATEST or EPOCH n/],
+    ['CREATE SUBSCRIPTION s ON t WITH', 'MR_SYNTAX', /"\("/], ['FETCH s', 'MR_SYNTAX', /a number of rows/], ['FETCH 1.5 FROM s', 'MR_SYNTAX', /a number of rows/], ["FETCH FROM s WAIT 'soon'", 'MR_SYNTAX', /how long to wait/],
+    ["FETCH FROM s WITH (rows = 4)", 'MR_UNKNOWN_OPTION', /timeout or consumer/], ['COMMIT s THROUGH EPOCH', 'MR_SYNTAX', /an epoch number/], ['COMMIT s THROUGH 5', 'MR_SYNTAX', /EPOCH/], ['DROP SUBSCRIPTION s t', 'MR_SYNTAX', /end of the statement/],
+  ];
+  for (const [text, code, message] of wrong) assert.throws(() => parseStatement(text), {code, message}, text);
 });

@@ -6,6 +6,7 @@ import {WarehouseError} from '../../base/error.ts';
 import {Cursor} from './cursor.ts';
 import {parseCreate, parseDrop} from './parse-ddl.ts';
 import {parseDelete, parseInsert, parseUpdate} from './parse-dml.ts';
+import {parseSubscription} from './parse-subscription.ts';
 import {parseUtility} from './parse-utility.ts';
 import {refuseByName, statementWords} from './refused.ts';
 import {didYouMean} from './nearest.ts';
@@ -49,7 +50,7 @@ export function parsePart(part: ScriptPart): Statement {
   if (cursor.sees('INSERT')) return parseInsert(cursor, span);
   if (cursor.sees('UPDATE') && !cursor.sees('UPDATE', 'EXTENSIONS')) return parseUpdate(cursor, span);
   if (cursor.sees('DELETE')) return parseDelete(cursor, span);
-  const statement = parseCreate(cursor, span) ?? parseDrop(cursor, span) ?? parseUtility(cursor, span);
+  const statement = parseSubscription(cursor, span) ?? parseCreate(cursor, span) ?? parseDrop(cursor, span) ?? parseUtility(cursor, span);
   if (statement !== undefined) return statement;
   refuseByName(cursor);
   const word = cursor.tokens.text(cursor.index);

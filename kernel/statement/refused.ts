@@ -14,12 +14,10 @@ interface Refusal {
 /** Longer forms before their beginnings. */
 const unsupported: readonly Refusal[] = [
   {words: ['SUBSCRIBE'], hint: 'use `millrace subscribe`, GET /v1/tables/{t}/changes or Warehouse.subscribe()'},
-  {words: ['FETCH'], hint: 'use `millrace subscribe`, GET /v1/tables/{t}/changes or Warehouse.subscribe()'},
   {words: ['DECLARE']},
   {words: ['MERGE'], hint: 'an INSERT into a table with PRIMARY KEY inserts or overwrites; UPDATE … FROM and DELETE … USING do the rest'},
   {words: ['CREATE', 'SOURCE'], hint: 'load rows with INSERT, `millrace ingest` or POST /v1/tables/{t}/rows'},
   {words: ['CREATE', 'SINK'], hint: 'follow the table with a subscription'},
-  {words: ['CREATE', 'SUBSCRIPTION'], hint: 'subscribe with an epoch to start from'},
   {words: ['CREATE', 'TAG']},
   {words: ['CREATE', 'BRANCH']},
   {words: ['CREATE', 'SECRET']},
@@ -36,7 +34,6 @@ const unsupported: readonly Refusal[] = [
   {words: ['CREATE', 'OR', 'REPLACE'], hint: 'DROP it first, then CREATE it'},
   {words: ['DROP', 'SOURCE']},
   {words: ['DROP', 'SINK']},
-  {words: ['DROP', 'SUBSCRIPTION']},
   {words: ['DROP', 'TAG']},
   {words: ['DROP', 'BRANCH']},
   {words: ['DROP', 'VIEW'], hint: 'DROP DYNAMIC TABLE drops a dynamic table'},
@@ -83,7 +80,7 @@ const notAllowed: readonly Refusal[] = [
 /** First words of statements, for spelling hints. */
 export const statementWords: readonly string[] = [...new Set([
   'SELECT', 'WITH', 'VALUES', 'FROM', 'INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'BEGIN', 'START', 'COMMIT', 'ROLLBACK', 'SET', 'RESET',
-  'SHOW', 'DESCRIBE', 'SUMMARIZE', 'EXPLAIN', 'VERIFY', 'WAIT', 'CHECKPOINT', ...unsupported.map((refusal) => refusal.words[0]!), ...notAllowed.map((refusal) => refusal.words[0]!),
+  'SHOW', 'DESCRIBE', 'SUMMARIZE', 'EXPLAIN', 'VERIFY', 'WAIT', 'CHECKPOINT', 'FETCH', ...unsupported.map((refusal) => refusal.words[0]!), ...notAllowed.map((refusal) => refusal.words[0]!),
 ])];
 
 /** @throws {WarehouseError} `MR_UNSUPPORTED` or `MR_NOT_ALLOWED` when the statement at the cursor is one of these. */

@@ -8,7 +8,7 @@ import type {Span} from './place.ts';
 /** WITH (…) as written: names in lower case, values as text. */
 export type StatementOptions = Readonly<Record<string, string>>;
 
-export type ShowWhat = 'schemas' | 'tables' | 'dynamic tables' | 'columns' | 'jobs' | 'settings' | 'create table';
+export type ShowWhat = 'schemas' | 'tables' | 'dynamic tables' | 'columns' | 'jobs' | 'settings' | 'create table' | 'subscriptions';
 
 export type Statement = {readonly span: Span} & (
   /** SELECT, WITH, VALUES, FROM-first, TABLE, DESCRIBE SELECT, SUMMARIZE: one SELECT to DuckDB, to be gated. */
@@ -22,6 +22,11 @@ export type Statement = {readonly span: Span} & (
   | {readonly kind: 'drop-table'; readonly table: TableName; readonly ifExists: boolean}
   | {readonly kind: 'drop-dynamic-table'; readonly table: TableName; readonly ifExists: boolean}
   | CreateDynamicTableStatement
+  | {readonly kind: 'create-subscription'; readonly name: string; readonly ifNotExists: boolean; readonly tables: readonly TableName[]; readonly from: 'snapshot' | 'latest' | number; readonly options: StatementOptions}
+  | {readonly kind: 'drop-subscription'; readonly name: string; readonly ifExists: boolean}
+  /** `rows` undefined: as many as is usual. `waitMs`: how long to wait for a first change. */
+  | {readonly kind: 'fetch'; readonly name: string; readonly rows: number | undefined; readonly waitMs: number; readonly consumer: string | undefined}
+  | {readonly kind: 'commit-subscription'; readonly name: string; readonly epoch: number; readonly consumer: string | undefined}
   | {readonly kind: 'begin'; readonly readOnly: boolean}
   | {readonly kind: 'commit'}
   | {readonly kind: 'rollback'}

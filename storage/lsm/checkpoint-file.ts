@@ -31,6 +31,8 @@ export interface CheckpointTable {
   readonly nextSequence: number;
   /** Epochs after the checkpoint before this one that changed the table, each with the number of its first change; rising. */
   readonly epochs: readonly EpochSequence[];
+  /** The newest epoch that changed the table; absent where nobody noted it. */
+  readonly changed?: number;
 }
 
 export interface Checkpoint {
@@ -42,6 +44,8 @@ export interface Checkpoint {
   readonly catalog: PlainJson;
   /** Source positions at this epoch. */
   readonly sources: PlainJson;
+  /** Bytes logged up to this epoch since the warehouse was made; absent where nobody counted. */
+  readonly loggedBytes?: number;
 }
 
 export const CHECKPOINT_FORMAT = 1;
@@ -58,6 +62,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
     format: CHECKPOINT_FORMAT, epoch: checkpoint.epoch, createdMs: checkpoint.createdMs,
     tables: checkpoint.tables.map((table) => ({...table, epochs: encodeEpochSequences(table.epochs)})),
     catalog: checkpoint.catalog, sources: checkpoint.sources,
+    ...(checkpoint.loggedBytes === undefined ? {} : {loggedBytes: checkpoint.loggedBytes}),
   }).slice(0, -1);
   return Buffer.from(`${body},"crc32":${crc32(body)}}\n`);
 }
@@ -86,7 +91,7 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint | 
   const tables = file.array('tables').map((table, i) => checkpointTable(new Fields(table, path, `tables[${i}].`)));
   const ids = new Set(tables.map((table) => table.id));
   if (ids.size !== tables.length) throw damagedCheckpoint(path, 'names a table twice');
-  return {epoch: epoch(file.integer('epoch')), createdMs: file.integer('createdMs'), tables, catalog: file.json('catalog'), sources: file.json('sources')};
+  return {epoch: epoch(file.integer('epoch')), createdMs: file.integer('createdMs'), tables, catalog: file.json('catalog'), sources: file.json('sources'), ...(file.has('loggedBytes') ? {loggedBytes: file.integer('loggedBytes')} : {})};
 }
 
 function checkpointTable(fields: Fields): CheckpointTable {
@@ -99,7 +104,7 @@ function checkpointTable(fields: Fields): CheckpointTable {
   if (typeof epochs === 'string') throw fields.wrong('epochs', 'rising epochs with sequence numbers', epochs);
   const last = epochs.at(-1);
   if (last !== undefined && last.sequence > table.nextSequence) throw fields.wrong('epochs', `sequence numbers up to ${table.nextSequence}`, last.sequence);
-  return {...table, epochs};
+  return {...table, epochs, ...(fields.has('changed') ? {changed: fields.integer('changed')} : {})};
 }
 
 /** Makes the file of a checkpoint, durably. Everything it names must be durable already. */
@@ -192,6 +197,10 @@ class Fields {
     const value = this.#value[name];
     if (typeof value !== 'string') throw this.wrong(name, 'a string', value);
     return value;
+  }
+
+  has(name: string): boolean {
+    return this.#value[name] !== undefined;
   }
 
   array(name: string): readonly unknown[] {

@@ -179,10 +179,14 @@ test('cli: a folder that a server holds is reached through it: sql, ingest, subs
 test('cli subscribe and check on a folder; check finds damage, says where, and exits 1', async (t) => {
   const path = temporaryFolder(t);
   const wh = await Warehouse.open({path});
-  await wh.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'; DELETE FROM t");
+  await wh.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR); INSERT INTO t VALUES (1, 'a'); CREATE SUBSCRIPTION s ON t; UPDATE t SET v = 'b'; DELETE FROM t");
   await wh.close();
   const all = done(await run(['subscribe', '-w', path, 't', '--from', '1', '--limit', '4']));
   assert.deepEqual(all.trim().split('\n').map((line) => (JSON.parse(line) as {op?: string}).op ?? 'end'), ['+I', 'end', '-U', '+U', 'end', '-D']);
+  const one = done(await run(['subscribe', '-w', path, '--subscription', 's', '--limit', '1', '--commit']));
+  assert.deepEqual(one.trim().split('\n').map((line) => (JSON.parse(line) as {op?: string}).op ?? 'end'), ['-U', '+U', 'end'], 'a whole epoch');
+  const two = done(await run(['sql', '-w', path, '--format', 'csv', '-c', 'FETCH FROM s']));
+  assert.match(two, /^_epoch,_op,_complete,id,v\n\d+,-D,true,1,b\n$/, 'it goes on after what was committed');
   assert.match(await told(() => runCheck({warehouse: path})), /^checked \d+ log segments with \d+ epochs, \d+ checkpoints, 1 tables with \d+ files: all well\n$/);
   const bucket = join(path, 'default.db', 't', 'bucket-0');
   const data = readdirSync(bucket).find((name) => name.endsWith('.parquet'))!;

@@ -143,6 +143,69 @@ test('changes: events carry their epoch as id at its end only, and Last-Event-ID
   assert.equal(await events({'last-event-id': String(e2)}), '');
 });
 
+test('changes: where nothing comes the end mark of the newest epoch is given again, as a line and as an event with its id', async () => {
+  const quick = await serve(wh, {host: '127.0.0.1', port: 0, heartbeatMs: 5});
+  try {
+    const at = wh.epoch;
+    const found = jsonLines(await send(quick.url, {path: `/v1/tables/kept/changes?since=${at}&follow=true`}));
+    const mark = found.next();
+    const {epoch} = await wh.sql('CREATE TABLE elsewhere (a INTEGER)');
+    assert.deepEqual((await mark).value, {epoch, complete: true}, 'it also says how far the stream is past what changed nothing');
+    assert.deepEqual((await found.next()).value, {epoch, complete: true});
+    await found.return(undefined);
+    const events = await send(quick.url, {path: '/v1/tables/kept/changes?follow=true', headers: {accept: 'text/event-stream'}});
+    let text = '';
+    for await (const part of events) {
+      text += String(part);
+      if (/^(:\n\n)+/.test(text)) break;
+    }
+    assert.match(text, /^(:\n\n)+/, 'before there is an end mark a comment');
+  } finally {
+    await quick.close();
+  }
+});
+
+test('changes: a durable subscription is followed by its name from where it was committed, and committed', async () => {
+  await wh.sql('CREATE SUBSCRIPTION http ON kept, per');
+  const {epoch: one} = await wh.sql('INSERT INTO kept VALUES (8, 80)');
+  const {epoch: two} = await wh.sql('DELETE FROM kept WHERE id = 8');
+  const path = '/v1/subscriptions/http/changes';
+  const commit = async (body: unknown): Promise<[number | undefined, unknown]> => {
+    const response = await send(serving.url, {path: '/v1/subscriptions/http/commit', headers: {'content-type': 'application/json'}, body: JSON.stringify(body)});
+    const answer = JSON.parse(await textOf(response)) as {code?: string; epoch?: number};
+    return [response.statusCode, answer.code ?? 'done'];
+  };
+  const epochsOf = async (headers: Record<string, string>, count: number, query = ''): Promise<unknown[]> => {
+    const found = jsonLines(await send(serving.url, {path: path + query, headers}));
+    const marks: unknown[] = [];
+    for await (const line of found) {
+      if (line['complete'] === true) marks.push(line['epoch']);
+      else assert.match(String(line['table']), /^main\.(kept|per)$/);
+      if (marks.length === count) break;
+    }
+    return marks;
+  };
+  assert.deepEqual(await epochsOf({}, 2), [one, two]);
+  assert.deepEqual(await epochsOf({'last-event-id': String(one)}, 1), [two], 'resumed where its reader is');
+  assert.deepEqual(await commit({epoch: one}), [200, 'done']);
+  assert.deepEqual(await epochsOf({}, 1), [two]);
+  assert.deepEqual(await epochsOf({'last-event-id': String(one - 1)}, 1), [two], 'what is committed is done with');
+  assert.deepEqual(await commit({epoch: two + 5}), [400, 'MR_SUBSCRIPTION_POSITION']);
+  assert.deepEqual(await commit({epoch: '7'}), [400, 'MR_PARAMETER']);
+  assert.deepEqual(await commit({epoch: 7, force: true}), [400, 'MR_PARAMETER']);
+  assert.deepEqual(await commit([7]), [400, 'MR_PARAMETER']);
+  assert.deepEqual(await epochsOf({}, 1, '?consumer=a'), [two]);
+  const held = jsonLines(await send(serving.url, {path: `${path}?consumer=b`}));
+  await held.next();
+  assert.deepEqual(await commit({epoch: two, consumer: 'a'}), [409, 'MR_SUBSCRIPTION_FENCED'].map((value) => value));
+  assert.deepEqual(await commit({epoch: two, consumer: 'b'}), [200, 'done']);
+  await held.return(undefined);
+  await refused('/v1/subscriptions/htp/changes', 404, 'MR_UNKNOWN_SUBSCRIPTION');
+  await refused(`${path}?follow=true`, 400, 'MR_PARAMETER');
+  await refused('/v1/subscriptions/http/commit', 405, 'MR_METHOD');
+  await wh.sql('DROP SUBSCRIPTION http');
+});
+
 test('changes: a client that does not read holds no read of the warehouse; one that goes away leaves nothing', async () => {
   await wh.sql("INSERT INTO big SELECT range, repeat('x', 300) || range FROM range(60000)");
   const slow: ReturnType<typeof connect>[] = [];
