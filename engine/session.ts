@@ -80,6 +80,9 @@ export class WarehouseSession implements AsyncDisposable {
 
   /** @param key text of the key's values in key order, in the forms that JSON takes. @throws {WarehouseError} `MR_TYPE` naming the column. */
   async lookup(table: TableSpec, key: readonly string[]): Promise<Row | null> {
+    const called = `${table.schema}.${table.name}`;
+    if (table.storage !== 'keyed') throw new WarehouseError('invalid', 'MR_NO_KEY', `${called} has no primary key to look up by`);
+    if (key.length !== table.key.length) throw new WarehouseError('invalid', 'MR_PARAMETER', `${called} has ${table.key.length} key columns, ${key.length} values are given`);
     const where: string[] = [];
     const values = table.key.map((index, at) => {
       const {name, type} = table.columns[index]!;

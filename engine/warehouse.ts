@@ -251,15 +251,8 @@ export class Warehouse implements AsyncDisposable {
 
   /** @param key the key's values in key order. @returns the row, or null. */
   async lookup(table: string, key: readonly string[]): Promise<Row | null> {
-    const spec = requireTable(this.#catalog, table);
-    if (spec.storage !== 'keyed') throw new WarehouseError('invalid', 'MR_NO_KEY', `${table} has no primary key to look up by`);
-    if (key.length !== spec.key.length) throw new WarehouseError('invalid', 'MR_PARAMETER', `${table} has ${spec.key.length} key columns, ${key.length} values are given`);
-    const session = this.#newSession();
-    try {
-      return await session.lookup(spec, key);
-    } finally {
-      await session.close();
-    }
+    await using session = this.#newSession();
+    return await session.lookup(requireTable(this.#catalog, table), key);
   }
 
   /** Writes a checkpoint of the newest epoch now. */
