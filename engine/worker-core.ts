@@ -45,6 +45,7 @@ import {CompactionService} from './worker-compaction.ts';
 import {ExpiryService} from './worker-expiry.ts';
 import {createView, finishRecords, prepareRecords} from './worker-define.ts';
 import {recover} from './worker-recovery.ts';
+import {subscriptionFloor} from './subscription-holds.ts';
 import {statsRows} from './worker-stats.ts';
 
 type WriteRequest = Extract<Request, {kind: 'write'}>;
@@ -129,7 +130,7 @@ export class WorkerCore {
     });
     this.expiry = new ExpiryService({
       clock: systemClock, files: this.files, directory: options.directory, checkpointer: this.checkpointer, tables: () => this.catalog.tables(),
-      retentionMs: () => options.historyRetentionMs, held: () => ({onward: undefined, moments: []}), orphanAgeMs: options.orphanAgeMs, background: options.maintenance === 'background',
+      retentionMs: () => options.historyRetentionMs, held: () => ({onward: subscriptionFloor(this.catalog), moments: []}), orphanAgeMs: options.orphanAgeMs, background: options.maintenance === 'background',
     });
     const replayedEpochs = await recover(this, this.#post);
     await clearBulk(this);
