@@ -19,3 +19,10 @@ export function batchOf(part: FrameTable, types: readonly LogicalType[], positio
 export function typesOf(table: Pick<TableSpec, 'columns'>): LogicalType[] {
   return table.columns.map((column) => column.type);
 }
+
+/** Positions cross beside the frame and are never written again. */
+export function sharedCopy(data: Float64Array, count: number): Float64Array {
+  const shared = new Float64Array(new SharedArrayBuffer(count * 8));
+  shared.set(data.subarray(0, count));
+  return shared;
+}

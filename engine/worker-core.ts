@@ -31,11 +31,10 @@ import type {Log} from '../storage/log/log.ts';
 import type {PreparedFiles} from '../storage/lsm/flush.ts';
 import {compactionDirectory, maintainDirectory, pageDirectory} from './layout.ts';
 import {rejectedTableOf} from './lookup.ts';
-import {kernelBytes} from './metrics.ts';
 import {isFileDelta, loggedBytesOf, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
 import {preparedNotes} from './bulk-files.ts';
 import type {EpochMessage, Request, ReplyBody, TablePositions, ToMain, WorkerOptions} from './protocol.ts';
-import {typesOf} from './frame-batch.ts';
+import {sharedCopy, typesOf} from './frame-batch.ts';
 import {rejectedBatch} from './rejected-table.ts';
 import {applyWrites} from './worker-apply.ts';
 import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts';
@@ -371,7 +370,7 @@ export class WorkerCore {
         this.#intervalMs = request.value;
         return {epoch: this.epoch};
       case 'read-log': return {epoch: this.epoch, frames: await this.#readLog(request)};
-      case 'stats': return {epoch: this.epoch, rows: [...statsRows(this), {metric: 'maintain_bytes', help: 'bytes that the maintain instance holds', value: await kernelBytes(this.kernel)}]};
+      case 'stats': return {epoch: this.epoch, rows: await statsRows(this)};
       case 'checkpoint': {
         const {epoch} = this;
         await this.#checkpoint();
@@ -445,10 +444,3 @@ function maintainShares(bytes: number): {readonly maintain: number; readonly com
 const compactionBytesMin = 64 * 1024 * 1024;
 /** What an instance needs to open. */
 const kernelBytesMin = 16 * 1024 * 1024;
-
-/** Positions cross beside the frame and are never written again. */
-function sharedCopy(data: Float64Array, count: number): Float64Array {
-  const shared = new Float64Array(new SharedArrayBuffer(count * 8));
-  shared.set(data.subarray(0, count));
-  return shared;
-}

@@ -1,4 +1,5 @@
 /** What the engine says about itself: rows of `{metric, help, value, table?}`. */
+import {kernelBytes} from './metrics.ts';
 import type {ReplyBody} from './protocol.ts';
 import type {WorkerCore} from './worker-core.ts';
 
@@ -26,8 +27,9 @@ function spillRows(core: WorkerCore): StatRow[] {
 }
 
 /** @returns the engine's numbers. */
-export function statsRows(core: WorkerCore): StatRow[] {
+export async function statsRows(core: WorkerCore): Promise<StatRow[]> {
   const rows: StatRow[] = [
+    {metric: 'maintain_bytes', help: 'bytes that the maintain instance holds', value: await kernelBytes(core.kernel)},
     {metric: 'log_bytes', help: 'bytes of the log on disk', value: core.log.bytes},
     {metric: 'log_segments', help: 'segments of the log', value: core.log.segmentCount},
     {metric: 'checkpoint_epoch', help: 'epoch of the newest checkpoint', value: core.checkpointer.epoch},
