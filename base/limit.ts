@@ -22,7 +22,7 @@ export const bulkChunkRows = 65_536;
 /** Changes since the last checkpoint that trigger the next one. */
 export const checkpointBytes = 64 * MiB;
 export const checkpointMs = 60_000;
-/** Content and changes of this long are kept (`history.retention`). */
+/** How long content and changes of the past are kept unless told otherwise (`history.retention`). */
 export const historyRetentionMs = 24 * 3_600_000;
 /** Expiry runs after a checkpoint, at most so often; so many snapshots of a table go at once. */
 export const expiryMs = 60_000;
@@ -31,6 +31,8 @@ export const expirySnapshotsMax = 50;
 export const orphanAgeMs = 24 * 3_600_000;
 /** Orphans are looked for at opening and so often. */
 export const orphanSearchMs = 6 * 3_600_000;
+/** The log reaches back to the oldest of so many newest checkpoints: 512 MiB of changes at the default size. */
+export const logCheckpoints = 8;
 /** Part of the time that compaction works; it rests between steps, unless somebody waits for it. */
 export const compactionShare = 0.5;
 /** The longest rest after a step of compaction. */
@@ -46,6 +48,8 @@ export const compactionRetryMsMax = 600_000;
 export const sortedRunsMax = 64;
 /** Recent frames kept in memory for subscribers; older ones are read from the log. */
 export const historyBytesMax = 64 * MiB;
+/** Checkpoints of the past that a thread holds decoded. */
+export const checkpointCacheCount = 8;
 /** Reads, subscriptions and leases that hold history at once, tags apart. */
 export const historyHoldsMax = 10_000;
 /** Rows waiting to be published to the read cache before it is done without a reader. */

@@ -25,6 +25,11 @@ export function decodeRecord(text: string): DdlRecord {
   return asRecord(decodeValue(json));
 }
 
+/** @param values as `encodeJson` made them. @throws {WarehouseError} `MR_CATALOG_DAMAGED` when one is not a record. */
+export function decodeRecords(values: readonly unknown[]): DdlRecord[] {
+  return values.map((value) => asRecord(decodeValue(value)));
+}
+
 /** @returns `value` with what JSON lacks spelled out. */
 export function encodeJson(value: unknown): Json {
   if (typeof value === 'bigint') return {$bigint: value.toString()};

@@ -56,10 +56,12 @@ export interface OpenOptions {
   readonly checkpointBytes?: number;
   /** ms after a first change after which a checkpoint is written. */
   readonly checkpointMs?: number;
-  /** ms for which content and changes of the past are kept. Default 24 h. */
+  /** ms that history is kept: `AT`, `changes` and subscriptions reach back so far. Default 24 hours. */
   readonly historyRetentionMs?: number;
   /** ms after which a file of a table that nothing names is removed. Default 24 h. */
   readonly orphanAgeMs?: number;
+  /** The log is kept from the oldest of so many newest checkpoints on, at least 1; what is older is read from the tables' files. Default 8. */
+  readonly logCheckpoints?: number;
   /** Bytes of writes that are accepted and not yet visible; beyond it writers wait. Default 128 MiB. */
   readonly inFlightBytesMax?: number;
   /** A segment of the log is closed at this size; what no kept checkpoint needs goes segment by segment. Default 64 MiB. */

@@ -11,7 +11,7 @@ import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatc
 import type {Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
-import type {TableId, TableSpec} from '../catalog/spec.ts';
+import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {RelationColumn, RelationSource} from '../kernel/relation.ts';
 import type {RelationPiece} from '../kernel/relation-pieces.ts';
 import type {Session} from '../kernel/session.ts';
@@ -29,6 +29,10 @@ import {settleTable, tableOfSnapshot, tableProperty} from './table-home.ts';
 /** A committed epoch that no checkpoint covers yet. */
 export interface TailEpoch {
   readonly epoch: Epoch;
+  /** When it was sealed, ms since 1970. */
+  readonly timeMs: number;
+  /** What it defined. */
+  readonly ddl: readonly DdlRecord[];
   readonly frame: Uint8Array;
   /** `prepared`: the files that hold the rows, where the frame does not. */
   readonly tables: readonly {readonly table: TableId; readonly rowCount: number; readonly prepared?: PreparedFiles | undefined}[];

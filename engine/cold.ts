@@ -1,6 +1,13 @@
 /**
  * Cold reads: a table's content from its files and the log alone, never from the cache. The first filling of the cache starts from
- * it, and VERIFY reads both of its sides by it, so that it proves what is on disk.
+ * it, VERIFY reads both of its sides by it, so that it proves what is on disk, and it answers for any epoch of the past:
+ *
+ *   a checkpoint's epoch        its files
+ *   between two checkpoints     the files of the one before and the changes up to the epoch, or the files of the one after without the
+ *                               changes since, whichever are fewer: changelog files are cut at the epoch by sequence numbers
+ *   after the newest            its files and the log
+ *
+ * So a table that did not change between two checkpoints is read from its files alone, and no changelog file is opened for it.
  */
 import type {Epoch} from '../base/epoch.ts';
 import {epoch as toEpoch} from '../base/epoch.ts';
@@ -9,77 +16,103 @@ import {publishSliceRows} from '../base/limit.ts';
 import {systemClock} from '../base/clock.ts';
 import {WarehouseError} from '../base/error.ts';
 import {typeText} from '../base/type.ts';
-import type {TableSpec} from '../catalog/spec.ts';
+import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
+import type {Session} from '../kernel/session.ts';
 import type {EpochHistory} from '../query/history.ts';
-import type {PinnedRead} from '../query/live.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
+import {changelogSql} from '../storage/lsm/changelog-sql.ts';
+import type {Checkpoint, CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import {sequenceAfter} from '../storage/lsm/epoch-sequences.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan} from '../storage/lsm/scan-plan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
+import type {Past} from './past.ts';
 import type {CheckpointView} from './protocol.ts';
-import {tableOfSnapshot} from './table-home.ts';
+import {rolledBack, rolledForward} from './roll-sql.ts';
+import {tableHome, tableOfSnapshot} from './table-home.ts';
+
+/** Where a table lies, at which snapshot. */
+interface Place {
+  readonly directory: string;
+  readonly snapshot: number | null;
+}
 
 export class ColdReader {
-  readonly #checkpointAt: (epoch: Epoch) => CheckpointView | null;
+  readonly #directory: string;
+  readonly #past: Past;
   readonly #history: () => EpochHistory;
   #relations = 0;
 
-  /** @param checkpointAt gives the newest checkpoint at or before an epoch. */
-  constructor(checkpointAt: (epoch: Epoch) => CheckpointView | null, history: () => EpochHistory) {
-    this.#checkpointAt = checkpointAt;
+  /** @param directory the warehouse's. */
+  constructor(directory: string, past: Past, history: () => EpochHistory) {
+    this.#directory = directory;
+    this.#past = past;
     this.#history = history;
   }
 
   /** @returns SQL of a table's rows at a checkpoint, all columns, in `_pos` order; null if it has none. */
-  orderedSql(table: TableSpec, checkpoint: CheckpointView): Promise<string | null> {
-    return this.#filesSql(table, checkpoint, true);
-  }
-
-  /** @returns SQL of a table's rows at a checkpoint; null if it has none. */
-  contentSql(table: TableSpec, checkpoint: CheckpointView | null): Promise<string | null> {
-    return this.#filesSql(table, checkpoint, false);
+  async orderedSql(table: TableSpec, checkpoint: CheckpointView): Promise<string | null> {
+    const place = checkpoint.tables.find((candidate) => candidate.table === table.id);
+    return place === undefined ? null : this.#filesSql(table, place, true);
   }
 
   /**
-   * SQL of a table's rows at the epoch of `read`, all columns: the files of the newest checkpoint at or before it, folded with the
-   * log up to it. All tables of one read are read so, whatever checkpoints come meanwhile. The log's part
-   * is bound to the session under a name of its own, which is noted in `bound` for the caller to unbind.
+   * SQL of a table's rows at an epoch, all columns in any order. What of it is in the log is bound to `session` under names of its own,
+   * noted in `bound` for the caller to unbind. Whoever reads it must hold the epoch (`Past.hold`), unless nothing can expire.
+   *
+   * @throws {WarehouseError} `MR_EPOCH_EXPIRED`; `MR_TABLE_GONE` when the files turn out to be another table's.
    */
-  async sqlAt(table: TableSpec, read: PinnedRead, bound: string[]): Promise<string> {
-    const checkpoint = this.#checkpointAt(read.epoch);
-    const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
-    const since = toEpoch(checkpoint?.epoch ?? 0);
+  async sqlAt(table: TableSpec, epoch: Epoch, session: Session, bound: string[]): Promise<string> {
+    const {before, after} = await this.#past.around(epoch);
     const empty = `SELECT ${table.columns.map((column) => `NULL::${typeText(column.type)} AS ${quoteIdentifier(column.name)}`).join(', ')} WHERE false`;
-    const files = (await this.#filesSql(table, checkpoint, false)) ?? empty;
-    const tail = since < read.epoch ? await this.#tailSql(table, since, read, bound) : null;
-    if (tail === null) return `SELECT ${names} FROM (${files})`;
-    if (table.storage === 'append') return `SELECT ${names} FROM (${files}) UNION ALL SELECT ${names} FROM ${tail} t`;
-    const keys = table.key.map((index) => quoteIdentifier(table.columns[index]!.name));
-    const touched = `SELECT DISTINCT ${keys.join(', ')} FROM ${tail} t`;
-    const latest = `SELECT * FROM ${tail} t QUALIFY row_number() OVER (PARTITION BY ${keys.join(', ')} ORDER BY _seq DESC) = 1`;
-    return `SELECT ${names} FROM (${files}) f ANTI JOIN (${touched}) k ON ${keys.map((key) => `k.${key} = f.${key}`).join(' AND ')} UNION ALL SELECT ${names} FROM (${latest}) WHERE _op IN (0, 2)`;
+    const filesOf = async (entry: CheckpointTable | undefined): Promise<string> => (entry === undefined ? null : await this.#filesSql(table, await this.#placeOf(entry), false)) ?? empty;
+    const start = entryOf(before, table.id);
+    if (after === null) {
+      const files = await filesOf(start);
+      const tail = await this.#tailSql(table, toEpoch(before?.epoch ?? 0), epoch, session, bound);
+      return tail === null ? named(table, files) : rolledForward(table, files, tail);
+    }
+    const end = entryOf(after, table.id);
+    if (after.epoch === epoch || end === undefined) return named(table, await filesOf(end ?? start));
+    const from = start?.nextSequence ?? 0;
+    const cut = sequenceAfter(end.epochs, epoch) ?? end.nextSequence;
+    if (cut === from) return named(table, await filesOf(start));
+    if (cut === end.nextSequence) return named(table, await filesOf(end));
+    const paimon = await this.#open(end);
+    const range = {afterSnapshot: start?.snapshotId ?? 0, untilSnapshot: end.snapshotId};
+    const columns = {columns: table.columns.map((column) => column.name)};
+    if (table.storage === 'append' || cut - from <= end.nextSequence - cut) return rolledForward(table, await filesOf(start), `(${await changelogSql(paimon, {...range, untilSequence: BigInt(cut)}, columns)})`);
+    return rolledBack(table, await filesOf(end), `(${await changelogSql(paimon, {...range, fromSequence: BigInt(cut)}, columns)})`);
   }
 
-  async #filesSql(table: TableSpec, checkpoint: CheckpointView | null, ordered: boolean): Promise<string | null> {
-    const entry = checkpoint?.tables.find((candidate) => candidate.table === table.id);
-    if (entry === undefined || entry.snapshot === null) return null;
-    const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, entry.directory);
-    const plan = await scanPlan(paimon, entry.snapshot, {own: true});
+  async #placeOf(entry: CheckpointTable): Promise<Place> {
+    return {directory: await tableHome(nodeFileSystem, this.#directory, entry), snapshot: entry.snapshotId === 0 ? null : entry.snapshotId};
+  }
+
+  async #open(entry: CheckpointTable): Promise<PaimonTable> {
+    return PaimonTable.open({files: nodeFileSystem, clock: systemClock}, await tableHome(nodeFileSystem, this.#directory, entry));
+  }
+
+  async #filesSql(table: TableSpec, {directory, snapshot}: Place, ordered: boolean): Promise<string | null> {
+    if (snapshot === null) return null;
+    const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directory);
+    const plan = await scanPlan(paimon, snapshot, {own: true});
     const owner = plan.snapshot === undefined ? undefined : tableOfSnapshot(plan.snapshot);
     // The table was dropped and another has taken its name since the read began.
     if (owner !== undefined && owner !== table.id) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${table.schema}.${table.name} was dropped meanwhile`);
     return scanSql(paimon, plan, {ordered, columns: table.columns.map((column) => column.name)});
   }
 
-  /** @returns SQL of a table's changes after `since`: `_op`, `_seq`, all columns; null if there are none. */
-  async #tailSql(table: TableSpec, since: Epoch, read: PinnedRead, bound: string[]): Promise<string | null> {
+  /** @returns a table expression of a table's changes in (since, until]: `_op`, `_seq`, all columns; null if there are none. */
+  async #tailSql(table: TableSpec, since: Epoch, until: Epoch, session: Session, bound: string[]): Promise<string | null> {
+    if (since >= until) return null;
     const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
     const pieces: RelationPiece[] = [];
     const parts: string[] = [];
     let sequence = 0;
-    for await (const sealed of this.#history().epochs(since, read.epoch)) {
+    for await (const sealed of this.#history().epochs(since, until, [table])) {
       const part = sealed.tables.find((candidate) => candidate.table === table.id);
       if (part === undefined) continue;
       if (part.reference !== null) {
@@ -100,9 +133,18 @@ export class ColdReader {
     if (pieces.length > 0) {
       const relation = `mr_cold_${this.#relations++}`;
       bound.push(relation);
-      read.session.bindRelation(relation, relationOfPieces([{name: '_op', type: {kind: 'tinyint'}}, {name: '_seq', type: {kind: 'bigint'}}, ...table.columns.map(({name, type}) => ({name, type}))], pieces, publishSliceRows));
+      session.bindRelation(relation, relationOfPieces([{name: '_op', type: {kind: 'tinyint'}}, {name: '_seq', type: {kind: 'bigint'}}, ...table.columns.map(({name, type}) => ({name, type}))], pieces, publishSliceRows));
       parts.push(`SELECT _op, _seq, ${names} FROM mr_rows('${relation}')`);
     }
     return parts.length === 0 ? null : `(${parts.join(' UNION ALL ')})`;
   }
+}
+
+/** @returns where a table stands in a checkpoint, dropped or not. */
+export function entryOf(checkpoint: Checkpoint | null, table: TableId): CheckpointTable | undefined {
+  return checkpoint?.tables.find(({id}) => id === table) ?? checkpoint?.dropped.find(({id}) => id === table);
+}
+
+function named(table: TableSpec, files: string): string {
+  return `SELECT ${table.columns.map((column) => quoteIdentifier(column.name)).join(', ')} FROM (${files})`;
 }

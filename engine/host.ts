@@ -4,8 +4,10 @@ import type {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableSpec} from '../catalog/spec.ts';
 import type {Binder} from '../kernel/plan/binder.ts';
 import type {EpochHistory} from '../query/history.ts';
-import type {LiveRelation, PinnedRead} from '../query/live.ts';
+import type {Session} from '../kernel/session.ts';
+import type {LiveRelation} from '../query/live.ts';
 import type {Metric} from './metrics.ts';
+import type {Past} from './past.ts';
 import type {RejectedRow, ReplyBody, Spool, TableWrite} from './protocol.ts';
 import type {Subscriptions} from './subscriptions.ts';
 import type {TableId} from '../catalog/spec.ts';
@@ -32,11 +34,7 @@ export interface Host {
   setEpochInterval(ms: number): Promise<void>;
   nowMs(): number;
   metrics(): Promise<readonly Metric[]>;
-  /**
-   * SQL of a table's rows at the oldest readable epoch; null if it had none.
-   * @param at the epoch that `history.oldest` was when the read began: it may have moved on since.
-   */
-  oldestContent(table: TableSpec, at?: Epoch): Promise<string | null>;
-  /** SQL of a table's content at the pinned epoch from files and log alone, never from the cache. */
-  cold(table: TableSpec, read: PinnedRead, bound: string[]): Promise<string>;
+  readonly past: Past;
+  /** SQL of a table's content at an epoch from files and log alone, never from the cache: see `ColdReader.sqlAt`. */
+  cold(table: TableSpec, epoch: Epoch, session: Session, bound: string[]): Promise<string>;
 }

@@ -66,6 +66,9 @@ export type Request =
   | {readonly kind: 'stats'}
   /** Frames after `since`, in order, at most `until` and about `bytesMax`; at least one if there is one. */
   | {readonly kind: 'read-log'; readonly since: number; readonly until: number; readonly bytesMax: number}
+  /** Holds history for a read that is under way, until `release`. */
+  | {readonly kind: 'hold'; readonly name: string; readonly epoch: number; readonly reach: 'onward' | 'moment'}
+  | {readonly kind: 'release'; readonly name: string}
   | {readonly kind: 'close'; readonly checkpoint: boolean};
 
 /** @see Request: what each is answered with. `epoch` is the one whose visibility the answer promises. */
@@ -95,6 +98,8 @@ export interface TablePositions {
 
 export interface EpochMessage {
   readonly epoch: number;
+  /** When it was sealed, ms since 1970. */
+  readonly timeMs: number;
   readonly frame: Uint8Array;
   /** Per table of the frame, in its order. */
   readonly positions: readonly TablePositions[];
@@ -105,10 +110,10 @@ export type ToMain =
   | {readonly kind: 'reply'; readonly id: number; readonly body: ReplyBody}
   | {readonly kind: 'error'; readonly id: number; readonly error: ErrorReport}
   | ({readonly kind: 'epoch'} & EpochMessage)
-  /** `oldest`: the oldest cut whose content can be read; all later epochs are in the log. */
-  | {readonly kind: 'checkpoint'; readonly checkpoint: CheckpointView; readonly oldest: CheckpointView}
+  /** `oldest`: the oldest epoch whose content can be read, and all that came after it. */
+  | {readonly kind: 'checkpoint'; readonly checkpoint: CheckpointView; readonly oldest: number}
   /** Sent once at open: catalog records of the checkpoint, then the tail follows as epochs, then `ready`. */
-  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly position: StreamPosition; readonly checkpoint: CheckpointView; readonly oldest: CheckpointView}
+  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly position: StreamPosition; readonly checkpoint: CheckpointView; readonly oldest: number}
   | {readonly kind: 'ready'; readonly epoch: number; readonly openMs: number; readonly replayedEpochs: number}
   | {readonly kind: 'failed'; readonly error: ErrorReport};
 
@@ -121,9 +126,12 @@ export interface WorkerOptions {
   readonly checkpointBytes: number;
   readonly checkpointMs: number;
   readonly epochIntervalMs: number;
+  /** ms that history is kept. */
   readonly historyRetentionMs: number;
   /** A file that nothing names goes at this age. */
   readonly orphanAgeMs: number;
+  /** The log reaches back to the oldest of so many newest checkpoints, at least 1. */
+  readonly logCheckpoints: number;
   /** `asked`: compaction and expiry only when a request asks for them. */
   readonly maintenance: 'background' | 'asked';
   /** Deltas above it travel by reference. */

@@ -23,6 +23,13 @@ export interface SealedSource {
   readonly known: (id: TableId) => TableSpec | undefined;
 }
 
+/** @returns changes as readers see them: files and frames know a bag's rows by their hidden key, its readers know them by what names a row. */
+export function asReadersSee(table: Pick<TableSpec, 'definition' | 'columns'>, changes: ChangeBatch): ChangeBatch {
+  // The hidden key is given up by a change: −D of one and +I of another.
+  const pairBy = table.definition?.pairBy;
+  return pairBy === undefined ? changes : pairChanges(changes, pairBy, pairBy.map((index) => table.columns[index]!.type));
+}
+
 function sealedTable(part: FrameTable, source: SealedSource, positions: TablePositions | null): SealedTable {
   const id = part.tableId as TableId;
   const table = (): TableSpec => {
@@ -32,10 +39,7 @@ function sealedTable(part: FrameTable, source: SealedSource, positions: TablePos
   };
   const batch = lazily(() => {
     invariant(part.files.length === 0, () => `the delta of table ${id} is in files: it is read by batches`);
-    const changes = batchOf(part, typesOf(table()), positions?.data ?? null);
-    // Files and frames know a bag's rows by their hidden key, which a change gives up; its readers know them by what names a row.
-    const pairBy = table().definition?.pairBy;
-    return pairBy === undefined ? changes : pairChanges(changes, pairBy, pairBy.map((index) => table().columns[index]!.type));
+    return asReadersSee(table(), batchOf(part, typesOf(table()), positions?.data ?? null));
   });
   if (part.files.length === 0) return {table: id, rowCount: part.rowCount, batch, batches: () => [batch()], reference: null};
   const reference: DeltaReference = {

@@ -11,6 +11,7 @@ import {publishSliceRows} from '../base/limit.ts';
 import {typeText} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
+import type {RelationSource} from '../kernel/relation.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
 import type {GateReference} from '../query/gate.ts';
 import {expired} from '../query/history.ts';
@@ -31,21 +32,46 @@ export function referenceKey(reference: GateReference): string {
   return JSON.stringify([reference.kind, reference.schema, reference.name, reference.since, reference.until]);
 }
 
+/** What the relations of a query need while it runs: names bound to its session, history held. */
+class ReadScope {
+  readonly context: StatementContext;
+  readonly read: PinnedRead;
+  readonly bound: string[] = [];
+  readonly #held = new Map<string, () => void>();
+
+  constructor(context: StatementContext, read: PinnedRead) {
+    this.context = context;
+    this.read = read;
+  }
+
+  bind(name: string, relation: RelationSource): void {
+    this.read.session.bindRelation(name, relation);
+    this.bound.push(name);
+  }
+
+  /** @throws {WarehouseError} `MR_EPOCH_EXPIRED`. */
+  async hold(epoch: Epoch, reach: 'onward' | 'moment'): Promise<void> {
+    const key = `${reach} ${epoch}`;
+    if (!this.#held.has(key)) this.#held.set(key, await this.context.host.past.hold(epoch, reach));
+  }
+
+  release(): void {
+    for (const name of this.bound) this.read.session.unbindRelation(name);
+    for (const release of this.#held.values()) release();
+  }
+}
+
 /** @returns SQL of every derived reference, by `referenceKey`. */
 export async function prepareReferences(context: StatementContext, read: PinnedRead, references: readonly GateReference[]): Promise<{relations: Map<string, string>; release: () => void}> {
   const relations = new Map<string, string>();
-  const bound: string[] = [];
-  const release = (): void => {
-    for (const name of bound) read.session.unbindRelation(name);
-  };
+  const scope = new ReadScope(context, read);
   try {
     for (const reference of references) {
       const key = referenceKey(reference);
       if (relations.has(key)) continue;
       if (isSystemSchema(reference.schema)) {
         const name = `mr_derived_${derivedCount++}`;
-        read.session.bindRelation(name, relationOfRows(await systemRows(context.host, reference.name)));
-        bound.push(name);
+        scope.bind(name, relationOfRows(await systemRows(context.host, reference.name)));
         relations.set(key, `mr_rows('${name}')`);
         continue;
       }
@@ -54,26 +80,25 @@ export async function prepareReferences(context: StatementContext, read: PinnedR
         relations.set(key, rejected === undefined ? `(${emptyRejectedSql})` : viewName(rejected));
         continue;
       }
-      const name = `mr_derived_${derivedCount++}`; // names are the whole instance's, not the session's
-      relations.set(key, await changesRelation(context, read, reference, name));
-      bound.push(name);
+      // Names are the whole instance's, not the session's.
+      relations.set(key, await changesRelation(scope, reference, `mr_derived_${derivedCount++}`));
     }
   } catch (cause) {
-    release();
+    scope.release();
     throw cause;
   }
-  return {relations, release};
+  return {relations, release: () => scope.release()};
 }
 
 /** Columns of the relation: `_epoch`, `_op`, then the table's visible ones. */
-async function changesRelation(context: StatementContext, read: PinnedRead, reference: GateReference, name: string): Promise<string> {
+async function changesRelation(scope: ReadScope, reference: GateReference, name: string): Promise<string> {
+  const {context, read} = scope;
   const {host} = context;
   const table = requireTable(host.catalog, reference);
   const oldest = host.history.oldest;
   const since = bound(context, reference.since, 0);
   const until = Math.min(bound(context, reference.until, read.epoch), read.epoch);
   if (since !== 0 && since < oldest) throw expired(since, oldest);
-  if (since === 0 && until < oldest) throw expired(until, oldest);
   if (since === 0 && until < oldest) throw expired(until, oldest);
   const from = since === 0 ? oldest : toEpoch(since);
   const shape = visibleShape(table);
@@ -88,7 +113,7 @@ async function changesRelation(context: StatementContext, read: PinnedRead, refe
     pieces = [];
   };
   if (from < until) {
-    for await (const sealed of host.history.epochs(from, toEpoch(until), context.options.signal)) {
+    for await (const sealed of host.history.epochs(from, toEpoch(until), [table], context.options.signal)) {
       const part = sealed.tables.find((candidate) => candidate.table === table.id);
       if (part === undefined) continue;
       if (part.reference !== null) {
@@ -107,11 +132,11 @@ async function changesRelation(context: StatementContext, read: PinnedRead, refe
     // An abort ends the epochs without a word: a part of the changes must not pass for all of them.
     context.options.signal?.throwIfAborted();
   }
-  read.session.bindRelation(name, relationOfPieces(types, pieces, publishSliceRows));
+  scope.bind(name, relationOfPieces(types, pieces, publishSliceRows));
   const changes = spilled ? `(SELECT * FROM ${name} UNION ALL SELECT * FROM mr_rows('${name}'))` : `mr_rows('${name}')`;
   if (since !== 0 || oldest === 0) return changes;
-  const content = await host.oldestContent(table, oldest);
-  if (content === null) return changes;
+  await scope.hold(oldest, 'moment');
+  const content = await host.cold(table, oldest, read.session, scope.bound);
   const columns = shape.names.map(quoteIdentifier).join(', ');
   return `(SELECT ${oldest}::BIGINT AS _epoch, '+I' AS _op, ${columns} FROM (${content}) UNION ALL SELECT _epoch, _op, ${columns} FROM ${changes})`;
 }

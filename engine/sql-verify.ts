@@ -31,9 +31,11 @@ export async function verify(context: StatementContext, name: TableName | undefi
   return live.read((read) => withDeadline(read.session, context.options.deadlineMs ?? 10 * statementMsMax, context.options.signal, async () => {
     const cold = new ColdViews(context, read);
     const rows: Row[] = [];
+    const release = await context.host.past.hold(read.epoch, 'moment');
     try {
       for (const table of tables) rows.push(await verifyTable(context, read, table, cold));
     } finally {
+      release();
       await cold.drop();
     }
     return {columns, rows, epoch: read.epoch, tag: 'VERIFY'};
@@ -95,7 +97,7 @@ class ColdViews {
     const visible = table.columns.filter((column) => !column.hidden).map((column) => quoteIdentifier(column.name)).join(', ');
     const bound: string[] = [];
     try {
-      await this.#read.session.run(`CREATE TEMP TABLE mr_cold_t${table.id} AS SELECT ${visible} FROM (${await this.#context.host.cold(table, this.#read, bound)})`);
+      await this.#read.session.run(`CREATE TEMP TABLE mr_cold_t${table.id} AS SELECT ${visible} FROM (${await this.#context.host.cold(table, this.#read.epoch, this.#read.session, bound)})`);
     } finally {
       for (const relation of bound) this.#read.session.unbindRelation(relation);
     }

@@ -66,16 +66,13 @@ export async function moveAside(doors: TableDoors, directory: string, table: Pic
   await doors.files.syncDirectory(dirname(from));
 }
 
-/** Removes what was moved aside and is named by no checkpoint any more. @returns how many tables went. */
-export async function removeDropped(files: FileSystem, directory: string, named: () => Promise<ReadonlySet<TableId>>): Promise<number> {
+/** Removes those of the tables moved aside that `needed` does not want. @returns how many went. */
+export async function removeDropped(files: FileSystem, directory: string, needed: (id: TableId) => Promise<boolean>): Promise<number> {
   const aside = droppedDirectory(directory);
   if (!(await files.exists(aside))) return 0;
-  const entries = (await files.readdir(aside)).filter(({kind, name}) => kind === 'directory' && /^\d+$/.test(name));
-  if (entries.length === 0) return 0;
-  const kept = await named();
   let removed = 0;
-  for (const {name} of entries) {
-    if (kept.has(Number(name) as TableId)) continue;
+  for (const {kind, name} of await files.readdir(aside)) {
+    if (kind !== 'directory' || !/^\d+$/.test(name) || await needed(Number(name) as TableId)) continue;
     await removeTree(files, join(aside, name));
     removed++;
   }

@@ -10,26 +10,29 @@ import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {checkpointBytes, checkpointMs, historyBytesMax, historyRetentionMs, inFlightBytesMax, orphanAgeMs, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
+import {checkpointBytes, checkpointMs, historyBytesMax, historyRetentionMs, inFlightBytesMax, logCheckpoints, orphanAgeMs, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
 import type {Row} from '../base/value.ts';
 import {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import {Binder} from '../kernel/plan/binder.ts';
-import {EpochHistory, expired} from '../query/history.ts';
+import {EpochHistory} from '../query/history.ts';
 import {LiveRelation} from '../query/live.ts';
 import type {SealedEpoch} from '../query/sealed-epoch.ts';
 import {changesOfItems, SnapshotRoom, subscribeColumns, type ColumnItem, type SubscriptionItem, type SubscriptionHost, type SubscriptionOptions} from '../query/subscription.ts';
 import type {Followed, InsertOptions, InsertResult, OpenOptions, Result, SqlOptions, SubscribeOptions} from './api.ts';
 import {mirror} from './binder-mirror.ts';
 import {ColdReader} from './cold.ts';
+import {epochsOfFiles} from './history-files.ts';
 import type {Host} from './host.ts';
 import type {IngestSession} from './ingest-session.ts';
 import {metaDirectory, spoolDirectory} from './layout.ts';
 import {defaultMemoryBytes, sharesOf, type MemoryShares} from './memory.ts';
 import {kernelBytes, metricsOf, statOf, type Metric} from './metrics.ts';
 import {openServeKernel} from './open-serve.ts';
+import {Past} from './past.ts';
+import {pastContent} from './past-content.ts';
 import {prepareDirectory} from './prepare-directory.ts';
 import {Progress} from './progress.ts';
 import type {CheckpointView, ReplyBody} from './protocol.ts';
@@ -52,8 +55,6 @@ export function holderOf(path: string): Promise<LockHolder | undefined> {
 
 /** Bytes of log read back in one go for a reader of old epochs. */
 const logReadBytes = 8 * 1024 * 1024;
-/** Checkpoints that reads pinned before them may start from. */
-const checkpointViewsMax = 64;
 
 export class Warehouse implements AsyncDisposable {
   readonly directory: string;
@@ -64,6 +65,7 @@ export class Warehouse implements AsyncDisposable {
   readonly #client: WorkerClient;
   #inFlightBytesMax = inFlightBytesMax;
   #budget = new ByteBudget(inFlightBytesMax);
+  readonly #past: Past;
   readonly #cold: ColdReader;
   readonly #host: Host;
   readonly #snapshots: SnapshotRoom;
@@ -76,11 +78,6 @@ export class Warehouse implements AsyncDisposable {
   #progress: Progress | null = null;
   /** Durable subscriptions: fetching, following and committing by name. */
   readonly subscriptions: Subscriptions;
-  #oldest: Epoch = toEpoch(0);
-  /** Newest last. Reads begun before a checkpoint go on from the one before it. */
-  #checkpoints: CheckpointView[] = [];
-  /** The oldest cut whose content can be read, last; before it those that were it and that reads may still be about. */
-  #oldestCheckpoints: CheckpointView[] = [];
   #opened: {resolve: () => void; reject: (cause: unknown) => void} | null = null;
   #recovering: Promise<void> = Promise.resolve();
   #ddlQueue: Promise<unknown> = Promise.resolve();
@@ -111,7 +108,7 @@ export class Warehouse implements AsyncDisposable {
       undo.push(() => binder.close());
       const warehouse = new Warehouse(directory, lock, serve, shares, binder, allowDirectories, options.referenceBytes ?? referenceBytesMin, (onEvent) => new WorkerClient({
         directory, warehouseId, memoryBytes: options.stateBytes ?? shares.state, maintainThreads: 1, maintainMemoryBytes: shares.maintain,
-        checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? checkpointMs, historyRetentionMs: options.historyRetentionMs ?? historyRetentionMs, orphanAgeMs: options.orphanAgeMs ?? orphanAgeMs, maintenance: 'background',
+        checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? checkpointMs, historyRetentionMs: options.historyRetentionMs ?? historyRetentionMs, logCheckpoints: options.logCheckpoints ?? logCheckpoints, orphanAgeMs: options.orphanAgeMs ?? orphanAgeMs, maintenance: 'background',
         epochIntervalMs: options.epochIntervalMs ?? 0, referenceBytes: options.referenceBytes ?? referenceBytesMin, ...(options.logSegmentBytesMax === undefined ? {} : {logSegmentBytesMax: options.logSegmentBytesMax}),
       }, onEvent));
       warehouse.#inFlightBytesMax = options.inFlightBytesMax ?? inFlightBytesMax;
@@ -133,7 +130,8 @@ export class Warehouse implements AsyncDisposable {
     this.#shares = shares;
     this.#sealedSource = {directory, kernel: serve, known: (id) => this.#everKnown.get(id)};
     this.#binder = binder;
-    this.#cold = new ColdReader((epoch) => this.#checkpoints.findLast((checkpoint) => checkpoint.epoch <= epoch) ?? null, () => this.#requireHistory());
+    this.#past = new Past({files: nodeFileSystem, directory, request: (request) => this.#client.request(request)});
+    this.#cold = new ColdReader(directory, this.#past, () => this.#requireHistory());
     this.subscriptions = new Subscriptions({
       catalog: () => this.#catalog, history: () => this.#requireHistory(), progress: () => this.#progress!, follower: () => this.#follower(),
       kernel: serve, define: (records) => this.#request({kind: 'ddl', records}),
@@ -153,7 +151,7 @@ export class Warehouse implements AsyncDisposable {
 
   /** The oldest epoch that changes can be read after. */
   get oldestEpoch(): number {
-    return this.#oldest;
+    return this.#past.oldest;
   }
 
   /** Runs SQL. Of several statements the last one's result is answered; `BEGIN` needs its `COMMIT` in the same text. */
@@ -246,7 +244,7 @@ export class Warehouse implements AsyncDisposable {
   }
 
   #follower(): SubscriptionHost {
-    return {live: this.#requireLive(), history: this.#requireHistory(), oldestContent: this.#host.oldestContent, snapshots: this.#snapshots};
+    return {live: this.#requireLive(), history: this.#requireHistory(), past: pastContent(this.#host), snapshots: this.#snapshots};
   }
 
   /** @param key the key's values in key order. @returns the row, or null. */
@@ -329,6 +327,7 @@ export class Warehouse implements AsyncDisposable {
         return;
       case 'epoch': {
         for (const record of event.ddl) this.#fold(record);
+        this.#past.note(toEpoch(event.epoch), event.timeMs, event.ddl);
         const sealed = sealedFromMessage(event, this.#sealedSource);
         // Before `recover` has made them, epochs wait for it; afterwards they are taken at once, before the reply that follows.
         if (this.#live !== null && this.#history !== null) this.#take(sealed);
@@ -336,9 +335,7 @@ export class Warehouse implements AsyncDisposable {
         return;
       }
       case 'checkpoint':
-        this.#checkpoints = [...this.#checkpoints, event.checkpoint].slice(-checkpointViewsMax);
-        if (event.oldest.epoch !== this.#oldest) this.#oldestCheckpoints = [...this.#oldestCheckpoints, event.oldest].slice(-checkpointViewsMax);
-        this.#oldest = toEpoch(event.oldest.epoch);
+        this.#past.checkpointed(toEpoch(event.checkpoint.epoch), toEpoch(event.oldest), []);
         void this.subscriptions.sweep();
         return;
       case 'ready':
@@ -357,27 +354,28 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView, oldest: CheckpointView): Promise<void> {
-    this.#checkpoints = [checkpoint];
-    this.#oldestCheckpoints = [oldest];
+  async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView, oldest: number): Promise<void> {
     const at = toEpoch(checkpoint.epoch);
-    this.#oldest = toEpoch(oldest.epoch);
     for (const record of records) this.#fold(record);
+    await this.#past.begin(at, toEpoch(oldest));
     const live = await LiveRelation.open(this.#serve, at);
     await live.define(records);
     for (const {table} of checkpoint.tables) {
       const sql = await this.#cold.orderedSql(this.#everKnown.get(table)!, checkpoint);
       if (sql !== null) await live.load(table, sql);
     }
-    this.#history = new EpochHistory({at, oldest: () => this.#oldest, readLog: (since, until) => this.#readLog(since, until)});
+    this.#history = new EpochHistory({
+      at, oldest: () => this.#past.oldest, readLog: (since, until) => this.#readLog(since, until),
+      readFiles: (since, until, tables) => epochsOfFiles({directory: this.directory, kernel: this.#serve, past: this.#past}, since, until, tables),
+    });
     this.#live = live;
   }
 
-  /** Epochs (since, until] back from the log, some MiB at a time. */
+  /** Epochs (since, until] back from the log, some MiB at a time, as far as it has them. */
   async *#readLog(since: Epoch, until: Epoch): AsyncGenerator<SealedEpoch> {
     for (let at = since; at < until;) {
       const {frames} = await this.#client.request({kind: 'read-log', since: at, until, bytesMax: logReadBytes});
-      if (frames === undefined || frames.length === 0) throw expired(at, this.#oldest);
+      if (frames === undefined || frames.length === 0) return;
       for (const bytes of frames) {
         const sealed = sealedFromFrame(decodeFrame(bytes), this.#sealedSource);
         yield sealed;
@@ -445,12 +443,8 @@ export class Warehouse implements AsyncDisposable {
       setEpochInterval: async (ms) => {
         await this.#request({kind: 'set', name: 'epoch_interval', value: ms});
       },
-      oldestContent: (table, at = this.#oldest) => {
-        const cut = this.#oldestCheckpoints.find((checkpoint) => checkpoint.epoch === at);
-        if (cut === undefined) throw expired(at, this.#oldest);
-        return this.#cold.contentSql(table, cut);
-      },
-      cold: (table, read, bound) => this.#cold.sqlAt(table, read, bound),
+      past: this.#past,
+      cold: (table, epoch, session, bound) => this.#cold.sqlAt(table, epoch, session, bound),
     };
   }
 

@@ -2,10 +2,11 @@
  * Checkpoints: the changes since the last one become files of every changed table, one snapshot each, and then a file names them all
  * as one cut. Works in a session of its own beside the epochs; ingest never waits for it unless the tail outgrows its bound.
  *
- * In order: 1. directories of tables dropped since are moved aside (table-home.ts); 2. each changed table is flushed and committed
- * (checkpoint-table.ts), of the others what compaction made of them is taken over; 3. the file `checkpoint/<epoch>.json` appears: that is the checkpoint; 4. old checkpoint
- * files go, and dropped tables that none of those kept names; 5. log segments before the oldest that need them may go (the caller's
- * part). A checkpoint is kept as long as history is (`historyRetentionMs`), the log for the newest `logCheckpoints` of them.
+ * In order: 1. directories of tables dropped since are moved aside (table-home.ts), and their last changes flushed there: they are
+ * history; 2. each changed table is flushed and committed (checkpoint-table.ts), of the others what compaction made of them is taken
+ * over; 3. the file `checkpoint/<epoch>.json` appears: that is the checkpoint; 4. checkpoint files that nothing holds (history-holds.ts)
+ * go, and dropped tables that none of those kept names; 5. log segments before the newest `logCheckpoints` may go (the caller's part):
+ * files tell all that they told.
  * A crash or a failure between any two of them leaves the checkpoint before this one whole: its snapshots and their files stay, the
  * log reaches back to it, and the next try completes what was begun.
  *
@@ -18,15 +19,19 @@ import type {Epoch} from '../base/epoch.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
 import type {Catalog} from '../catalog/catalog.ts';
+import {encodeJson} from '../catalog/record-json.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {Session} from '../kernel/session.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
-import {checkpointPath, listCheckpoints, loadCheckpoint, newestCheckpoint, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import {checkpointPath, newestCheckpoint, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan} from '../storage/lsm/scan-plan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
+import {CheckpointIndex} from './checkpoint-index.ts';
 import {flushTable, type TailEpoch} from './checkpoint-table.ts';
-import {checkpointDirectory, directoryOf, metaDirectory} from './layout.ts';
+import {HistoryHolds, keptCheckpoints, type HeldHistory, type HistoryHold} from './history-holds.ts';
+import {checkpointDirectory, directoryOf, droppedDirectory, metaDirectory} from './layout.ts';
 import type {CheckpointView} from './protocol.ts';
 import {moveAside, paimonSpec, removeDropped, tableHome} from './table-home.ts';
 
@@ -42,6 +47,8 @@ export interface CheckpointerOptions {
   readonly checkpointMs: number;
   /** Content and changes of this long are kept. */
   readonly historyRetentionMs: number;
+  /** The log reaches back to the oldest of so many newest checkpoints: followers a little behind read frames, those far behind files. */
+  readonly logCheckpoints: number;
   /** Called when it is time for a checkpoint: the owner calls `write`. */
   readonly onWanted: () => void;
   /** Called before the directory of a dropped table is moved aside. */
@@ -50,26 +57,18 @@ export interface CheckpointerOptions {
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
 const tailFactorMax = 4;
-/** The log reaches back to the oldest of so many checkpoints: 512 MiB of changes at the default size. */
-export const logCheckpoints = 8;
-/** Checkpoints that are kept however old they are: should the newest be cut off, the one before it is opened. */
-const checkpointsKeptMin = 2;
 /** A failed try is repeated after this time, doubled from failure to failure up to the checkpoint's own interval. */
 const retryMsMin = 500;
-
-interface Kept {
-  readonly epoch: Epoch;
-  /** null: not read yet. */
-  tables: readonly CheckpointTable[] | null;
-  /** undefined: not read yet. */
-  createdMs: number | undefined;
-}
 
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #tables = new Map<TableId, PaimonTable>();
+  /** What keeps history; the worker's, and so the warehouse's. */
+  readonly holds: HistoryHolds;
+  readonly #index: CheckpointIndex;
   #current: Checkpoint | null = null;
-  #kept: Kept[] = [];
+  /** The newest checkpoint older than the retention: from there on all is kept for whoever comes. */
+  #retained: Epoch;
   #tail: TailEpoch[] = [];
   #tailBytes = 0;
   #running: Promise<unknown> = Promise.resolve();
@@ -85,18 +84,18 @@ export class Checkpointer {
   /** Why the newest try failed; null when it did not. */
   failure: WarehouseError | null = null;
 
-  private constructor(options: CheckpointerOptions) {
+  private constructor(options: CheckpointerOptions, newest: Checkpoint | null, index: CheckpointIndex) {
     this.#options = options;
+    this.#current = newest;
+    this.#index = index;
+    this.#retained = newest?.oldest ?? (0 as Epoch);
+    this.holds = new HistoryHolds(this.#retained);
+    this.holds.addSource((): HistoryHold[] => [{kind: 'retention', name: 'history.retention', epoch: this.#retained, reach: 'onward', untilMs: null}]);
   }
 
   static async open(options: CheckpointerOptions): Promise<Checkpointer> {
-    const checkpointer = new Checkpointer(options);
-    const home = metaDirectory(options.directory);
-    const newest = (await newestCheckpoint(options.files, home)) ?? null;
-    checkpointer.#current = newest;
-    // Files that were cut off lie among them; they are found out when they are read.
-    if (newest !== null) checkpointer.#kept = (await listCheckpoints(options.files, home)).filter((epoch) => epoch <= newest.epoch).map((epoch) => (epoch === newest.epoch ? newest : {epoch, tables: null, createdMs: undefined}));
-    return checkpointer;
+    const newest = (await newestCheckpoint(options.files, metaDirectory(options.directory))) ?? null;
+    return new Checkpointer(options, newest, await CheckpointIndex.open(options.files, options.directory, newest?.epoch ?? (0 as Epoch)));
   }
 
   /** The epoch of the newest checkpoint; 0 if there is none. */
@@ -128,51 +127,24 @@ export class Checkpointer {
     return {epoch, tables: tables.map((table, index) => ({...table, directory: homes[index]!}))};
   }
 
-  /** @returns the oldest cut whose content can be read and after which the log, whose first frame is `firstEpoch`, is whole. */
-  async oldestView(firstEpoch: Epoch): Promise<CheckpointView> {
-    if (firstEpoch <= 1) return this.#viewOf(0 as Epoch, []);
-    for (const kept of this.#kept) {
-      if (kept.epoch < firstEpoch - 1) continue;
-      const tables = await this.#tablesOf(kept);
-      if (tables !== null) return this.#viewOf(kept.epoch, tables);
-    }
-    return this.view();
-  }
-
-  /** The epoch up to which the log may be cut: every later frame belongs to a retained checkpoint's tail. */
+  /** The epoch up to which the log may be cut. */
   keepLogFrom(): Epoch {
-    return (this.#kept.at(-logCheckpoints)?.epoch ?? 0) as Epoch;
+    const {epochs} = this.#index;
+    return epochs.at(-this.#options.logCheckpoints) ?? (this.holds.oldest > 0 ? epochs[0] : undefined) ?? (0 as Epoch);
   }
 
   #viewOf(epoch: Epoch, tables: readonly CheckpointTable[]): CheckpointView {
     return {epoch, tables: tables.map(({id, path, snapshotId, changed}) => ({table: id as TableId, directory: join(this.#options.directory, path), snapshot: snapshotId === 0 ? null : snapshotId, ...(changed === undefined ? {} : {changed})}))};
   }
 
-  /** @returns the tables of a kept checkpoint; null if its file cannot be read. */
-  async #tablesOf(kept: Kept): Promise<readonly CheckpointTable[] | null> {
-    return kept.tables ?? (await this.#load(kept))?.tables ?? null;
-  }
-
-  /** @returns a kept checkpoint; undefined if its file cannot be read. What it says of tables is not held on to: there may be a day of them. */
-  async #load(kept: Kept): Promise<Checkpoint | undefined> {
-    const loaded = await loadCheckpoint(this.#options.files, metaDirectory(this.#options.directory), kept.epoch).catch((cause: unknown) => {
-      if (cause instanceof WarehouseError && cause.kind === 'data') return undefined;
-      throw cause;
-    });
-    kept.createdMs = loaded?.createdMs ?? 0;
-    return loaded;
-  }
-
   /** @returns the epochs of the checkpoints that are kept, rising. */
-  keptEpochs(): Epoch[] {
-    return this.#kept.map(({epoch}) => epoch);
+  keptEpochs(): readonly Epoch[] {
+    return this.#index.epochs;
   }
 
   /** @returns a kept checkpoint; undefined if it is kept no longer, or cannot be read. */
   async loadKept(epoch: Epoch): Promise<Checkpoint | undefined> {
-    if (epoch === this.#current?.epoch) return this.#current;
-    const kept = this.#kept.find((candidate) => candidate.epoch === epoch);
-    return kept === undefined ? undefined : this.#load(kept);
+    return epoch === this.#current?.epoch ? this.#current : this.#index.load(epoch);
   }
 
   /** @returns ids of the tables of the newest checkpoint that were not dropped since. */
@@ -371,33 +343,57 @@ export class Checkpointer {
     const {files, clock, directory, session, warehouseId} = this.#options;
     const startMs = clock.monotonicMs();
     const tail = this.#tail.filter((sealed) => sealed.epoch <= epoch);
-    for (const {dropped} of tail) {
-      for (const table of dropped) {
+    const held = await this.#heldHistory();
+    const flush = {session, directory, warehouseId, epoch};
+    const changed = new Set<TableId>();
+    for (const sealed of tail) for (const {table} of sealed.tables) changed.add(table);
+    const dropped: CheckpointTable[] = [];
+    const aside = new Map<number, Epoch>(this.#current?.aside.filter(([, through]) => through >= (this.#index.epochs[0] ?? 0)));
+    for (const {dropped: gone} of tail) {
+      for (const table of gone) {
         // What lies at its place now may be a younger table's, whose first snapshot this checkpoint makes.
         if ((this.#placed.get(directoryOf(directory, table)) ?? table.id) === table.id) await this.#moveAside(table);
         else this.#tables.delete(table.id);
+        const before = this.#current?.tables.find(({id}) => id === table.id);
+        if (!changed.has(table.id)) {
+          if (before !== undefined) aside.set(table.id, this.#current!.epoch);
+          continue;
+        }
+        aside.set(table.id, epoch);
+        dropped.push(await flushTable(flush, table, await this.#openAt(join(droppedDirectory(directory), String(table.id)), table, before), tail, before));
       }
     }
-    const changed = new Set<TableId>();
-    for (const sealed of tail) for (const {table} of sealed.tables) changed.add(table);
     const entries: CheckpointTable[] = [];
     for (const table of tables) {
       const before = this.#current?.tables.find(({id}) => id === table.id);
       if (before !== undefined && !changed.has(table.id)) entries.push({...before, snapshotId: this.snapshotOf(table.id), epochs: []});
-      else entries.push(await flushTable({session, directory, warehouseId, epoch}, table, await this.#table(table, before), tail, before));
+      else entries.push(await flushTable(flush, table, await this.#table(table, before), tail, before));
     }
     const noted = entries.map((entry) => (entry.epochs.length === 0 ? entry : {...entry, changed: entry.epochs.at(-1)!.epoch}));
-    const checkpoint: Checkpoint = {epoch, createdMs: clock.nowMs(), tables: noted, catalog, sources: {}, loggedBytes};
+    const times = new EpochTimes(this.#current?.timeMs ?? 0);
+    for (const sealed of tail) times.add(sealed.epoch, sealed.timeMs);
+    const ddl = tail.flatMap((sealed) => (sealed.ddl.length === 0 ? [] : [{epoch: sealed.epoch, records: sealed.ddl.map(encodeJson)}]));
+    const checkpoint: Checkpoint = {
+      epoch, timeMs: times.timeMs, previous: (this.#current?.epoch ?? 0) as Epoch, createdMs: clock.nowMs(), oldest: this.holds.oldest,
+      times: times.entries, ddl, tables: noted, dropped, aside: [...aside], catalog, sources: {}, loggedBytes,
+    };
     await writeCheckpoint(files, metaDirectory(directory), checkpoint);
     this.#current = checkpoint;
+    this.#index.add(epoch);
     this.#compacted.clear();
-    for (const kept of this.#kept) kept.tables = null;
-    this.#kept.push({epoch, tables: noted, createdMs: checkpoint.createdMs});
     this.#tail = this.#tail.filter((sealed) => sealed.epoch > epoch);
     this.#tailBytes = this.#tail.reduce((sum, sealed) => sum + sealed.frame.byteLength, 0);
     this.lastMs = clock.monotonicMs() - startMs;
     // The checkpoint stands whatever becomes of this; what stays behind is cleared away by the next one.
-    await this.#clearOld().catch(() => undefined);
+    await this.#clearOld(held).catch(() => undefined);
+  }
+
+  /** The first phase of expiry: moves the oldest readable epoch up to what is held. It stands in the checkpoint before anything goes. */
+  async #heldHistory(): Promise<HeldHistory> {
+    const {clock, historyRetentionMs} = this.#options;
+    const old = await this.#index.headAtTime(clock.nowMs() - historyRetentionMs);
+    if (old !== undefined && old.epoch > this.#retained) this.#retained = old.epoch;
+    return this.holds.advance((this.#current?.epoch ?? 0) as Epoch, clock.nowMs());
   }
 
   async #moveAside(table: TableSpec): Promise<void> {
@@ -407,38 +403,42 @@ export class Checkpointer {
     await moveAside(this.#options, this.#options.directory, table);
   }
 
-  async #clearOld(): Promise<void> {
-    const {files, directory, clock, historyRetentionMs} = this.#options;
+  /** The second phase: removes what nothing holds. */
+  async #clearOld(held: HeldHistory): Promise<void> {
+    const {files, directory} = this.#options;
     const home = metaDirectory(directory);
-    const fromMs = clock.nowMs() - historyRetentionMs;
-    let removed = 0;
-    for (let oldest = this.#kept[0]; oldest !== undefined && this.#kept.length > checkpointsKeptMin; oldest = this.#kept[0]) {
-      const [, next] = this.#kept as [Kept, Kept];
-      if (next.createdMs === undefined) await this.#load(next);
-      // The content from `fromMs` on begins with the newest checkpoint at or before it.
-      if (next.createdMs! > fromMs) break;
-      await files.unlink(checkpointPath(home, oldest.epoch));
-      this.#kept.shift();
-      removed++;
-    }
+    const gone = keptCheckpoints(this.#index.epochs, held).flatMap(({epoch, content, changes}) => (content || changes ? [] : [epoch]));
+    for (const epoch of gone) await files.unlink(checkpointPath(home, epoch));
+    this.#index.remove(new Set(gone));
     // Before anything that they alone name goes.
-    if (removed > 0) await files.syncDirectory(checkpointDirectory(directory));
-    await removeDropped(files, directory, async () => {
-      const named = new Set<TableId>();
-      for (const kept of this.#kept) for (const {id} of (await this.#tablesOf(kept)) ?? []) named.add(id as TableId);
-      return named;
+    if (gone.length > 0) await files.syncDirectory(checkpointDirectory(directory));
+    const base = this.#index.epochs.findLast((epoch) => epoch <= held.floor) ?? (0 as Epoch);
+    const through = new Map(this.#current?.aside);
+    await removeDropped(files, directory, async (id) => {
+      const last = through.get(id);
+      if (last !== undefined && last >= base) return true;
+      // What is kept below the floor is little: moments, such as tags.
+      for (const epoch of this.#index.epochs.filter((kept) => kept < base)) {
+        const kept = await this.#index.load(epoch);
+        if (kept?.tables.some((table) => table.id === id) === true || kept?.dropped.some((table) => table.id === id) === true) return true;
+      }
+      return this.#tail.some(({dropped}) => dropped.some((table) => table.id === id));
     });
   }
 
   async #table(table: TableSpec, before: CheckpointTable | undefined): Promise<PaimonTable> {
     const known = this.#tables.get(table.id);
     if (known !== undefined) return known;
-    const at = directoryOf(this.#options.directory, table);
+    const made = await this.#openAt(directoryOf(this.#options.directory, table), table, before);
+    this.#tables.set(table.id, made);
+    return made;
+  }
+
+  async #openAt(at: string, table: TableSpec, before: CheckpointTable | undefined): Promise<PaimonTable> {
     const made = before === undefined
       ? await PaimonTable.create(this.#options, at, paimonSpec(table))
       : await PaimonTable.open(this.#options, at);
     invariant(made.directory === at, () => `table ${table.id} lies at ${made.directory}`);
-    this.#tables.set(table.id, made);
     return made;
   }
 

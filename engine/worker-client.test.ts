@@ -15,7 +15,7 @@ async function start(folder: string): Promise<{client: WorkerClient; events: Eng
   const events: EngineEvent['kind'][] = [];
   let opened!: () => void;
   const ready = new Promise<void>((resolve) => { opened = resolve; });
-  const client = new WorkerClient({directory, warehouseId, memoryBytes: 64 * mib, maintainThreads: 1, maintainMemoryBytes: 64 * mib, checkpointBytes: mib, checkpointMs: 60_000, epochIntervalMs: 0, historyRetentionMs: 3_600_000, orphanAgeMs: 3_600_000, maintenance: 'background', referenceBytes: 8 * mib}, (event) => {
+  const client = new WorkerClient({directory, warehouseId, memoryBytes: 64 * mib, maintainThreads: 1, maintainMemoryBytes: 64 * mib, checkpointBytes: mib, checkpointMs: 60_000, epochIntervalMs: 0, historyRetentionMs: 3_600_000, logCheckpoints: 8, orphanAgeMs: 3_600_000, maintenance: 'background', referenceBytes: 8 * mib}, (event) => {
     events.push(event.kind);
     if (event.kind === 'ready' || event.kind === 'failed') opened();
   });

@@ -41,10 +41,10 @@ import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts'
 import {removeTree} from './table-home.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
 import {CompactionService} from './worker-compaction.ts';
-import {ExpiryService} from './worker-expiry.ts';
+import {ExpiryService, leastEpoch} from './worker-expiry.ts';
 import {createView, finishRecords, prepareRecords} from './worker-define.ts';
 import {recover} from './worker-recovery.ts';
-import {subscriptionFloor} from './subscription-holds.ts';
+import {subscriptionHolds} from './subscription-holds.ts';
 import {statsRows} from './worker-stats.ts';
 
 type WriteRequest = Extract<Request, {kind: 'write'}>;
@@ -114,7 +114,7 @@ export class WorkerCore {
     this.dataflow = new Dataflow({session: this.session, relieve: () => this.budget.relieve()});
     this.checkpointer = await Checkpointer.open({
       directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect(),
-      checkpointBytes: options.checkpointBytes, checkpointMs: options.checkpointMs, historyRetentionMs: options.historyRetentionMs,
+      checkpointBytes: options.checkpointBytes, checkpointMs: options.checkpointMs, historyRetentionMs: options.historyRetentionMs, logCheckpoints: options.logCheckpoints,
       // A failure is noted and repeated by the checkpointer; until the tail's bound ingest does not feel it.
       onWanted: () => void this.#checkpoint().catch(() => undefined),
       onDrop: (table) => this.compaction.forget(table),
@@ -127,9 +127,10 @@ export class WorkerCore {
         return Kernel.open({threads: 1, memoryBytes: shares.compaction, tempDirectory: spill});
       },
     });
+    this.checkpointer.holds.addSource(() => subscriptionHolds(this.catalog));
     this.expiry = new ExpiryService({
       clock: systemClock, files: this.files, directory: options.directory, checkpointer: this.checkpointer, tables: () => this.catalog.tables(),
-      retentionMs: () => options.historyRetentionMs, held: () => ({onward: subscriptionFloor(this.catalog), moments: []}), orphanAgeMs: options.orphanAgeMs, background: options.maintenance === 'background',
+      held: () => this.#heldHistory(), orphanAgeMs: options.orphanAgeMs, background: options.maintenance === 'background',
     });
     const replayedEpochs = await recover(this, this.#post);
     await clearBulk(this);
@@ -152,8 +153,8 @@ export class WorkerCore {
   #failure: WarehouseError | null = null;
 
   receive(id: number, request: Request): void {
-    if (request.kind === 'read-log') {
-      // Reading old frames waits for no epoch.
+    if (request.kind === 'read-log' || request.kind === 'hold' || request.kind === 'release') {
+      // Who reads the past waits for no epoch.
       void this.#alone({id, request, rows: 0, bytes: 0});
       return;
     }
@@ -171,7 +172,7 @@ export class WorkerCore {
   }
 
   /** @returns an epoch as it goes to the log and to the main thread. */
-  message(sealed: Epoch, changes: ReadonlyMap<TableId, TableDelta>, ddl: readonly DdlRecord[]): {readonly kind: 'epoch'} & EpochMessage {
+  message(sealed: Epoch, changes: ReadonlyMap<TableId, TableDelta>, ddl: readonly DdlRecord[], timeMs = systemClock.nowMs()): {readonly kind: 'epoch'} & EpochMessage {
     const tables: TableChanges[] = [];
     const positions: TablePositions[] = [];
     const prepared = new Map<TableId, PreparedFiles>();
@@ -188,8 +189,8 @@ export class WorkerCore {
       tables.push({tableId: id, schemaId: spec.schemaId, types: typesOf(spec), rowCount: batch.rowCount, ops: batch.ops, columns: batch.columns});
       positions.push({table: id, data: sharedCopy(batch.positions, batch.rowCount)});
     }
-    const header = {timeMs: systemClock.nowMs(), positions: {}, watermarks: {}, ddl: ddl.map(encodeRecord), counts: [], notes: preparedNotes(prepared)};
-    return {kind: 'epoch', epoch: sealed, frame: encodeFrame({epoch: sealed, header, tables}), positions, ddl};
+    const header = {timeMs, positions: {}, watermarks: {}, ddl: ddl.map(encodeRecord), counts: [], notes: preparedNotes(prepared)};
+    return {kind: 'epoch', epoch: sealed, timeMs, frame: encodeFrame({epoch: sealed, header, tables}), positions, ddl};
   }
 
   /** Numbers, logs and publishes an epoch. State must already hold it; when this rejects, nothing of it is durable or visible. */
@@ -205,7 +206,7 @@ export class WorkerCore {
       finishRecords(this, ddl);
       this.dataflow.endEpoch();
       for (const {table} of message.positions) this.changedAt.set(table, sealed);
-      this.checkpointer.note({epoch: sealed, frame: message.frame, tables: tailTables(changes), dropped}, placedTables(changes, (id) => this.specOf(id, ddl)));
+      this.checkpointer.note({epoch: sealed, timeMs: message.timeMs, ddl, frame: message.frame, tables: tailTables(changes), dropped}, placedTables(changes, (id) => this.specOf(id, ddl)));
       this.#post(message);
     } catch (cause) {
       // The epoch is durable and cannot be taken back: whoever answered on from here would answer wrongly. The next opening replays it.
@@ -370,6 +371,14 @@ export class WorkerCore {
         this.#intervalMs = request.value;
         return {epoch: this.epoch};
       case 'read-log': return {epoch: this.epoch, frames: await this.#readLog(request)};
+      case 'hold': {
+        const {name, epoch, reach} = request;
+        this.checkpointer.holds.hold({kind: 'read', name, epoch: toEpoch(epoch), reach, untilMs: null}, systemClock.nowMs());
+        return {epoch: this.epoch};
+      }
+      case 'release':
+        this.checkpointer.holds.release('read', request.name);
+        return {epoch: this.epoch};
       case 'stats': return {epoch: this.epoch, rows: await statsRows(this)};
       case 'checkpoint': {
         const {epoch} = this;
@@ -405,6 +414,8 @@ export class WorkerCore {
   async #readLog({since, until, bytesMax}: Extract<Request, {kind: 'read-log'}>): Promise<Uint8Array[]> {
     const frames: Uint8Array[] = [];
     let bytes = 0;
+    // What the log has no longer, files tell.
+    if (since + 1 < this.log.firstEpoch) return frames;
     for await (const frame of this.log.readFrom(toEpoch(since + 1))) {
       if (frame.epoch > until) break;
       frames.push(frame.bytes);
@@ -422,7 +433,15 @@ export class WorkerCore {
     this.expiry.kick();
     // Segments that cannot be removed now go after the next checkpoint.
     await this.log.truncateBefore(this.checkpointer.keepLogFrom()).catch(() => 0);
-    this.#post({kind: 'checkpoint', checkpoint: this.checkpointer.view(), oldest: await this.checkpointer.oldestView(this.log.firstEpoch)});
+    this.#post({kind: 'checkpoint', checkpoint: this.checkpointer.view(), oldest: this.checkpointer.holds.oldest});
+  }
+
+  #heldHistory(): {retained: Epoch; onward: Epoch | undefined; moments: Epoch[]} {
+    const {holds} = this.checkpointer;
+    // As the newest checkpoint has it: what it does not say yet must not be gone after a restart.
+    const retained = this.checkpointer.newest()?.oldest ?? toEpoch(0);
+    const others = [...holds.all(systemClock.nowMs())].filter(({kind}) => kind !== 'retention');
+    return {retained, onward: leastEpoch(others.flatMap(({reach, epoch}) => (reach === 'onward' ? [epoch] : []))), moments: others.flatMap(({reach, epoch}) => (reach === 'moment' ? [epoch] : []))};
   }
 
   #reply(id: number, body: ReplyBody): void {

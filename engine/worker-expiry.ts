@@ -3,8 +3,8 @@
  * checkpointer then removes checkpoint files): here go the table snapshots, changelog and data files that no kept checkpoint needs any
  * more (storage/lsm/expiry.ts), and orphans that are old enough (storage/lsm/orphans.ts).
  *
- * A table's floor is its snapshot in the checkpoint that its history begins with: the newest one that is older than the table's
- * retention (`history.retention`, else the warehouse's), or an older one from which somebody reads on: a subscription, a read under way,
+ * A table's floor is its snapshot in the checkpoint that its history begins with: that of the warehouse's oldest readable epoch (of a
+ * table with a `history.retention` of its own the newest one that is older), or an older one from which somebody reads on: a subscription, a read under way,
  * a lease. Below the floor only what a tag, a branch or a consumer in the table's folder reaches stays. A tag that is a moment between
  * two kept checkpoints holds all from the first of them on.
  *
@@ -34,18 +34,11 @@ export interface ExpiryServiceOptions {
   readonly directory: string;
   readonly checkpointer: Checkpointer;
   readonly tables: () => readonly TableSpec[];
-  /** What of history is kept for whoever comes. */
-  readonly retentionMs: () => number;
-  /** Epochs from which somebody reads on, the retention apart; and moments that somebody keeps. */
-  readonly held: () => {readonly onward: Epoch | undefined; readonly moments: readonly Epoch[]};
+  /** The epoch from which history is kept for whoever comes; epochs from which somebody reads on; moments that somebody keeps. */
+  readonly held: () => {readonly retained: Epoch; readonly onward: Epoch | undefined; readonly moments: readonly Epoch[]};
   /** A file that nothing names goes at this age. */
   readonly orphanAgeMs: number;
   readonly background: boolean;
-}
-
-/** @returns for how long a table's history is kept. */
-export function retentionOf(table: TableSpec, warehouseMs: number): number {
-  return parseDuration(table.options['history.retention']) ?? warehouseMs;
 }
 
 export class ExpiryService {
@@ -139,11 +132,11 @@ export class ExpiryService {
 
   /** @returns of each table the first snapshot that must stay; a table that is not in it keeps all. */
   async #floors(): Promise<Map<TableId, number>> {
-    const {checkpointer, clock, tables, retentionMs, held} = this.#options;
+    const {checkpointer, clock, tables, held} = this.#options;
     const epochs = checkpointer.keptEpochs();
     const floors = new Map<TableId, number>();
     if (epochs.length === 0) return floors;
-    const {onward, moments} = held();
+    const {retained, onward, moments} = held();
     const loaded = new Map<number, Checkpoint | undefined>();
     const load = async (index: number): Promise<Checkpoint | undefined> => {
       if (!loaded.has(index)) loaded.set(index, await checkpointer.loadKept(epochs[index]!));
@@ -164,9 +157,11 @@ export class ExpiryService {
       byAge.set(ageMs, low);
       return low;
     };
+    const warehouse = Math.max(0, epochs.findLastIndex((epoch) => epoch <= retained));
     const reading = onward === undefined ? epochs.length - 1 : Math.max(0, epochs.findLastIndex((epoch) => epoch <= onward));
     for (const table of tables()) {
-      const base = Math.min(reading, await baseAt(retentionOf(table, retentionMs())));
+      const own = parseDuration(table.options['history.retention']);
+      const base = Math.min(reading, own === undefined ? warehouse : await baseAt(own));
       const snapshotAt = async (index: number): Promise<number | undefined> => (await load(index))?.tables.find(({id}) => id === table.id)?.snapshotId;
       let floor = await snapshotAt(base);
       // Not there yet: its history begins with its first snapshot.

@@ -32,7 +32,7 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
   const records: DdlRecord[] = core.catalog.records();
   const {log, recovered} = await Log.open({directory: logDirectory(options.directory), fileSystem: core.files, afterEpoch: core.epoch, ...(options.logSegmentBytesMax === undefined ? {} : {segmentBytesMax: options.logSegmentBytesMax})});
   core.log = log;
-  post({kind: 'recovered', catalog: records, position: {epoch: core.epoch, timeMs: found?.createdMs ?? 0, loggedBytes: core.loggedBytes}, checkpoint: await checkpointer.recoveryView(), oldest: await checkpointer.oldestView(log.firstEpoch)});
+  post({kind: 'recovered', catalog: records, position: {epoch: core.epoch, timeMs: found?.createdMs ?? 0, loggedBytes: core.loggedBytes}, checkpoint: await checkpointer.recoveryView(), oldest: checkpointer.holds.oldest});
   for (const table of core.catalog.dependencyOrder()) {
     addTable(core, table, table.definition?.executor ?? 'code');
     const types = typesOf(table);
@@ -86,8 +86,8 @@ async function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMai
   core.epoch = frame.epoch;
   core.loggedBytes += loggedBytesOf(bytes.byteLength, changes);
   core.dataflow.endEpoch();
-  core.checkpointer.note({epoch: frame.epoch, frame: bytes, tables: tailTables(changes), dropped}, placedTables(changes, (id) => core.catalog.byId(id)!));
-  post(core.message(frame.epoch, changes, ddl));
+  core.checkpointer.note({epoch: frame.epoch, timeMs: frame.header.timeMs, ddl, frame: bytes, tables: tailTables(changes), dropped}, placedTables(changes, (id) => core.catalog.byId(id)!));
+  post(core.message(frame.epoch, changes, ddl, frame.header.timeMs));
 }
 
 /** Applies one table's logged changes anew. @returns them with the positions of this process. */

@@ -14,7 +14,10 @@ class Fixture {
   readonly log: SealedEpoch[] = [];
   oldest = 0;
   readCount = 0;
-  readonly history = new EpochHistory({at: epoch(0), oldest: () => epoch(this.oldest), readLog: (since, until) => this.#read(since, until)});
+  readonly history = new EpochHistory({at: epoch(0), oldest: () => epoch(this.oldest), readLog: (since, until) => this.#read(since, until), readFiles: (since, until) => this.#readFiles(since, until)});
+  /** The log begins after this epoch: what is older lies in files. */
+  logFrom = 0;
+  filesReadCount = 0;
 
   add(bytes: number): void {
     const sealed: SealedEpoch = {epoch: epoch(this.log.length + 1), ddl: [], tables: [], bytes, timeMs: 0, loggedBytes: bytes};
@@ -22,8 +25,18 @@ class Fixture {
     this.history.append(sealed);
   }
 
+  /** A checkpoint's epochs at a time. */
+  async *#readFiles(since: Epoch, until: Epoch): AsyncGenerator<SealedEpoch> {
+    this.filesReadCount++;
+    for (let at = since + 1; at <= Math.min(until, this.logFrom, 4 * Math.floor(since / 4) + 4); at++) {
+      await Promise.resolve();
+      yield this.log[at - 1]!;
+    }
+  }
+
   /** As the engine reads: some frames at a time, each time from what is there then. */
   async *#read(since: Epoch, until: Epoch): AsyncGenerator<SealedEpoch> {
+    if (since < this.logFrom) return;
     this.readCount++;
     for (let at = since + 1; at <= until; at++) {
       await Promise.resolve();
@@ -55,7 +68,7 @@ test('history: every reader gets the epochs of its range once and in order, from
       const asked = readers.map(({since, length, open}) => {
         const from = Math.min(since, sizes.length);
         const until = Math.min(from + length, sizes.length);
-        return {from, until, taken: until === from && open ? Promise.resolve([]) : take(fixture.history.epochs(epoch(from), open ? null : epoch(until)), until - from)};
+        return {from, until, taken: until === from && open ? Promise.resolve([]) : take(fixture.history.epochs(epoch(from), open ? null : epoch(until), []), until - from)};
       });
       for (const bytes of sizes.slice(early)) {
         await Promise.resolve();
@@ -71,20 +84,31 @@ test('history: every reader gets the epochs of its range once and in order, from
 test('history: a reader whose epochs go from the log meanwhile is told so', async () => {
   const fixture = new Fixture();
   for (let i = 0; i < 10; i++) fixture.add(historyBytesMax);
-  const reader = fixture.history.epochs(epoch(0), null);
+  const reader = fixture.history.epochs(epoch(0), null, []);
   assert.equal((await reader.next()).value?.epoch, 1);
   fixture.oldest = 5;
   await assert.rejects(reader.next(), {kind: 'invalid', code: 'MR_EPOCH_EXPIRED'});
-  await assert.rejects(take(fixture.history.epochs(epoch(4), null), 1), {code: 'MR_EPOCH_EXPIRED'});
-  assert.deepEqual(await take(fixture.history.epochs(epoch(5), epoch(10)), 10), range(5, 10));
+  await assert.rejects(take(fixture.history.epochs(epoch(4), null, []), 1), {code: 'MR_EPOCH_EXPIRED'});
+  assert.deepEqual(await take(fixture.history.epochs(epoch(5), epoch(10), []), 10), range(5, 10));
+});
+
+test('history: epochs that the log has no longer come from files, joined with log and memory without gap or repeat', async () => {
+  await fc.assert(fc.asyncProperty(fc.integer({min: 1, max: 30}), fc.nat(30), fc.nat(30), fc.boolean(), async (count, logFrom, since, large) => {
+    const fixture = new Fixture();
+    for (let i = 0; i < count; i++) fixture.add(large ? historyBytesMax : historyBytesMax / 8);
+    fixture.logFrom = Math.min(logFrom, count - 1);
+    const from = Math.min(since, count);
+    assert.deepEqual(await take(fixture.history.epochs(epoch(from), epoch(count), []), count + 1), range(from, count));
+    assert.equal(fixture.filesReadCount > 0, from < Math.min(fixture.logFrom, fixture.history.memoryFrom), 'files are read for what is nowhere else');
+  }), {seed, numRuns: 300});
 });
 
 test('history: whoever waits is woken by epochs, by its signal and by the end', async () => {
   const fixture = new Fixture();
   const gone = new AbortController();
   const followed: number[] = [];
-  const following = take(fixture.history.epochs(epoch(0), null), 2, followed);
-  const stopped = take(fixture.history.epochs(epoch(0), null, gone.signal), 10);
+  const following = take(fixture.history.epochs(epoch(0), null, []), 2, followed);
+  const stopped = take(fixture.history.epochs(epoch(0), null, [], gone.signal), 10);
   const reached = fixture.history.reached(epoch(2));
   const given = assert.rejects(fixture.history.reached(epoch(9), gone.signal), (cause: unknown) => cause instanceof WarehouseError && cause.code === 'MR_INTERRUPTED' && cause.kind === 'unavailable');
   fixture.add(1);
@@ -95,12 +119,12 @@ test('history: whoever waits is woken by epochs, by its signal and by the end', 
   assert.deepEqual(await stopped, [1, 2]);
   await given;
   await assert.rejects(fixture.history.reached(epoch(9), gone.signal), {code: 'MR_INTERRUPTED'});
-  const ended = assert.rejects(take(fixture.history.epochs(epoch(2), null), 1), {code: 'MR_CLOSED'});
+  const ended = assert.rejects(take(fixture.history.epochs(epoch(2), null, []), 1), {code: 'MR_CLOSED'});
   const never = assert.rejects(fixture.history.reached(epoch(9)), {code: 'MR_CLOSED'});
   fixture.history.close(new WarehouseError('closed', 'MR_CLOSED', 'closed'));
   await ended;
   await never;
-  assert.deepEqual(await take(fixture.history.epochs(epoch(0), epoch(2)), 5), [1, 2]);
+  assert.deepEqual(await take(fixture.history.epochs(epoch(0), epoch(2), []), 5), [1, 2]);
 });
 
 test('history: an epoch out of its turn is refused', () => {

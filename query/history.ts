@@ -1,11 +1,13 @@
 /**
- * The warehouse's changelog by epoch: recent epochs in memory, older ones from the log. Every reader of changes (subscriptions,
- * `changes()`, followers over HTTP) goes through here and therefore sees the same rows in the same order.
+ * The warehouse's changelog by epoch: recent epochs in memory, older ones from the log, those that the log has no longer from the
+ * tables' files. Every reader of changes (subscriptions, `changes()`, followers over HTTP) goes through here and therefore sees the
+ * same rows in the same order, wherever they lie by now.
  */
 import {WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
 import {historyBytesMax} from '../base/limit.ts';
+import type {TableSpec} from '../catalog/spec.ts';
 import type {SealedEpoch} from './sealed-epoch.ts';
 
 export interface HistoryOptions {
@@ -13,8 +15,10 @@ export interface HistoryOptions {
   readonly at: Epoch;
   /** The oldest epoch whose content can be read; changes are readable after it. */
   readonly oldest: () => Epoch;
-  /** Frames (since, until] from the log, in order. */
+  /** Frames (since, until] from the log, in order; none if the log begins later. */
   readonly readLog: (since: Epoch, until: Epoch) => AsyncIterable<SealedEpoch>;
+  /** The same epochs from files, in order, with the changes of `tables` only; it may end before `until`, and gives none that it has not. */
+  readonly readFiles: (since: Epoch, until: Epoch, tables: readonly TableSpec[]) => AsyncIterable<SealedEpoch>;
 }
 
 export class EpochHistory {
@@ -32,6 +36,11 @@ export class EpochHistory {
 
   get newest(): Epoch {
     return this.#newest;
+  }
+
+  /** The epoch after which everything is in memory. */
+  get memoryFrom(): Epoch {
+    return toEpoch((this.#recent[0]?.epoch ?? this.#newest + 1) - 1);
   }
 
   /** Bytes of recent epochs in memory. */
@@ -62,9 +71,11 @@ export class EpochHistory {
 
   /**
    * Epochs in (since, until], in order, without gap or repeat; with `until` null it goes on, waiting for new ones.
+   *
+   * @param tables those whose changes are wanted; an epoch may hold others' too. Definitions come of all.
    * @throws {WarehouseError} `MR_EPOCH_EXPIRED` if `since` lies before what is kept; `MR_CLOSED` when the warehouse closes.
    */
-  async *epochs(since: Epoch, until: Epoch | null, signal?: AbortSignal): AsyncGenerator<SealedEpoch> {
+  async *epochs(since: Epoch, until: Epoch | null, tables: readonly TableSpec[], signal?: AbortSignal): AsyncGenerator<SealedEpoch> {
     let at = since;
     for (;;) {
       if ((until !== null && at >= until) || aborted(signal)) return;
@@ -78,15 +89,21 @@ export class EpochHistory {
           continue;
         }
         if (at < this.oldest) throw expired(at, this.oldest);
-        const end = first === undefined ? this.#newest : toEpoch(first - 1);
-        for await (const sealed of this.#options.readLog(at, until === null || end < until ? end : until)) {
-          // A slow reader may be overtaken: a checkpoint has cut the log's beginning off between two of its epochs.
-          if (sealed.epoch !== at + 1 && at < this.oldest) throw expired(at, this.oldest);
-          invariant(sealed.epoch === at + 1, () => `epoch ${sealed.epoch} in the log after ${at}`);
-          yield sealed;
-          at = sealed.epoch;
-          if (aborted(signal)) return;
+        const last = first === undefined ? this.#newest : toEpoch(first - 1);
+        const end = until === null || last < until ? last : until;
+        const began = at;
+        for (const read of [() => this.#options.readLog(at, end), () => this.#options.readFiles(at, end, tables)]) {
+          for await (const sealed of read()) {
+            // A slow reader may be overtaken: what it was about to read has expired between two of its epochs.
+            if (sealed.epoch !== at + 1 && at < this.oldest) throw expired(at, this.oldest);
+            invariant(sealed.epoch === at + 1, () => `epoch ${sealed.epoch} read back after ${at}`);
+            yield sealed;
+            at = sealed.epoch;
+            if (aborted(signal)) return;
+          }
+          if (at > began) break;
         }
+        if (at === began) throw expired(at, this.oldest);
         continue;
       }
       if (this.#closed !== null) throw this.#closed;

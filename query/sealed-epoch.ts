@@ -33,13 +33,13 @@ export interface SealedTable {
 
 export interface SealedEpoch {
   readonly epoch: Epoch;
-  readonly ddl: readonly DdlRecord[];
-  readonly tables: readonly SealedTable[];
   /** When it was sealed, ms since 1970. */
   readonly timeMs: number;
-  /** Size of the frame. */
+  readonly ddl: readonly DdlRecord[];
+  readonly tables: readonly SealedTable[];
+  /** Size of the frame; 0 where it was read from files. */
   readonly bytes: number;
-  /** What it added to the log: the frame, and the files that it names. */
+  /** What it added to the log: the frame, and the files that it names; 0 where it was read from files. */
   readonly loggedBytes: number;
 }
 

@@ -12,6 +12,7 @@ import {snapshotReadsMax, subscriptionItemRowsMax} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
+import type {Session} from '../kernel/session.ts';
 import {changesOf, visibleChanges, visibleShape, type Change, type ChangePart, type VisibleShape} from './change-rows.ts';
 import {ChunkSpool} from './chunk-spool.ts';
 import {expired, type EpochHistory} from './history.ts';
@@ -48,10 +49,15 @@ export interface SubscriptionOptions {
 export interface SubscriptionHost {
   readonly live: LiveRelation;
   readonly history: EpochHistory;
-  /** SQL of a table's rows at the oldest readable epoch; null if it had none. */
-  readonly oldestContent: (table: TableSpec, at?: Epoch) => Promise<string | null>;
+  readonly past: PastContent;
   /** Shared by all subscriptions of the warehouse. */
   readonly snapshots: SnapshotRoom;
+}
+
+/** Content of epochs that are not the newest. */
+export interface PastContent {
+  /** Runs `work` with SQL of each table's rows at an epoch, all columns; nothing of it expires meanwhile. Tables that did not exist then are empty. */
+  readonly read: (tables: readonly TableSpec[], epoch: Epoch, session: Session, work: (sql: readonly string[]) => Promise<void>) => Promise<void>;
 }
 
 /** How many snapshots are read at once, and where they wait for slow subscribers. */
@@ -92,7 +98,7 @@ export async function* subscribeColumns(host: SubscriptionHost, tables: readonly
     if (until !== null && until < history.oldest) throw expired(until, history.oldest);
     since = yield* snapshot(host, [...watched.values()], history.oldest, signal);
   } else since = options.from === 'latest' ? history.newest : toEpoch(options.from);
-  for await (const sealed of history.epochs(since, until, signal)) {
+  for await (const sealed of history.epochs(since, until, tables, signal)) {
     requireTables(sealed, watched);
     if (sealed.tables.some(({table, reference}) => reference !== null && watched.has(table))) {
       yield* itemsOfFiles(sealed, watched, emptyEpochs);
@@ -165,21 +171,23 @@ async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], old
     throw cause;
   });
   const epoch = oldest ?? read.epoch;
+  const stream = async (relations: readonly string[]): Promise<void> => {
+    for (const [source, {shape}] of tables.entries()) {
+      const rows = await read.session.stream(`SELECT ${shape.names.map(quoteIdentifier).join(', ')} FROM ${relations[source]!}`, [], {types: shape.types});
+      try {
+        for (let chunk = await rows.next(); chunk !== null; chunk = await rows.next()) {
+          if (gone.signal.aborted || signal?.aborted === true) return;
+          await spool.push(source, shape.types, chunk);
+        }
+      } finally {
+        await rows.close();
+      }
+    }
+  };
   const pump = async (): Promise<void> => {
     try {
-      for (const [source, {table, shape}] of tables.entries()) {
-        const content = oldest === null ? rowsViewName(table) : await host.oldestContent(table, oldest);
-        if (content === null) continue;
-        const stream = await read.session.stream(`SELECT ${shape.names.map(quoteIdentifier).join(', ')} FROM ${oldest === null ? content : `(${content})`}`, [], {types: shape.types});
-        try {
-          for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
-            if (gone.signal.aborted || signal?.aborted === true) return;
-            await spool.push(source, shape.types, chunk);
-          }
-        } finally {
-          await stream.close();
-        }
-      }
+      if (oldest === null) await stream(tables.map(({table}) => rowsViewName(table)));
+      else await host.past.read(tables.map(({table}) => table), oldest, read.session, (sql) => stream(sql.map((content) => `(${content})`)));
       spool.end();
     } catch (cause) {
       spool.end(cause);

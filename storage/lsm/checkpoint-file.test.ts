@@ -8,7 +8,7 @@ import {crc32} from 'node:zlib';
 import {epoch} from '../../base/epoch.ts';
 import {FailingFileSystem} from '../file/failing-file-system.ts';
 import {nodeFileSystem} from '../file/node-file-system.ts';
-import {type Checkpoint, checkpointPath, decodeCheckpoint, encodeCheckpoint, listCheckpoints, loadCheckpoint, newestCheckpoint, removeOldCheckpoints, writeCheckpoint} from './checkpoint-file.ts';
+import {type Checkpoint, checkpointPath, decodeCheckpoint, encodeCheckpoint, listCheckpoints, loadCheckpoint, newestCheckpoint, readCheckpointHead, removeOldCheckpoints, writeCheckpoint} from './checkpoint-file.ts';
 import {decodeEpochSequences, encodeEpochSequences, type EpochSequence, sequenceAfter} from './epoch-sequences.ts';
 
 const seed = Number(process.env['MR_SEED'] ?? 20_260_101);
@@ -20,7 +20,8 @@ const sequences = steps.map((list): EpochSequence[] => {
 
 function checkpointOf(at: number, epochs: readonly EpochSequence[] = []): Checkpoint {
   return {
-    epoch: epoch(at), createdMs: 1_700_000_000_000, catalog: {version: 3, names: ['é', '"']}, sources: {kafka: {0: '17'}},
+    epoch: epoch(at), timeMs: 1_699_999_999_999, previous: at === 0 ? null : epoch(at - 1), createdMs: 1_700_000_000_000, oldest: epoch(0), times: [{epoch: epoch(at), timeMs: 1_699_999_999_999}],
+    ddl: [{epoch: epoch(at), records: [{kind: 'drop-table', id: 2}]}], dropped: [], aside: [[2, epoch(at)]], catalog: {version: 3, names: ['é', '"']}, sources: {kafka: {0: '17'}},
     tables: [{id: 1, path: 'default.db/flights', schemaId: 0, snapshotId: 4, nextSequence: (epochs.at(-1)?.sequence ?? 0) + 1, epochs}],
   };
 }
@@ -41,10 +42,18 @@ test('checkpoint: what is written reads back, for any epochs', () => {
   }), {seed, numRuns: 200});
 });
 
-test('checkpoint: the bytes of format 1 stay as they are', () => {
+test('checkpoint: the bytes of format 1 are read, and tell of no epoch before it', () => {
+  const body = '{"format":1,"epoch":8,"createdMs":1700000000000,"tables":[{"id":1,"path":"default.db/flights","schemaId":0,"snapshotId":4,"nextSequence":4,"epochs":[7,0,1,3]}],'
+    + '"catalog":{"version":3,"names":["é","\\""]},"sources":{"kafka":{"0":"17"}},"crc32":3925337749}\n';
+  const {tables, catalog, sources} = checkpointOf(8, [{epoch: epoch(7), sequence: 0}, {epoch: epoch(8), sequence: 3}]);
+  assert.deepEqual(decodeCheckpoint(Buffer.from(body), 'f'), {epoch: 8, timeMs: 1_700_000_000_000, previous: null, createdMs: 1_700_000_000_000, oldest: 8, times: [], ddl: [], dropped: [], aside: [], tables, catalog, sources});
+});
+
+test('checkpoint: the bytes of format 2 stay as they are', () => {
   const bytes = encodeCheckpoint(checkpointOf(8, [{epoch: epoch(7), sequence: 0}, {epoch: epoch(8), sequence: 3}]));
-  assert.equal(Buffer.from(bytes).toString(), '{"format":1,"epoch":8,"createdMs":1700000000000,"tables":[{"id":1,"path":"default.db/flights","schemaId":0,"snapshotId":4,"nextSequence":4,"epochs":[7,0,1,3]}],'
-    + '"catalog":{"version":3,"names":["é","\\""]},"sources":{"kafka":{"0":"17"}},"crc32":3925337749}\n');
+  assert.equal(Buffer.from(bytes).toString(), '{"format":2,"epoch":8,"timeMs":1699999999999,"previous":7,"createdMs":1700000000000,"oldest":0,"times":[8,1699999999999],"ddl":[[8,{"kind":"drop-table","id":2}]],'
+    + '"tables":[{"id":1,"path":"default.db/flights","schemaId":0,"snapshotId":4,"nextSequence":4,"epochs":[7,0,1,3]}],"dropped":[],"aside":[[2,8]],'
+    + '"catalog":{"version":3,"names":["é","\\""]},"sources":{"kafka":{"0":"17"}},"crc32":608189477}\n');
 });
 
 test('checkpoint: a file cut at any byte is passed over, one with any byte changed is refused or passed over', () => {
@@ -76,9 +85,27 @@ test('checkpoint: wrong content under a right checksum is refused by name', () =
   refused((table) => { table['snapshotId'] = -1; }, /snapshotId/);
   refused((table) => { table['nextSequence'] = 2; }, /epochs/);
   refused((table) => { delete table['schemaId']; }, /schemaId/);
-  const text = Buffer.from(encodeCheckpoint(checkpointOf(9))).toString().replace('"format":1', '"format":2');
+  const damaged = (change: Partial<Record<keyof Checkpoint, unknown>>, expected: RegExp): void => {
+    assert.throws(() => decodeCheckpoint(encodeCheckpoint({...checkpointOf(9), ...change} as Checkpoint), 'f'), (error: {code?: string} & Error) => error.code === 'MR_CHECKPOINT_DAMAGED' && expected.test(error.message));
+  };
+  damaged({previous: epoch(9)}, /previous/);
+  damaged({timeMs: -1}, /timeMs/);
+  damaged({ddl: [{epoch: 'x', records: []}]}, /ddl/);
+  damaged({aside: [[1]]}, /aside/);
+  damaged({dropped: checkpointOf(9).tables}, /twice/);
+  const text = Buffer.from(encodeCheckpoint(checkpointOf(9))).toString().replace('"format":2', '"format":3');
   const body = text.slice(0, text.lastIndexOf(',"crc32"'));
   assert.throws(() => decodeCheckpoint(Buffer.from(`${body},"crc32":${crc32(body)}}\n`), 'f'), {code: 'MR_FORMAT_NEWER'});
+});
+
+test('checkpoint: the head is read by itself; a file that was cut off within it has none', async () => {
+  await inDirectory(async (home) => {
+    await writeCheckpoint(nodeFileSystem, home, checkpointOf(9));
+    assert.deepEqual(await readCheckpointHead(nodeFileSystem, home, epoch(9)), {epoch: 9, timeMs: 1_699_999_999_999, previous: 8});
+    await writeFile(checkpointPath(home, epoch(10)), encodeCheckpoint(checkpointOf(10)).subarray(0, 30));
+    assert.equal(await readCheckpointHead(nodeFileSystem, home, epoch(10)), undefined);
+    await assert.rejects(readCheckpointHead(nodeFileSystem, home, epoch(11)), {code: 'MR_FILE_MISSING'});
+  });
 });
 
 test('checkpoint: the newest whole one is found, those cut off and temporary names are passed over', async () => {

@@ -4,6 +4,9 @@
  *
  *   JSON of `Checkpoint`, epochs delta-coded, ending `,"crc32":<of all bytes before this comma>}` and a newline
  *
+ * A checkpoint also tells of the epochs since the one before it, all that their frames said beside rows: when they were sealed, which
+ * sequence numbers they took, what they defined. With the tables' changelog files that is the log in another form, so the log may go.
+ *
  * A file appears whole or not at all (temporary name, fsync, rename). One without its end was cut off by a crash and is passed
  * over; one with its end that does not verify is damage and is refused: the log before it may be gone, so an older checkpoint
  * would not be a whole warehouse.
@@ -16,6 +19,7 @@ import {invariant} from '../../base/invariant.ts';
 import {makeDirectoryDurably, writeDurably} from '../file/durable.ts';
 import type {FileSystem} from '../file/file-system.ts';
 import {decodeEpochSequences, encodeEpochSequences, type EpochSequence} from './epoch-sequences.ts';
+import {decodeEpochTimes, encodeEpochTimes, type EpochTime} from './epoch-times.ts';
 
 /** JSON as it came from elsewhere, kept as it is. */
 export type PlainJson = null | boolean | number | string | readonly PlainJson[] | {readonly [key: string]: PlainJson};
@@ -35,11 +39,36 @@ export interface CheckpointTable {
   readonly changed?: number;
 }
 
-export interface Checkpoint {
+/** What one epoch defined. */
+export interface CheckpointDdl {
   readonly epoch: Epoch;
-  /** ms since 1970. */
+  /** DDL records, in the catalog's own format. */
+  readonly records: readonly PlainJson[];
+}
+
+/** The beginning of a checkpoint file. */
+export interface CheckpointHead {
+  readonly epoch: Epoch;
+  /** When its epoch was sealed, ms since 1970: the time of `epoch-times.ts`, which never falls. */
+  readonly timeMs: number;
+  /** The checkpoint before it, 0 if it is the first: it tells of all epochs after that. null: of none (it was written in format 1). */
+  readonly previous: Epoch | null;
+}
+
+export interface Checkpoint extends CheckpointHead {
+  /** When the file was written, ms since 1970. */
   readonly createdMs: number;
+  /** The oldest epoch from which everything can be read. What lies below goes after this file is there, never before. */
+  readonly oldest: Epoch;
+  /** Times of the epochs since `previous`. */
+  readonly times: readonly EpochTime[];
+  /** What the epochs since `previous` defined; rising. */
+  readonly ddl: readonly CheckpointDdl[];
   readonly tables: readonly CheckpointTable[];
+  /** Tables that were dropped since `previous` with changes after it, as their last changes left them. */
+  readonly dropped: readonly CheckpointTable[];
+  /** All dropped tables whose files are kept aside, by id, each with the newest checkpoint that may name it. */
+  readonly aside: readonly (readonly [id: number, through: Epoch])[];
   /** The catalog at this epoch. */
   readonly catalog: PlainJson;
   /** Source positions at this epoch. */
@@ -48,7 +77,7 @@ export interface Checkpoint {
   readonly loggedBytes?: number;
 }
 
-export const CHECKPOINT_FORMAT = 1;
+export const CHECKPOINT_FORMAT = 2;
 const trailerRe = /,"crc32":(\d{1,10})\}\n$/;
 
 /** @param home the directory `_millrace`. */
@@ -58,9 +87,11 @@ export function checkpointPath(home: string, at: Epoch): string {
 
 /** @returns the bytes of the file. */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+  const coded = (table: CheckpointTable): object => ({...table, epochs: encodeEpochSequences(table.epochs)});
   const body = JSON.stringify({
-    format: CHECKPOINT_FORMAT, epoch: checkpoint.epoch, createdMs: checkpoint.createdMs,
-    tables: checkpoint.tables.map((table) => ({...table, epochs: encodeEpochSequences(table.epochs)})),
+    format: CHECKPOINT_FORMAT, epoch: checkpoint.epoch, timeMs: checkpoint.timeMs, previous: checkpoint.previous, createdMs: checkpoint.createdMs, oldest: checkpoint.oldest,
+    times: encodeEpochTimes(checkpoint.times), ddl: checkpoint.ddl.map(({epoch: at, records}) => [at, ...records]),
+    tables: checkpoint.tables.map(coded), dropped: checkpoint.dropped.map(coded), aside: checkpoint.aside,
     catalog: checkpoint.catalog, sources: checkpoint.sources,
     ...(checkpoint.loggedBytes === undefined ? {} : {loggedBytes: checkpoint.loggedBytes}),
   }).slice(0, -1);
@@ -89,10 +120,50 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint | 
     throw new WarehouseError('invalid', 'MR_FORMAT_NEWER', `'${path}' has format ${format}, this release reads up to ${CHECKPOINT_FORMAT}`, {hint: 'open it with the release that wrote it, or a newer one'});
   }
   const tables = file.array('tables').map((table, i) => checkpointTable(new Fields(table, path, `tables[${i}].`)));
-  const ids = new Set(tables.map((table) => table.id));
-  if (ids.size !== tables.length) throw damagedCheckpoint(path, 'names a table twice');
-  return {epoch: epoch(file.integer('epoch')), createdMs: file.integer('createdMs'), tables, catalog: file.json('catalog'), sources: file.json('sources'), ...(file.has('loggedBytes') ? {loggedBytes: file.integer('loggedBytes')} : {})};
+  const plain = {epoch: epoch(file.integer('epoch')), createdMs: file.integer('createdMs'), tables, catalog: file.json('catalog'), sources: file.json('sources'), ...(file.has('loggedBytes') ? {loggedBytes: file.integer('loggedBytes')} : {})};
+  // Format 1 says nothing of the epochs before it: history begins with it.
+  if (format === 1) return checkedTables({...plain, timeMs: plain.createdMs, previous: null, oldest: plain.epoch, times: [], ddl: [], dropped: [], aside: []}, path);
+  const times = decodeEpochTimes(file.array('times'));
+  if (typeof times === 'string') throw file.wrong('times', 'rising epochs with rising times', times);
+  const dropped = file.array('dropped').map((table, i) => checkpointTable(new Fields(table, path, `dropped[${i}].`)));
+  const previous = file.json('previous') === null ? null : epoch(file.integer('previous'));
+  if (previous !== null && previous >= plain.epoch) throw file.wrong('previous', `an epoch before ${plain.epoch}`, previous);
+  const ddl = file.array('ddl').map((entry) => ddlEntry(entry, file));
+  const aside = file.array('aside').map((entry) => asideEntry(entry, file));
+  return checkedTables({...plain, timeMs: file.integer('timeMs'), previous, oldest: epoch(file.integer('oldest')), times, ddl, dropped, aside}, path);
 }
+
+function checkedTables(checkpoint: Checkpoint, path: string): Checkpoint {
+  const all = [...checkpoint.tables, ...checkpoint.dropped];
+  if (new Set(all.map((table) => table.id)).size !== all.length) throw damagedCheckpoint(path, 'names a table twice');
+  return checkpoint;
+}
+
+function ddlEntry(entry: unknown, file: Fields): CheckpointDdl {
+  const [at, ...records] = Array.isArray(entry) ? (entry as readonly PlainJson[]) : [];
+  if (typeof at !== 'number' || !Number.isSafeInteger(at) || at < 0) throw file.wrong('ddl', 'lists of an epoch and its records', entry);
+  return {epoch: epoch(at), records};
+}
+
+function asideEntry(entry: unknown, file: Fields): readonly [number, Epoch] {
+  const [id, through] = Array.isArray(entry) && entry.length === 2 ? (entry as readonly unknown[]) : [];
+  if (typeof id !== 'number' || typeof through !== 'number' || !Number.isSafeInteger(id) || !Number.isSafeInteger(through) || id < 0 || through < 0) throw file.wrong('aside', 'pairs of a table and an epoch', entry);
+  return [id, epoch(through)];
+}
+
+/**
+ * Reads no more of a checkpoint file than its first bytes: enough to find one by time among many.
+ * @returns undefined when the file begins otherwise (it was cut off, or is of format 1).
+ */
+export async function readCheckpointHead(files: FileSystem, home: string, at: Epoch): Promise<CheckpointHead | undefined> {
+  await using file = await files.open(checkpointPath(home, at), 'r');
+  const bytes = new Uint8Array(headBytes);
+  const head = headRe.exec(Buffer.from(bytes.subarray(0, await file.read(bytes, 0))).toString('latin1'));
+  return head === null ? undefined : {epoch: at, timeMs: Number(head[1]), previous: head[2] === 'null' ? null : epoch(Number(head[2]))};
+}
+
+const headBytes = 256;
+const headRe = /^\{"format":2,"epoch":\d{1,16},"timeMs":(\d{1,16}),"previous":(null|\d{1,16}),/;
 
 function checkpointTable(fields: Fields): CheckpointTable {
   const table = {

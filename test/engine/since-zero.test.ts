@@ -58,7 +58,7 @@ function folded(lines: readonly Line[]): Map<string, number | null> {
 
 test('since 0: content at the oldest readable epoch, then what followed, after the log before it is gone', async (t) => {
   const path = temporaryFolder(t);
-  const options = {path, logSegmentBytesMax: 4096};
+  const options = {path, logSegmentBytesMax: 4096, historyRetentionMs: 0};
   let wh = await Warehouse.open(options);
   await wh.sql("CREATE TABLE t (id BIGINT PRIMARY KEY, v INTEGER); CREATE TABLE none (id BIGINT PRIMARY KEY, v INTEGER); CREATE DYNAMIC TABLE twice AS SELECT id, 2 * v AS v FROM t WHERE v IS NOT NULL");
   for (let round = 0; round < 8; round++) {

@@ -99,7 +99,7 @@ export class CoreHarness {
   constructor(directory: string, files: FileSystem, options: Partial<WorkerOptions> = {}) {
     this.core = new WorkerCore({
       directory, warehouseId: 'test', memoryBytes: 1 << 28, maintainThreads: 1, maintainMemoryBytes: 1 << 28,
-      checkpointBytes: 1 << 30, checkpointMs: 3_600_000, epochIntervalMs: 0, historyRetentionMs: 24 * 3_600_000, orphanAgeMs: 24 * 3_600_000, maintenance: 'asked', logSegmentBytesMax: 2048, referenceBytes: 8 << 20, ...options,
+      checkpointBytes: 1 << 30, checkpointMs: 3_600_000, epochIntervalMs: 0, historyRetentionMs: 24 * 3_600_000, logCheckpoints: 8, orphanAgeMs: 24 * 3_600_000, maintenance: 'asked', logSegmentBytesMax: 2048, referenceBytes: 8 << 20, ...options,
     }, (message) => this.#take(message), files);
   }
 
