@@ -41,7 +41,8 @@ import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts'
 import {removeTree} from './table-home.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
 import {CompactionService} from './worker-compaction.ts';
-import {ExpiryService, leastEpoch} from './worker-expiry.ts';
+import {ExpiryService, heldBeside} from './worker-expiry.ts';
+import {readLog} from './worker-log.ts';
 import {createView, finishRecords, prepareRecords} from './worker-define.ts';
 import {recover} from './worker-recovery.ts';
 import {subscriptionHolds} from './subscription-holds.ts';
@@ -130,7 +131,7 @@ export class WorkerCore {
     this.checkpointer.holds.addSource(() => subscriptionHolds(this.catalog));
     this.expiry = new ExpiryService({
       clock: systemClock, files: this.files, directory: options.directory, checkpointer: this.checkpointer, tables: () => this.catalog.tables(),
-      held: () => this.#heldHistory(), orphanAgeMs: options.orphanAgeMs, background: options.maintenance === 'background',
+      held: () => heldBeside(this.checkpointer, systemClock.nowMs()), orphanAgeMs: options.orphanAgeMs, background: options.maintenance === 'background',
     });
     const replayedEpochs = await recover(this, this.#post);
     await clearBulk(this);
@@ -370,7 +371,7 @@ export class WorkerCore {
       case 'set':
         this.#intervalMs = request.value;
         return {epoch: this.epoch};
-      case 'read-log': return {epoch: this.epoch, frames: await this.#readLog(request)};
+      case 'read-log': return {epoch: this.epoch, frames: await readLog(this.log, request)};
       case 'hold': {
         const {name, epoch, reach} = request;
         this.checkpointer.holds.hold({kind: 'read', name, epoch: toEpoch(epoch), reach, untilMs: null}, systemClock.nowMs());
@@ -411,20 +412,6 @@ export class WorkerCore {
     }
   }
 
-  async #readLog({since, until, bytesMax}: Extract<Request, {kind: 'read-log'}>): Promise<Uint8Array[]> {
-    const frames: Uint8Array[] = [];
-    let bytes = 0;
-    // What the log has no longer, files tell.
-    if (since + 1 < this.log.firstEpoch) return frames;
-    for await (const frame of this.log.readFrom(toEpoch(since + 1))) {
-      if (frame.epoch > until) break;
-      frames.push(frame.bytes);
-      bytes += frame.bytes.byteLength;
-      if (bytes >= bytesMax) break;
-    }
-    return frames;
-  }
-
   /** A checkpoint of this moment, then what of the log it makes needless goes. */
   async #checkpoint(): Promise<void> {
     await this.compaction.room();
@@ -434,14 +421,6 @@ export class WorkerCore {
     // Segments that cannot be removed now go after the next checkpoint.
     await this.log.truncateBefore(this.checkpointer.keepLogFrom()).catch(() => 0);
     this.#post({kind: 'checkpoint', checkpoint: this.checkpointer.view(), oldest: this.checkpointer.holds.oldest});
-  }
-
-  #heldHistory(): {retained: Epoch; onward: Epoch | undefined; moments: Epoch[]} {
-    const {holds} = this.checkpointer;
-    // As the newest checkpoint has it: what it does not say yet must not be gone after a restart.
-    const retained = this.checkpointer.newest()?.oldest ?? toEpoch(0);
-    const others = [...holds.all(systemClock.nowMs())].filter(({kind}) => kind !== 'retention');
-    return {retained, onward: leastEpoch(others.flatMap(({reach, epoch}) => (reach === 'onward' ? [epoch] : []))), moments: others.flatMap(({reach, epoch}) => (reach === 'moment' ? [epoch] : []))};
   }
 
   #reply(id: number, body: ReplyBody): void {

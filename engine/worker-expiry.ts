@@ -198,9 +198,12 @@ export class ExpiryService {
   }
 }
 
-/** @returns the least of epochs; undefined for none. */
-export function leastEpoch(epochs: Iterable<Epoch>): Epoch | undefined {
-  let least = Infinity;
-  for (const epoch of epochs) if (epoch < least) least = epoch;
-  return least === Infinity ? undefined : toEpoch(least);
+/** @returns what is held at `nowMs`: the retention as the newest checkpoint has it (what that does not say must not be gone after a restart), and all else. */
+export function heldBeside(checkpointer: Checkpointer, nowMs: number): ReturnType<ExpiryServiceOptions['held']> {
+  const others = [...checkpointer.holds.all(nowMs)].filter(({kind}) => kind !== 'retention');
+  const onward = others.flatMap(({reach, epoch}) => (reach === 'onward' ? [epoch] : []));
+  return {
+    retained: checkpointer.newest()?.oldest ?? toEpoch(0), onward: onward.length === 0 ? undefined : toEpoch(onward.reduce((least, epoch) => Math.min(least, epoch), Infinity)),
+    moments: others.flatMap(({reach, epoch}) => (reach === 'moment' ? [epoch] : [])),
+  };
 }
