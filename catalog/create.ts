@@ -16,6 +16,8 @@ import {checkTableOptions, type TableOptions} from './table-options.ts';
 /** What the checks need of a CREATE statement. No schema means `main`. */
 export interface NewTable {
   readonly table: {readonly schema: string | undefined; readonly name: string};
+  /** Names of the partition columns; none unless given. */
+  readonly partitionedBy?: readonly string[];
   readonly options: TableOptions;
 }
 
@@ -91,7 +93,7 @@ export function createTableSpec(catalog: Catalog, statement: NewTable, declared:
   });
   const storage: TableStorage = declared.primaryKey.length > 0 ? 'keyed' : statement.options['append-only']?.toLowerCase() === 'false' ? 'bag' : 'append';
   const key = declared.primaryKey.map((name) => requireColumn(columns, name, place));
-  return build(place, {storage, columns, key, extraHidden: [], options: statement.options, createdMs});
+  return build(place, {storage, columns, key, partitionedBy: statement.partitionedBy ?? [], extraHidden: [], options: statement.options, createdMs});
 }
 
 /** What is known of a dynamic table's rows when its definition is bound and planned. */
@@ -133,7 +135,7 @@ export function createDynamicTableSpec(catalog: Catalog, statement: NewTable & {
     storage = 'bag';
     key = [];
   }
-  return build(place, {storage, columns, key, extraHidden: bound.extraHidden ?? [], options: statement.options, createdMs, definition: bound.definition});
+  return build(place, {storage, columns, key, partitionedBy: statement.partitionedBy ?? [], extraHidden: bound.extraHidden ?? [], options: statement.options, createdMs, definition: bound.definition});
 }
 
 function notProvable(stated: readonly string[], proven: string, place: Place): WarehouseError {
@@ -159,6 +161,7 @@ interface Parts {
   readonly columns: readonly Column[];
   /** Positions in `columns`. */
   readonly key: readonly number[];
+  readonly partitionedBy: readonly string[];
   readonly extraHidden: readonly Column[];
   readonly options: TableOptions;
   readonly createdMs: number;
@@ -178,9 +181,11 @@ function placeFor(catalog: Catalog, name: {readonly schema: string | undefined; 
 
 const rowColumn = `${RESERVED_PREFIX}row`, copyColumn = `${RESERVED_PREFIX}copy`;
 
-function build({id, schema, name}: Place, {storage, columns, key, extraHidden, options, createdMs, definition}: Parts): TableSpec {
+function build(place: Place, {storage, columns, key, partitionedBy, extraHidden, options, createdMs, definition}: Parts): TableSpec {
+  const {id, schema, name} = place;
   checkColumnNames(columns.map((column) => column.name), `table "${schema}.${name}"`);
-  checkTableOptions(options, storage);
+  const partition = partitionColumns(place, storage, columns, key, partitionedBy);
+  checkTableOptions(options, {storage, dynamic: definition !== undefined, columns, key, partition});
   let nextId = 0;
   const takeId = (type: LogicalType): number => {
     const id = nextId;
@@ -199,14 +204,32 @@ function build({id, schema, name}: Place, {storage, columns, key, extraHidden, o
   const hide = (column: Column): number => specs.push({id: takeId(column.type), ...column, hidden: true}) - 1;
   for (const column of extraHidden) hide(column);
   const keyOf = storage === 'bag' ? [hide({name: rowColumn, type: {kind: 'bigint'}, nullable: false}), hide({name: copyColumn, type: {kind: 'integer'}, nullable: false})] : key;
-  return {id, schema, name, storage, key: keyOf, columns: specs, options: {...options}, ...(definition === undefined ? {} : {definition}), schemaId: 0, createdMs};
+  return {id, schema, name, storage, key: keyOf, columns: specs, ...(partition.length === 0 ? {} : {partition}), options: {...options}, ...(definition === undefined ? {} : {definition}), schemaId: 0, createdMs};
 }
 
-function requireColumn(columns: readonly Column[], name: string, place: Place): number {
+/**
+ * @returns positions of the partition columns.
+ * @throws {WarehouseError} `MR_PARTITION_KEY` where a key would not lie in one partition, or a partition could not be named.
+ */
+function partitionColumns(place: Place, storage: TableStorage, columns: readonly Column[], key: readonly number[], names: readonly string[]): number[] {
+  const partition = names.map((name) => requireColumn(columns, name, place, 'PARTITIONED BY'));
+  const refuse = (found: string, hint: string): WarehouseError => new WarehouseError('invalid', 'MR_PARTITION_KEY', `${found} (PARTITIONED BY of table "${place.schema}.${place.name}")`, {hint});
+  for (const [i, index] of partition.entries()) {
+    const {name, type, nullable} = columns[index]!;
+    if (partition.indexOf(index) !== i) throw refuse(`expected each partition column once, found "${name}" again`, 'name it once');
+    if (!keyable(type)) throw refuse(`expected partition columns of whole numbers, DECIMAL, text, dates, times or BOOLEAN, found "${name}" ${typeText(type)}`, 'partition by a column whose values have one form');
+    if (storage === 'keyed' && !key.includes(index)) throw refuse(`expected the partition columns in the primary key, found "${name}" outside of it`, `write PRIMARY KEY (…, ${name}): otherwise a row would have to be looked for in every partition`);
+    if (storage === 'bag' && nullable) throw refuse(`expected partition columns that are never NULL in a table without key, found "${name}"`, 'declare it NOT NULL, or do not partition by it');
+  }
+  if (storage === 'keyed' && partition.length > 0 && key.every((index) => partition.includes(index))) throw refuse('expected a key column beside the partition columns, found none', 'partition by fewer columns');
+  return partition;
+}
+
+function requireColumn(columns: readonly Column[], name: string, place: Place, clause = 'PRIMARY KEY'): number {
   const index = columns.findIndex((column) => column.name.toLowerCase() === name.toLowerCase());
   if (index >= 0) return index;
   const names = columns.map((column) => column.name);
-  throw new WarehouseError('invalid', 'MR_UNKNOWN_COLUMN', `expected a column of "${place.schema}.${place.name}", found "${name}" in PRIMARY KEY`, {hint: didYouMean(name, names) ?? `its columns are ${names.join(', ')}`});
+  throw new WarehouseError('invalid', 'MR_UNKNOWN_COLUMN', `expected a column of "${place.schema}.${place.name}", found "${name}" in ${clause}`, {hint: didYouMean(name, names) ?? `its columns are ${names.join(', ')}`});
 }
 
 /** Keys are hashed and compared as bytes across engines: no type whose equal values have several forms, none without an order in them. */

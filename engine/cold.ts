@@ -31,7 +31,7 @@ import {scanSql} from '../storage/lsm/scan-sql.ts';
 import type {Past} from './past.ts';
 import type {CheckpointView} from './protocol.ts';
 import {rolledBack, rolledForward} from './roll-sql.ts';
-import {tableHome, tableOfSnapshot} from './table-home.ts';
+import {positionOrder, tableHome, tableOfSnapshot} from './table-home.ts';
 
 /** Where a table lies, at which snapshot. */
 interface Place {
@@ -102,7 +102,7 @@ export class ColdReader {
     const owner = plan.snapshot === undefined ? undefined : tableOfSnapshot(plan.snapshot);
     // The table was dropped and another has taken its name since the read began.
     if (owner !== undefined && owner !== table.id) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${table.schema}.${table.name} was dropped meanwhile`);
-    return scanSql(paimon, plan, {ordered, columns: table.columns.map((column) => column.name)});
+    return scanSql(paimon, plan, {ordered: ordered && positionOrder(table), columns: table.columns.map((column) => column.name)});
   }
 
   /** @returns a table expression of a table's changes in (since, until]: `_op`, `_seq`, all columns; null if there are none. */

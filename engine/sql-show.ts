@@ -50,9 +50,11 @@ function textAnswer({host}: StatementContext, names: readonly string[], rows: re
 
 function createText(table: TableSpec): string {
   const name = `${table.schema}.${table.name}`;
-  if (table.definition !== undefined) return `CREATE DYNAMIC TABLE ${name} AS ${table.definition.sql}`;
+  const options = Object.entries(table.options).map(([key_, value]) => `'${key_}' = '${value}'`);
+  const partitions = (table.partition ?? []).map((index) => table.columns[index]!.name);
+  const clauses = `${partitions.length === 0 ? '' : ` PARTITIONED BY (${partitions.join(', ')})`}${options.length === 0 ? '' : ` WITH (${options.join(', ')})`}`;
+  if (table.definition !== undefined) return `CREATE DYNAMIC TABLE ${name}${clauses} AS ${table.definition.sql}`;
   const columns = table.columns.filter((column) => !column.hidden).map((column) => `${column.name} ${typeText(column.type)}${column.nullable ? '' : ' NOT NULL'}`);
   const key = table.storage === 'keyed' ? [`PRIMARY KEY (${keyText(table)!})`] : [];
-  const options = Object.entries(table.options).map(([key_, value]) => `'${key_}' = '${value}'`);
-  return `CREATE TABLE ${name} (${[...columns, ...key].join(', ')})${options.length === 0 ? '' : ` WITH (${options.join(', ')})`}`;
+  return `CREATE TABLE ${name} (${[...columns, ...key].join(', ')})${clauses}`;
 }

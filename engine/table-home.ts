@@ -28,6 +28,11 @@ export function paimonSpec({columns, key, partition, options}: TableSpec): NewTa
   };
 }
 
+/** @returns the order in which a table's rows take their positions. Copies of a bag's row hash rise wherever they lie. */
+export function positionOrder({storage}: TableSpec): true | 'key' {
+  return storage === 'bag' ? 'key' : true;
+}
+
 /** @param path of the table relative to the warehouse, as a checkpoint names it. @returns the absolute directory that holds its files now. */
 export async function tableHome(files: FileSystem, directory: string, {id, path}: {readonly id: number; readonly path: string}): Promise<string> {
   const aside = join(droppedDirectory(directory), String(id));

@@ -33,7 +33,7 @@ import {flushTable, type TailEpoch} from './checkpoint-table.ts';
 import {HistoryHolds, keptCheckpoints, type HeldHistory, type HistoryHold} from './history-holds.ts';
 import {checkpointDirectory, directoryOf, droppedDirectory, metaDirectory} from './layout.ts';
 import type {CheckpointView} from './protocol.ts';
-import {moveAside, paimonSpec, removeDropped, tableHome} from './table-home.ts';
+import {moveAside, paimonSpec, positionOrder, removeDropped, tableHome} from './table-home.ts';
 
 export interface CheckpointerOptions {
   readonly directory: string;
@@ -192,7 +192,7 @@ export class Checkpointer {
     const entry = this.#current?.tables.find(({id}) => id === table.id);
     if (entry === undefined || entry.snapshotId === 0) return null;
     const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry));
-    return scanSql(paimon, await scanPlan(paimon, entry.snapshotId, {own: true}), {ordered: true});
+    return scanSql(paimon, await scanPlan(paimon, entry.snapshotId, {own: true}), {ordered: positionOrder(table)});
   }
 
   /** Takes note of a committed epoch, with the tables of which it has files; asks for a checkpoint when enough has come together. */

@@ -61,15 +61,19 @@ function parseCreateTable(cursor: Cursor, span: Span): Statement {
   if (!cursor.seesSymbol('(')) throw cursor.unexpected('"(" and the columns');
   const {columns, primaryKey} = readColumns(cursor);
   let options: StatementOptions | undefined;
+  let partitionedBy: string[] | undefined;
   while (!cursor.done) {
-    if (cursor.sees('PARTITIONED', 'BY')) throw notYet(cursor, 'PARTITIONED BY');
+    if (partitionedBy === undefined && cursor.accept('PARTITIONED', 'BY')) {
+      partitionedBy = cursor.nameList('a partition column');
+      continue;
+    }
     if (cursor.sees('CONSTRAINT')) throw notYet(cursor, 'CONSTRAINT … EXPECT');
     if (cursor.sees('COMMENT')) throw notYet(cursor, 'COMMENT');
     if (cursor.sees('AS')) throw cursor.unsupported('CREATE TABLE (…) AS', 'CREATE TABLE with columns, then INSERT INTO it SELECT …');
-    if (options !== undefined || !cursor.accept('WITH')) throw cursor.unexpected(options === undefined ? "WITH ('option' = 'value') or the end of the statement" : 'the end of the statement');
+    if (options !== undefined || !cursor.accept('WITH')) throw cursor.unexpected(options === undefined ? "PARTITIONED BY (…), WITH ('option' = 'value') or the end of the statement" : 'the end of the statement');
     options = readOptions(cursor);
   }
-  return {kind: 'create-table', span, table, ifNotExists, columns, primaryKey, options: options ?? {}};
+  return {kind: 'create-table', span, table, ifNotExists, columns, primaryKey, partitionedBy: partitionedBy ?? [], options: options ?? {}};
 }
 
 function notYet(cursor: Cursor, what: string): WarehouseError {
@@ -120,14 +124,14 @@ function parseCreateDynamicTable(cursor: Cursor, span: Span): Statement {
   const ifNotExists = cursor.accept('IF', 'NOT', 'EXISTS');
   const table = cursor.tableName();
   const primaryKey = cursor.seesSymbol('(') ? readDeclaredKey(cursor) : undefined;
-  const options = readDynamicTableClauses(cursor);
+  const {options, partitionedBy} = readDynamicTableClauses(cursor);
   cursor.expect('AS');
   const select = cursor.clauseTo(cursor.end, 'a query after AS');
   if (select.parameters.length > 0) {
     throw new WarehouseError('invalid', 'MR_SYNTAX', `expected a query without parameters, found ${select.parameters.length} in the definition at ${placeText(cursor.tokens.source, select.span.start)}`,
       {hint: 'a definition is kept as text: write the values into it'});
   }
-  return {kind: 'create-dynamic-table', span, table, ifNotExists, primaryKey, options, select};
+  return {kind: 'create-dynamic-table', span, table, ifNotExists, primaryKey, partitionedBy, options, select};
 }
 
 /** `(PRIMARY KEY (a, b) [NOT ENFORCED])` */
@@ -142,8 +146,9 @@ function readDeclaredKey(cursor: Cursor): string[] {
 }
 
 /** The clauses between the name and AS; each is accepted in its harmless form and refused by name in the others. */
-function readDynamicTableClauses(cursor: Cursor): StatementOptions {
+function readDynamicTableClauses(cursor: Cursor): {readonly options: StatementOptions; readonly partitionedBy: readonly string[]} {
   let options: StatementOptions | undefined;
+  let partitionedBy: string[] = [];
   const seen = new Set<string>();
   const once = (clause: string, at: number): void => {
     if (seen.has(clause)) throw new WarehouseError('invalid', 'MR_SYNTAX', `expected ${clause} once, found it again at ${placeText(cursor.tokens.source, cursor.tokens.start(at))}`);
@@ -167,12 +172,15 @@ function readDynamicTableClauses(cursor: Cursor): StatementOptions {
       once('EMIT', at);
       if (cursor.sees('ON', 'WINDOW', 'CLOSE')) throw cursor.unsupported('EMIT ON WINDOW CLOSE', 'EMIT CHANGES keeps the windows corrected as rows arrive', at);
       cursor.expect('CHANGES');
-    } else if (cursor.sees('LATE', 'ROWS') || cursor.sees('PARTITIONED', 'BY') || cursor.sees('COMMENT') || cursor.sees('INITIALIZE') || cursor.sees('WAREHOUSE')) {
+    } else if (cursor.sees('LATE', 'ROWS') || cursor.sees('COMMENT') || cursor.sees('INITIALIZE') || cursor.sees('WAREHOUSE')) {
       throw notYet(cursor, cursor.tokens.text(at).toUpperCase());
+    } else if (cursor.accept('PARTITIONED', 'BY')) {
+      once('PARTITIONED BY', at);
+      partitionedBy = cursor.nameList('a partition column');
     } else if (cursor.accept('WITH')) {
       once('WITH', at);
       options = readOptions(cursor);
-    } else throw cursor.unexpected('REFRESH_MODE, EMIT CHANGES, WITH (…) or AS and a query');
+    } else throw cursor.unexpected('PARTITIONED BY (…), REFRESH_MODE, EMIT CHANGES, WITH (…) or AS and a query');
   }
-  return options ?? {};
+  return {options: options ?? {}, partitionedBy};
 }

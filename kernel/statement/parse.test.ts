@@ -55,17 +55,19 @@ test('parse: UPDATE and DELETE are cut at depth 0', () => {
 test('parse: CREATE TABLE keeps DuckDB columns and takes out what is ours', () => {
   assert.deepEqual(plain("CREATE TABLE IF NOT EXISTS ods.t (id BIGINT, amount DECIMAL(12, 2) NOT NULL, note VARCHAR, PRIMARY KEY (id, \"no te\") NOT ENFORCED) WITH ('bucket' = '4', changelog = after, file.compression = zstd, a-b = -1)"), {
     kind: 'create-table', table: 'ods.t', ifNotExists: true, columns: 'id BIGINT, amount DECIMAL(12, 2) NOT NULL, note VARCHAR, PRIMARY KEY (id, "no te")',
-    primaryKey: ['id', 'no te'], options: {bucket: '4', changelog: 'after', 'file.compression': 'zstd', 'a-b': '-1'},
+    primaryKey: ['id', 'no te'], partitionedBy: [], options: {bucket: '4', changelog: 'after', 'file.compression': 'zstd', 'a-b': '-1'},
   });
-  assert.deepEqual(plain('create table t (id integer primary key, x double)'), {kind: 'create-table', table: 't', ifNotExists: false, columns: 'id integer primary key, x double', primaryKey: ['id'], options: {}});
-  assert.deepEqual(plain('CREATE TABLE t (a INT, CONSTRAINT k PRIMARY KEY (a))'), {kind: 'create-table', table: 't', ifNotExists: false, columns: 'a INT, CONSTRAINT k PRIMARY KEY (a)', primaryKey: ['a'], options: {}});
+  assert.deepEqual((plain('CREATE TABLE t (a INT, b DATE) PARTITIONED BY (b, a) WITH (x = 1)') as {partitionedBy: unknown}).partitionedBy, ['b', 'a']);
+  assert.deepEqual((plain('CREATE DYNAMIC TABLE t PARTITIONED BY ("b c") AS SELECT 1') as {partitionedBy: unknown}).partitionedBy, ['b c']);
+  assert.deepEqual(plain('create table t (id integer primary key, x double)'), {kind: 'create-table', table: 't', ifNotExists: false, columns: 'id integer primary key, x double', primaryKey: ['id'], partitionedBy: [], options: {}});
+  assert.deepEqual(plain('CREATE TABLE t (a INT, CONSTRAINT k PRIMARY KEY (a))'), {kind: 'create-table', table: 't', ifNotExists: false, columns: 'a INT, CONSTRAINT k PRIMARY KEY (a)', primaryKey: ['a'], partitionedBy: [], options: {}});
 });
 
 test('parse: CREATE DYNAMIC TABLE and its synonyms', () => {
-  const expected = {kind: 'create-dynamic-table', ifNotExists: false, table: 'dws.g', options: {}, select: 'SELECT a AS b FROM t'};
+  const expected = {partitionedBy: [], kind: 'create-dynamic-table', ifNotExists: false, table: 'dws.g', options: {}, select: 'SELECT a AS b FROM t'};
   for (const noun of ['DYNAMIC TABLE', 'MATERIALIZED VIEW', 'materialized table']) assert.deepEqual(plain(`CREATE ${noun} dws.g AS SELECT a AS b FROM t;`), expected);
   assert.deepEqual(plain("CREATE DYNAMIC TABLE IF NOT EXISTS dws.g (PRIMARY KEY (b)) EMIT CHANGES REFRESH_MODE = INCREMENTAL WITH (bucket = 2) AS SELECT a AS b FROM t"),
-    {...expected, ifNotExists: true, primaryKey: ['b'], options: {bucket: '2'}});
+    {...expected, ifNotExists: true, primaryKey: ['b'], partitionedBy: [], options: {bucket: '2'}});
   const statement = parseStatement('  CREATE DYNAMIC TABLE g\nAS\n  SELECT 1') as Extract<Statement, {kind: 'create-dynamic-table'}>;
   assert.deepEqual([statement.select.span, statement.span.start], [{start: 30, end: 38, line: 3, column: 3}, 2]);
 });
@@ -119,7 +121,7 @@ test('parse: what is known but not done is refused by name', () => {
     ['ALTER TABLE t ADD COLUMN x INT', 'ALTER'], ['ALTER DYNAMIC TABLE t AS SELECT 1', 'ALTER'], ['BACKFILL t', 'BACKFILL'], ['INSERT OVERWRITE t SELECT 1', 'INSERT OVERWRITE'], ['CREATE VIEW v AS SELECT 1', 'CREATE DYNAMIC TABLE'],
     ['WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x', 'INSERT under WITH', 'column 22'], ['WITH x AS (SELECT 1) DELETE FROM t', 'DELETE under WITH'], ['WITH x AS (SELECT 1), y AS (SELECT 2) UPDATE t SET a = 1', 'UPDATE under WITH'],
     ['CREATE OR REPLACE TABLE t (a INT)', 'CREATE OR REPLACE'], ['CREATE OR REPLACE DYNAMIC TABLE t AS SELECT 1', 'DROP it first'], ['CREATE TEMP TABLE t (a INT)', 'CREATE TEMP'], ['CREATE TABLE t AS SELECT 1', 'CREATE TABLE … AS'],
-    ['CREATE TABLE t FROM SOURCE s', 'FROM SOURCE'], ['CREATE TABLE t (a INT) PARTITIONED BY (a)', 'PARTITIONED BY is not supported yet'], ['CREATE TABLE t (ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL 5 SECOND)', 'WATERMARK FOR is not supported yet'],
+    ['CREATE TABLE t FROM SOURCE s', 'FROM SOURCE'], ['CREATE TABLE t (ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL 5 SECOND)', 'WATERMARK FOR is not supported yet'],
     ["CREATE DYNAMIC TABLE t TARGET_LAG = '1 s' AS SELECT 1", 'TARGET_LAG'], ['CREATE DYNAMIC TABLE t EMIT ON WINDOW CLOSE AS SELECT 1', 'EMIT ON WINDOW CLOSE'], ['CREATE DYNAMIC TABLE t REFRESH_MODE = full AS SELECT 1', 'REFRESH_MODE = FULL'],
     ['CREATE DYNAMIC TABLE t REFRESH_MODE = AUTO AS SELECT 1', 'REFRESH_MODE = AUTO'], ["CREATE MATERIALIZED TABLE t FRESHNESS = INTERVAL '10' SECOND AS SELECT 1", 'FRESHNESS'],
     ['DELETE FROM t RETURNING *', 'RETURNING'], ['INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING', 'ON CONFLICT'], ['INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1', 'ON CONFLICT'], ['INSERT OR IGNORE INTO t VALUES (1)', 'OR IGNORE'],

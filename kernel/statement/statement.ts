@@ -89,6 +89,8 @@ export interface CreateTableStatement {
   readonly columns: SqlText;
   /** Of a table or column constraint; empty when there is none. Names as written. */
   readonly primaryKey: readonly string[];
+  /** Names as written; empty without PARTITIONED BY. */
+  readonly partitionedBy: readonly string[];
   readonly options: StatementOptions;
 }
 
@@ -99,6 +101,8 @@ export interface CreateDynamicTableStatement {
   readonly ifNotExists: boolean;
   /** The key that the user states; undefined = the provable one. */
   readonly primaryKey: readonly string[] | undefined;
+  /** Names as written; empty without PARTITIONED BY. */
+  readonly partitionedBy: readonly string[];
   readonly options: StatementOptions;
   /** The text after AS; `select.span.start` is its place in the script. */
   readonly select: SqlText;

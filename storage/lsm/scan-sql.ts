@@ -26,8 +26,8 @@ export interface ScanOptions {
   readonly columns?: readonly string[];
   /** Adds `_SEQUENCE_NUMBER` as last column (keyed tables). */
   readonly withSequence?: boolean;
-  /** Rows in the stable order of the header; otherwise in any. */
-  readonly ordered?: boolean;
+  /** Rows in the stable order of the header, or by key whatever their partition and bucket ('key'); otherwise in any. */
+  readonly ordered?: boolean | 'key';
 }
 
 const GROUP_TAG = '_mr_group';
@@ -53,6 +53,7 @@ class MergeSql {
   readonly #plan: ScanPlan;
   readonly #fields: readonly DataField[];
   readonly #ordered: boolean;
+  readonly #byKey: boolean;
   readonly #withSequence: boolean;
   readonly #keys: readonly string[];
   readonly #sections: readonly Section[];
@@ -65,7 +66,8 @@ class MergeSql {
     this.#table = table;
     this.#plan = plan;
     this.#fields = fields;
-    this.#ordered = options.ordered === true;
+    this.#ordered = options.ordered !== undefined && options.ordered !== false;
+    this.#byKey = options.ordered === 'key' && plan.buckets.length > 1;
     this.#withSequence = options.withSequence === true;
     this.#sections = plan.buckets.flatMap((bucket) => bucket.sections);
     this.#tagged = plan.buckets.length > 1 && (this.#ordered || table.partitionFields.length > 0);
@@ -77,7 +79,7 @@ class MergeSql {
     const output = [...this.#fields.map((field) => quoteIdentifier(field.name)), ...(this.#withSequence ? [SEQUENCE_COLUMN] : [])].join(', ') || NO_COLUMNS;
     const raw = this.#sections.filter(({kind}) => kind === 'raw').flatMap(({runs}) => runs.flat());
     // Sections stand in the order of their keys, files are sorted, and DuckDB keeps the order of files and rows.
-    const inOrder = this.#sections.every(({kind}) => kind === 'raw') && this.#plan.buckets.every((bucket) => bucket.inKeyOrder);
+    const inOrder = !this.#byKey && this.#sections.every(({kind}) => kind === 'raw') && this.#plan.buckets.every((bucket) => bucket.inKeyOrder);
     const layered = this.#sections.filter(({kind}) => kind === 'layered');
     const young = layered.flatMap(({runs}) => runs.slice(0, -1).flat());
     const oldest = layered.flatMap(({runs}) => runs.at(-1)!);
@@ -90,7 +92,8 @@ class MergeSql {
     const head = young.length === 0 ? '' : `WITH young AS (SELECT * FROM (${this.#files(young, true)}) AS files${this.#ignoresDeletes ? ` WHERE ${KIND_COLUMN} IN (0, 2)` : ''}) `;
     const body = `${head}SELECT ${output} FROM (${parts.join(' UNION ALL ')}) AS merged`;
     if (!this.#ordered || inOrder) return body;
-    return `${body} ORDER BY ${this.#keys.map((key) => `${key} ASC NULLS FIRST`).join(', ')}`;
+    const order = this.#byKey ? [...this.#keys].sort((a, b) => Number(a === GROUP_TAG) - Number(b === GROUP_TAG)) : this.#keys;
+    return `${body} ORDER BY ${order.map((key) => `${key} ASC NULLS FIRST`).join(', ')}`;
   }
 
   get #ignoresDeletes(): boolean { return this.#table.ignoresDeletes; }

@@ -19,6 +19,10 @@ import {randomValue} from './random-epochs.ts';
 interface BaseTable extends GeneratorTable {
   readonly columns: readonly {readonly name: string; readonly type: LogicalType}[];
   readonly kind: 'keyed' | 'append' | 'bag';
+  /** How its files lie: clauses of CREATE TABLE, by option name. */
+  readonly options: Readonly<Record<string, string>>;
+  /** By column `p` of few values. */
+  readonly partitioned: boolean;
 }
 
 const columnTypes: readonly LogicalType[] = [
@@ -37,7 +41,9 @@ export interface LawsOptions {
 
 export async function runLaws({path, seed, steps, views, referenceBytes}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number}> {
   const random = new Random(seed);
-  const tables = randomTables(random);
+  // How files lie is drawn apart from what is written: the same writes meet any lay-out.
+  const layout = new Random(seed * 31 + 7);
+  const tables = randomTables(random, layout);
   let warehouse = await Warehouse.open({path, ...(referenceBytes === undefined ? {} : {referenceBytes})});
   const watch = new Watch();
   const stats = {epochs: 0, restarts: 0, checkpoints: 0};
@@ -65,7 +71,7 @@ export async function runLaws({path, seed, steps, views, referenceBytes}: LawsOp
         else await warehouse.closeWithoutCheckpoint();
         warehouse = await Warehouse.open({path, ...(referenceBytes === undefined ? {} : {referenceBytes})});
         stats.restarts++;
-      } else await randomWrite(warehouse, random, tables);
+      } else await randomWrite(warehouse, random, layout, tables);
       await watch.check(warehouse, [...tables.map((table) => `ods.${table.name}`), ...made]);
     }
     stats.epochs = warehouse.epoch;
@@ -78,18 +84,45 @@ export async function runLaws({path, seed, steps, views, referenceBytes}: LawsOp
   return stats;
 }
 
-function randomTables(random: Random): BaseTable[] {
+function randomTables(random: Random, layout: Random): BaseTable[] {
   return (['keyed', 'keyed', 'append', 'bag'] as const).map((kind, index) => {
     const columns = Array.from({length: random.integer(2, 5)}, (_, at) => ({name: `c${at}`, type: random.pick(columnTypes)}));
     const keyType = random.pick([{kind: 'integer'}, {kind: 'bigint'}] satisfies LogicalType[]);
-    const all = kind === 'keyed' ? [{name: 'k', type: keyType}, ...columns] : columns;
-    return {schema: 'ods', name: `t${index}`, columns: all, key: kind === 'keyed' ? ['k'] : [], kind};
+    const partitioned = layout.chance(0.5);
+    const parts: typeof columns = partitioned ? [{name: 'p', type: layout.pick(partitionTypes)}] : [];
+    const all = kind === 'keyed' ? [{name: 'k', type: keyType}, ...parts, ...columns] : [...parts, ...columns];
+    const options: Record<string, string> = {};
+    if (kind === 'bag') options['append-only'] = 'false';
+    const hashed = columns.find(({type}) => !['float', 'double', 'blob'].includes(type.kind));
+    if (layout.chance(0.4) && (kind !== 'append' || hashed !== undefined)) {
+      options['bucket'] = '3';
+      if (kind === 'append') options['bucket-key'] = hashed!.name;
+    }
+    return {schema: 'ods', name: `t${index}`, columns: all, key: kind === 'keyed' ? ['k', ...parts.map(({name}) => name)] : [], kind, options, partitioned};
   });
 }
 
-function createText({schema, name, columns, kind}: BaseTable): string {
-  const list = columns.map((column) => `${column.name} ${typeText(column.type)}${kind === 'keyed' && column.name === 'k' ? ' PRIMARY KEY' : ''}`);
-  return `CREATE TABLE ${schema}.${name} (${list.join(', ')})${kind === 'bag' ? " WITH ('append-only' = 'false')" : ''}`;
+const partitionTypes: readonly LogicalType[] = [{kind: 'date'}, {kind: 'varchar'}, {kind: 'bigint'}, {kind: 'timestamp'}, {kind: 'boolean'}];
+
+/** @returns one of few values; NULL among them where the table may have it in its partitions. */
+function partitionValue(layout: Random, {columns, kind}: BaseTable): Value {
+  const {type} = columns.find(({name}) => name === 'p')!;
+  const pick = layout.integer(kind === 'append' ? -1 : 0, 2);
+  if (pick === -1) return null;
+  switch (type.kind) {
+    case 'date': return `2024-01-0${pick + 1}`;
+    case 'varchar': return ['', 'a/b=c', 'x'][pick]!;
+    case 'timestamp': return `2024-01-01T0${pick}:00:00.00000${pick}`;
+    case 'boolean': return pick === 0;
+    default: return pick;
+  }
+}
+
+function createText({schema, name, columns, key, kind, options, partitioned}: BaseTable): string {
+  const list = columns.map((column) => `${column.name} ${typeText(column.type)}${kind === 'bag' && column.name === 'p' ? ' NOT NULL' : ''}`);
+  const primaryKey = kind === 'keyed' ? `, PRIMARY KEY (${key.join(', ')})` : '';
+  const settings = Object.entries(options).map(([option, value]) => `'${option}' = '${value}'`);
+  return `CREATE TABLE ${schema}.${name} (${list.join(', ')}${primaryKey})${partitioned ? ' PARTITIONED BY (p)' : ''}${settings.length === 0 ? '' : ` WITH (${settings.join(', ')})`}`;
 }
 
 async function createView(warehouse: Warehouse, random: Random, tables: readonly GeneratorTable[], name: string): Promise<GeneratorTable | null> {
@@ -112,10 +145,11 @@ function literal(value: Value, type: LogicalType): string {
   return value === null ? 'NULL' : typeof value === 'string' ? `'${value.replaceAll("'", "''")}'::${typeText(type)}` : `${String(value)}::${typeText(type)}`;
 }
 
-async function randomWrite(warehouse: Warehouse, random: Random, tables: readonly BaseTable[]): Promise<void> {
+async function randomWrite(warehouse: Warehouse, random: Random, layout: Random, tables: readonly BaseTable[]): Promise<void> {
   const table = random.pick(tables);
   const name = `ods.${table.name}`;
-  const row = (): Record<string, Value> => Object.fromEntries(table.columns.map((column) => [column.name, column.name === 'k' ? random.integer(0, 12) : randomValue(random, column.type, true)]));
+  const value = ({name: column, type}: BaseTable['columns'][number]): Value => (column === 'k' ? random.integer(0, 12) : column === 'p' ? partitionValue(layout, table) : randomValue(random, type, true));
+  const row = (): Record<string, Value> => Object.fromEntries(table.columns.map((column) => [column.name, value(column)]));
   const last = table.columns[table.columns.length - 1]!;
   const where = table.kind === 'keyed' ? `k % 3 = ${random.integer(0, 2)}` : `${last.name} IS NOT NULL`;
   try {
@@ -133,7 +167,7 @@ async function randomWrite(warehouse: Warehouse, random: Random, tables: readonl
         await warehouse.sql(`DELETE FROM ${name} WHERE ${where}`);
         return;
       default: {
-        const values = (): string => `(${table.columns.map((column) => (column.name === 'k' ? String(random.integer(0, 12)) : literal(randomValue(random, column.type, true), column.type))).join(', ')})`;
+        const values = (): string => `(${table.columns.map((column) => literal(value(column), column.type)).join(', ')})`;
         await warehouse.sql(`BEGIN; INSERT INTO ${name} VALUES ${values()}, ${values()}; DELETE FROM ${name} WHERE ${where}; COMMIT`);
       }
     }
