@@ -8,7 +8,7 @@ import {Warehouse} from '../../engine/warehouse.ts';
 import {temporaryFolder} from '../support/temporary.ts';
 
 function folders(path: string): string[] {
-  return readdirSync(path, {recursive: true, withFileTypes: true}).filter((entry) => entry.isDirectory() && /^bucket-/.test(entry.name))
+  return readdirSync(path, {recursive: true, withFileTypes: true}).filter((entry) => entry.isDirectory() && entry.name.startsWith('bucket-'))
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1)).sort();
 }
 
