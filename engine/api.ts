@@ -50,6 +50,11 @@ export interface OpenOptions {
   readonly memoryBytes?: number;
   /** Bytes of them for tables and operators; default 45 %. Rows beyond it go to page files beside the cache. */
   readonly stateBytes?: number;
+  /**
+   * Whether tables are copied into the read cache (default): scans are several times faster for one more copy on disk. Without it
+   * reads go to files and log.
+   */
+  readonly readCache?: boolean;
   /** Folders that SQL may read files from. Default none. */
   readonly allowDirectories?: readonly string[];
   /** Bytes of changes after which a checkpoint is written. */

@@ -14,6 +14,10 @@ export const maintainDirectory = (directory: string): string => join(directory, 
 export const compactionDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'compaction');
 /** Where rows of state go when memory is short, a file a table; emptied at open. */
 export const pageDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'pages');
+/** Positions of rows, kept over a clean close; see position-image.ts. */
+export const positionsDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'positions');
+/** The read cache, and what says that it is whole; see live-image.ts. */
+export const liveDirectory = (directory: string): string => join(directory, '_millrace', 'live');
 /** Where rows of large statements wait for their epoch; emptied at open. */
 export const spoolDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'temp');
 /** A file per table that has files under way which no frame may name; see worker-bulk.ts. */

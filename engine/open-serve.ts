@@ -2,28 +2,27 @@
  * The serve instance: where user SQL runs. Two walls stand around it. The gate (query/gate.ts) lets one SELECT over known tables
  * through; the settings here refuse everything that would reach other files or change the engine even if it got past the gate.
  */
-import {mkdir, rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import {Kernel} from '../kernel/duckdb.ts';
 import {macroStatements} from '../kernel/macros.ts';
 import {quoteLiteral} from '../kernel/quote.ts';
+import {liveDirectory} from './layout.ts';
 
 export interface ServeKernelOptions {
   readonly directory: string;
+  /** Of the read cache: made if it is not there. */
+  readonly databasePath: string;
   readonly threads: number;
   readonly memoryBytes: number;
   readonly allowDirectories: readonly string[];
 }
 
-/** @returns the instance with an empty database `live` attached: the cache is built anew at every open. */
-export async function openServeKernel({directory, threads, memoryBytes, allowDirectories}: ServeKernelOptions): Promise<Kernel> {
-  const liveDirectory = join(directory, '_millrace', 'live');
-  await rm(liveDirectory, {recursive: true, force: true});
-  await mkdir(join(liveDirectory, 'temp'), {recursive: true});
-  const kernel = await Kernel.open({threads, memoryBytes, tempDirectory: join(liveDirectory, 'temp')});
+/** @returns the instance with the database `live` attached. */
+export async function openServeKernel({directory, databasePath, threads, memoryBytes, allowDirectories}: ServeKernelOptions): Promise<Kernel> {
+  const kernel = await Kernel.open({threads, memoryBytes, tempDirectory: join(liveDirectory(directory), 'temp')});
   const session = await kernel.connect();
   try {
-    await session.run(`ATTACH ${quoteLiteral(join(liveDirectory, 'live.duckdb'))} AS live (RECOVERY_MODE NO_WAL_WRITES)`);
+    await session.run(`ATTACH ${quoteLiteral(databasePath)} AS live (RECOVERY_MODE NO_WAL_WRITES)`);
     for (const statement of macroStatements) await session.run(statement);
     await session.run(`SET allowed_directories = [${[directory, ...allowDirectories].map(quoteLiteral).join(', ')}]`);
     await session.run('SET enable_external_access = false');

@@ -16,7 +16,6 @@ import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
 import type {Session} from '../kernel/session.ts';
-import {rowsViewName} from '../query/live-tables.ts';
 import {decodeColumns} from '../storage/log/columns.ts';
 import type {TableWrite} from './protocol.ts';
 
@@ -59,14 +58,14 @@ export class OwnWrites {
     this.#removed.push(...removed);
   }
 
-  /** @returns what UPDATE and DELETE of `table` read. */
-  target(session: Session, table: TableSpec): BoundTarget {
+  /** @param rows the relation of the table's rows before the transaction. @returns what UPDATE and DELETE of `table` read. */
+  target(session: Session, table: TableSpec, rows: string): BoundTarget {
     const own = this.#writes.filter((write) => write.table === table.id);
-    if (own.length === 0) return {relation: rowsViewName(table), release: () => undefined};
-    return table.storage === 'keyed' ? this.#overKeys(session, table, own) : this.#overRows(session, table, own);
+    if (own.length === 0) return {relation: rows, release: () => undefined};
+    return table.storage === 'keyed' ? this.#overKeys(session, table, own, rows) : this.#overRows(session, table, own, rows);
   }
 
-  #overKeys(session: Session, table: TableSpec, own: readonly TableWrite[]): BoundTarget {
+  #overKeys(session: Session, table: TableSpec, own: readonly TableWrite[], rows: string): BoundTarget {
     let sequence = 0;
     const pieces = own.map(({mode, rows: {bytes, rowCount}}): RelationPiece => {
       const gone = mode === 'delete';
@@ -84,13 +83,13 @@ export class OwnWrites {
     const same = keys.map((key) => `o.${key} = r.${key}`).join(' AND ');
     const last = `SELECT * FROM mr_rows('${name}') QUALIFY row_number() OVER (PARTITION BY ${keys.join(', ')} ORDER BY _seq DESC) = 1`;
     return {
-      relation: `(SELECT r._pos, ${columns.map((column) => `r.${column}`).join(', ')} FROM ${rowsViewName(table)} r ANTI JOIN (SELECT ${keys.join(', ')} FROM mr_rows('${name}')) o ON ${same}`
+      relation: `(SELECT r._pos, ${columns.map((column) => `r.${column}`).join(', ')} FROM ${rows} r ANTI JOIN (SELECT ${keys.join(', ')} FROM mr_rows('${name}')) o ON ${same}`
         + ` UNION ALL SELECT ${ownPosition} - _seq, ${columns.join(', ')} FROM (${last}) WHERE NOT _gone)`,
       release: () => session.unbindRelation(name),
     };
   }
 
-  #overRows(session: Session, table: TableSpec, own: readonly TableWrite[]): BoundTarget {
+  #overRows(session: Session, table: TableSpec, own: readonly TableWrite[], rows: string): BoundTarget {
     const visible = table.columns.filter((column) => !column.hidden);
     let sequence = 0;
     const pieces: RelationPiece[] = [];
@@ -105,7 +104,7 @@ export class OwnWrites {
     session.bindRelation(`${name}_gone`, relationOfPieces([{name: 'p', type: bigint}], removed, publishSliceRows));
     const columns = visible.map((column) => quoteIdentifier(column.name)).join(', ');
     return {
-      relation: `(SELECT a.* FROM (SELECT _pos, ${columns} FROM ${rowsViewName(table)} UNION ALL SELECT ${ownPosition} - _seq, ${columns} FROM mr_rows('${name}')) a ANTI JOIN mr_rows('${name}_gone') g ON g.p = a._pos)`,
+      relation: `(SELECT a.* FROM (SELECT _pos, ${columns} FROM ${rows} UNION ALL SELECT ${ownPosition} - _seq, ${columns} FROM mr_rows('${name}')) a ANTI JOIN mr_rows('${name}_gone') g ON g.p = a._pos)`,
       release: () => {
         session.unbindRelation(name);
         session.unbindRelation(`${name}_gone`);

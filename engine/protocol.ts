@@ -69,13 +69,16 @@ export type Request =
   /** Holds history for a read that is under way, until `release`. */
   | {readonly kind: 'hold'; readonly name: string; readonly epoch: number; readonly reach: 'onward' | 'moment'}
   | {readonly kind: 'release'; readonly name: string}
-  | {readonly kind: 'close'; readonly checkpoint: boolean};
+  /** `keepPositions`: the read cache will be kept, so rows need their positions at the next opening. */
+  | {readonly kind: 'close'; readonly checkpoint: boolean; readonly keepPositions?: boolean};
 
 /** @see Request: what each is answered with. `epoch` is the one whose visibility the answer promises. */
 export interface ReplyBody {
   readonly epoch: number;
   readonly rows?: readonly Readonly<Record<string, string | number | boolean | null>>[];
   readonly frames?: readonly Uint8Array[];
+  /** Tables whose rows will have their positions at the next opening. */
+  readonly positioned?: readonly TableId[];
 }
 
 /** `loaded`: once after `ready`, when the main thread has read the files of the checkpoint; only then does the next one begin. */
@@ -112,8 +115,11 @@ export type ToMain =
   | ({readonly kind: 'epoch'} & EpochMessage)
   /** `oldest`: the oldest epoch whose content can be read, and all that came after it. */
   | {readonly kind: 'checkpoint'; readonly checkpoint: CheckpointView; readonly oldest: number}
-  /** Sent once at open: catalog records of the checkpoint, then the tail follows as epochs, then `ready`. */
-  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly position: StreamPosition; readonly checkpoint: CheckpointView; readonly oldest: number}
+  /**
+   * Sent once at open: catalog records of the checkpoint, then the tail follows as epochs, then `ready`. Rows of tables in
+   * `positioned` have the positions that they had in the process before, all others 0, 1, 2 … in scan order.
+   */
+  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly position: StreamPosition; readonly checkpoint: CheckpointView; readonly oldest: number; readonly positioned: readonly TableId[]}
   | {readonly kind: 'ready'; readonly epoch: number; readonly openMs: number; readonly replayedEpochs: number}
   | {readonly kind: 'failed'; readonly error: ErrorReport};
 
@@ -134,6 +140,8 @@ export interface WorkerOptions {
   readonly logCheckpoints: number;
   /** `asked`: compaction and expiry only when a request asks for them. */
   readonly maintenance: 'background' | 'asked';
+  /** Tables that the read cache holds as of this epoch's checkpoint; absent: none. */
+  readonly cached?: {readonly epoch: number; readonly tables: readonly TableId[]};
   /** Deltas above it travel by reference. */
   readonly referenceBytes: number;
   /** A log segment is closed at this size; the log's own default unless given. */

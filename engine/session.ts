@@ -17,7 +17,7 @@ import {quoteIdentifier} from '../kernel/quote.ts';
 import {parseScript, type Statement} from '../kernel/statement/parse.ts';
 import {durationMs} from '../kernel/statement/settings.ts';
 import type {PinnedRead} from '../query/live.ts';
-import {viewName} from '../query/live-tables.ts';
+import {tableRelation} from './cold-views.ts';
 import type {Result, SqlOptions} from './api.ts';
 import type {Host} from './host.ts';
 import {OwnWrites} from './own-writes.ts';
@@ -92,7 +92,7 @@ export class WarehouseSession implements AsyncDisposable {
       where.push(`${quoteIdentifier(name)} = CAST($${at + 1} AS ${typeText(type)})`);
       return valueAt(builder.finish(), type, 0);
     });
-    const {rows} = await this.#host.live.read(async ({session}) => session.rows(`SELECT * FROM ${viewName(table)} WHERE ${where.join(' AND ')}`, values));
+    const {rows} = await this.#host.live.read(async (read) => read.session.rows(`SELECT * FROM ${await tableRelation(this.#host, read, table)} WHERE ${where.join(' AND ')}`, values));
     const first = rows[0];
     if (first === undefined) return null;
     const visible = table.columns.filter((column) => !column.hidden);

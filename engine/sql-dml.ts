@@ -14,11 +14,11 @@ import type {DeleteStatement, SqlText, Statement, TableName, UpdateStatement} fr
 import type {PinnedRead} from '../query/live.ts';
 import {Batcher, type Chunk} from './batcher.ts';
 import {removeSpool, WriteSpool} from './bulk-spool.ts';
+import {rowsRelation} from './cold-views.ts';
 import {encodeRows} from './encode-rows.ts';
 import type {Host} from './host.ts';
 import {MUST_BE_ABSENT, type Spool, type TableWrite} from './protocol.ts';
 import type {BoundTarget, RemovedRows} from './own-writes.ts';
-import {rowsViewName} from '../query/live-tables.ts';
 import {readyQuery} from './sql-query.ts';
 import {inUserWords} from './user-words.ts';
 import type {StatementContext} from './statement-context.ts';
@@ -88,23 +88,28 @@ export async function prepareUpdate(context: StatementContext, read: PinnedRead,
   const seen = new PositionSet(query.mayRepeat);
   const sent = await gathered(context, async (spool) => {
     for await (const batch of targetChunks(context, read, query.sql, table, [positionType, ...keyTypes, ...visible.map((column) => column.type)])) {
-      const expected = positionsOf(batch.columns[0]!, batch.rowCount);
-      seen.add(expected, table);
+      const positions = positionsOf(batch.columns[0]!, batch.rowCount);
+      seen.add(positions, table);
       const oldKeys = batch.columns.slice(1, 1 + keyTypes.length);
       const rows = batch.columns.slice(1 + keyTypes.length);
       requireNotNull(table, rows, batch.rowCount, rowCount);
       rowCount += batch.rowCount;
       const encoded = encodeRows(visible.map((column) => column.type), rows, batch.rowCount);
-      if (bag && context.own !== null) removed.push({table: table.id, positions: expected});
+      if (bag && context.own !== null) removed.push({table: table.id, positions});
       if (moves) {
         const old = encodeRows(keyTypes, oldKeys, batch.rowCount);
-        await spool.add(bag ? {table: table.id, mode: 'remove', rows: old, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows: old, expected, asOf: -1});
+        await spool.add(bag ? {table: table.id, mode: 'remove', rows: old, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows: old, ...unchanged(read, table, positions)});
         await spool.add({table: table.id, mode: bag ? 'append' : 'upsert', rows: encoded, expected: bag ? null : new Float64Array(batch.rowCount).fill(MUST_BE_ABSENT), asOf: -1});
-      } else await spool.add({table: table.id, mode: 'upsert', rows: encoded, expected, asOf: -1});
+      } else await spool.add({table: table.id, mode: 'upsert', rows: encoded, ...unchanged(read, table, positions)});
     }
   }, moves ? (a, b) => Number(arrives(a)) - Number(arrives(b)) : undefined);
   // A key may move onto a key that another row of the same statement leaves: all leave before any arrives.
   return {...sent, rowCount, removed};
+}
+
+/** What a write of rows that were read relies on: each is at its position still; of a table that is not in the read cache, that no epoch has changed it. */
+function unchanged(read: PinnedRead, table: TableSpec, positions: Float64Array): Pick<TableWrite, 'expected' | 'asOf'> {
+  return read.cold.has(table.id) ? {expected: null, asOf: read.epoch} : {expected: positions, asOf: -1};
 }
 
 function arrives({mode}: Pick<TableWrite, 'mode'>): boolean {
@@ -121,10 +126,10 @@ export async function prepareDelete(context: StatementContext, read: PinnedRead,
   const sent = await gathered(context, async (spool) => {
     for await (const batch of targetChunks(context, read, query.sql, table, [positionType, ...keyTypes])) {
       rowCount += batch.rowCount;
-      const expected = positionsOf(batch.columns[0]!, batch.rowCount);
+      const positions = positionsOf(batch.columns[0]!, batch.rowCount);
       const rows = encodeRows(keyTypes, batch.columns.slice(1), batch.rowCount);
-      if (bag && context.own !== null) removed.push({table: table.id, positions: expected});
-      await spool.add(bag ? {table: table.id, mode: 'remove', rows, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows, expected, asOf: -1});
+      if (bag && context.own !== null) removed.push({table: table.id, positions});
+      await spool.add(bag ? {table: table.id, mode: 'remove', rows, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows, ...unchanged(read, table, positions)});
     }
   });
   return {...sent, rowCount, removed};
@@ -145,7 +150,8 @@ async function gathered(context: StatementContext, write: (spool: WriteSpool) =>
 
 /** As `chunks`, of a query over the rows of `table`, in a transaction with its own writes. */
 async function* targetChunks(context: StatementContext, read: PinnedRead, sql: string, table: TableSpec, types: readonly LogicalType[]): AsyncGenerator<Chunk, void, undefined> {
-  const target: BoundTarget = context.own?.target(read.session, table) ?? {relation: rowsViewName(table), release: () => undefined};
+  const rows = await rowsRelation(context.host, read, table, context.own !== null);
+  const target: BoundTarget = context.own?.target(read.session, table, rows) ?? {relation: rows, release: () => undefined};
   try {
     yield* chunks(context, read, sql, target.relation, types);
   } finally {

@@ -13,7 +13,7 @@ import {explainIncremental as planRows} from '../compute/explain-incremental.ts'
 import {planView} from '../compute/plan-view.ts';
 import type {SqlText, Statement} from '../kernel/statement/parse.ts';
 import type {Span} from '../kernel/statement/place.ts';
-import {gateSelect, type GateContext, type GatedSelect, type Resolution} from '../query/gate.ts';
+import {gateSelect, type GateContext, type GatedSelect, type GateReference, type Resolution} from '../query/gate.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {viewName} from '../query/live-tables.ts';
 import type {Result, ResultColumn} from './api.ts';
@@ -53,7 +53,7 @@ export function gateContext(context: StatementContext, options: QueryPlace & {de
       if (isSystemSchema(schema) && findSystemTable(name) === undefined) return {unknown: true, nearest: nearSystemTables(name)};
       if (isDerived(reference)) return {relation: derived?.get(referenceKey(reference)) ?? "mr_rows('mr_pending')"};
       const table = catalog.find(schema, name);
-      return table === undefined ? {unknown: true, nearest: nearTables(catalog, reference)} : {relation: viewName(table)};
+      return table === undefined ? {unknown: true, nearest: nearTables(catalog, reference)} : {relation: derived?.get(referenceKey(reference)) ?? viewName(table)};
     },
   };
 }
@@ -84,7 +84,11 @@ export interface ReadyQuery {
 /** Passes `text` through the gate; what it derives from the changelog is computed and bound first. */
 export async function readyQuery(context: StatementContext, read: PinnedRead, text: string, place: QueryPlace = {}): Promise<ReadyQuery> {
   const first = await gateSelect(read.session, text, gateContext(context, place));
-  const derived = first.references.filter(isDerived);
+  const isCold = (reference: GateReference): boolean => {
+    const table = read.cold.size === 0 || isDerived(reference) ? undefined : context.host.catalog.find(reference.schema, reference.name);
+    return table !== undefined && read.cold.has(table.id);
+  };
+  const derived = first.references.filter((reference) => isDerived(reference) || isCold(reference));
   if (derived.length === 0) return {sql: first.sql, params: paramsOf(first, context.params), release: () => undefined};
   const {relations, release} = await prepareReferences(context, read, derived);
   try {

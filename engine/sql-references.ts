@@ -16,8 +16,8 @@ import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts
 import type {GateReference} from '../query/gate.ts';
 import {expired} from '../query/history.ts';
 import type {PinnedRead} from '../query/live.ts';
-import {viewName} from '../query/live-tables.ts';
 import {visibleChanges, visibleShape, type ChangePart} from '../query/change-rows.ts';
+import {tableRelation} from './cold-views.ts';
 import {emptyRejectedSql} from './rejected-table.ts';
 import {rejectedTableOf, requireTable} from './lookup.ts';
 import {isSystemSchema, relationOfRows, systemRows} from './system-tables.ts';
@@ -75,9 +75,13 @@ export async function prepareReferences(context: StatementContext, read: PinnedR
         relations.set(key, `mr_rows('${name}')`);
         continue;
       }
+      if (reference.kind === 'table') {
+        relations.set(key, await tableRelation(context.host, read, requireTable(context.host.catalog, reference)));
+        continue;
+      }
       if (reference.kind === 'rejected') {
         const rejected = rejectedTableOf(context.host.catalog, requireTable(context.host.catalog, reference));
-        relations.set(key, rejected === undefined ? `(${emptyRejectedSql})` : viewName(rejected));
+        relations.set(key, rejected === undefined ? `(${emptyRejectedSql})` : await tableRelation(context.host, read, rejected));
         continue;
       }
       // Names are the whole instance's, not the session's.

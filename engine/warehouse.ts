@@ -8,9 +8,9 @@ import {join, resolve} from 'node:path';
 import {systemClock} from '../base/clock.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
-import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
+import {epoch as toEpoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {checkpointBytes, checkpointMs, historyBytesMax, historyRetentionMs, inFlightBytesMax, logCheckpoints, orphanAgeMs, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
+import {historyBytesMax, inFlightBytesMax, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
 import type {Row} from '../base/value.ts';
 import {Catalog} from '../catalog/catalog.ts';
@@ -18,15 +18,20 @@ import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import {Binder} from '../kernel/plan/binder.ts';
 import {EpochHistory} from '../query/history.ts';
-import {LiveRelation} from '../query/live.ts';
+import {LiveRelation, type PinnedRead} from '../query/live.ts';
 import type {SealedEpoch} from '../query/sealed-epoch.ts';
 import {changesOfItems, SnapshotRoom, subscribeColumns, type ColumnItem, type SubscriptionItem, type SubscriptionHost, type SubscriptionOptions} from '../query/subscription.ts';
 import type {Followed, InsertOptions, InsertResult, OpenOptions, Result, SqlOptions, SubscribeOptions} from './api.ts';
 import {mirror} from './binder-mirror.ts';
 import {ColdReader} from './cold.ts';
+import {tableRelation} from './cold-views.ts';
+import {ensureRejected} from './ensure-rejected.ts';
 import {epochsOfFiles} from './history-files.ts';
 import type {Host} from './host.ts';
 import type {IngestSession} from './ingest-session.ts';
+import {keptTables, saveLiveImage, withLiveImage, type LivePlace} from './live-image.ts';
+import {readLog} from './log-reader.ts';
+import {workerOptions} from './worker-options.ts';
 import {metaDirectory, spoolDirectory} from './layout.ts';
 import {defaultMemoryBytes, sharesOf, type MemoryShares} from './memory.ts';
 import {kernelBytes, metricsOf, statOf, type Metric} from './metrics.ts';
@@ -36,16 +41,15 @@ import {pastContent} from './past-content.ts';
 import {prepareDirectory} from './prepare-directory.ts';
 import {Progress} from './progress.ts';
 import type {CheckpointView, ReplyBody} from './protocol.ts';
-import {sealedFromFrame, sealedFromMessage, type SealedSource} from './sealed.ts';
-import {decodeFrame} from '../storage/log/frame.ts';
+import {sealedFromMessage, type SealedSource} from './sealed.ts';
+import {warmCache, withinMs} from './warm-cache.ts';
 import {WarehouseSession, type SessionOptions} from './session.ts';
 import {Subscriptions} from './subscriptions.ts';
 import {upgradeWarehouse} from './upgrade-steps.ts';
 import {WorkerClient, type EngineEvent} from './worker-client.ts';
 import {readHolder, WarehouseLock, type LockHolder} from '../storage/lock.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
-import {rejectedTableOf, requireTable} from './lookup.ts';
-import {rejectedTable} from './rejected-table.ts';
+import {requireTable} from './lookup.ts';
 import {encodeColumnWrite, ingestInto, type ColumnWrite} from './table-writes.ts';
 
 /** @returns who holds the warehouse at `path`, as far as it said so. */
@@ -53,8 +57,8 @@ export function holderOf(path: string): Promise<LockHolder | undefined> {
   return readHolder(nodeFileSystem, metaDirectory(resolve(path)));
 }
 
-/** Bytes of log read back in one go for a reader of old epochs. */
-const logReadBytes = 8 * 1024 * 1024;
+/** An opening waits so many ms for the read cache: small warehouses are answered from it at once. */
+const warmWaitMs = 300;
 
 export class Warehouse implements AsyncDisposable {
   readonly directory: string;
@@ -64,6 +68,9 @@ export class Warehouse implements AsyncDisposable {
   readonly #binder: Binder;
   readonly #client: WorkerClient;
   #inFlightBytesMax = inFlightBytesMax;
+  #readCache = true;
+  /** With the read cache of the process before. */
+  #place!: LivePlace;
   #budget = new ByteBudget(inFlightBytesMax);
   readonly #past: Past;
   readonly #cold: ColdReader;
@@ -83,6 +90,8 @@ export class Warehouse implements AsyncDisposable {
   #ddlQueue: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
   #failure: WarehouseError | null = null;
+  /** Tables whose read cache of the process before is used again. */
+  reusedTables = 0;
   /** ms from open to ready, and epochs replayed from the log: for reports. */
   openStats = {openMs: 0, replayedEpochs: 0};
 
@@ -96,21 +105,29 @@ export class Warehouse implements AsyncDisposable {
     const directory = resolve(options.path);
     const {warehouse: warehouseId} = await prepareDirectory(directory);
     const lock = await WarehouseLock.acquire({directory: metaDirectory(directory), fileSystem: nodeFileSystem});
-    const undo: (() => Promise<void>)[] = [() => lock.close()];
+    try {
+      return await withLiveImage(directory, warehouseId, options.readCache ?? true, (place) => Warehouse.#open(options, place, lock));
+    } catch (cause) {
+      await lock.close().catch(() => undefined);
+      throw cause;
+    }
+  }
+
+  static async #open(options: OpenOptions, place: LivePlace, lock: WarehouseLock): Promise<Warehouse> {
+    const {directory, databasePath} = place;
+    const undo: (() => Promise<void>)[] = [];
     try {
       await upgradeWarehouse(nodeFileSystem, directory);
       const memoryBytes = options.memoryBytes ?? defaultMemoryBytes();
       const shares = sharesOf(memoryBytes);
       const allowDirectories = (options.allowDirectories ?? []).map((path) => resolve(path));
-      const serve = await openServeKernel({directory, threads: Math.max(1, cpus().length - 1), memoryBytes: shares.serve, allowDirectories});
+      const serve = await openServeKernel({directory, databasePath, threads: Math.max(1, cpus().length - 1), memoryBytes: shares.serve, allowDirectories});
       undo.push(() => serve.close());
       const binder = await Binder.open();
       undo.push(() => binder.close());
-      const warehouse = new Warehouse(directory, lock, serve, shares, binder, allowDirectories, options.referenceBytes ?? referenceBytesMin, (onEvent) => new WorkerClient({
-        directory, warehouseId, memoryBytes: options.stateBytes ?? shares.state, maintainThreads: 1, maintainMemoryBytes: shares.maintain,
-        checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? checkpointMs, historyRetentionMs: options.historyRetentionMs ?? historyRetentionMs, logCheckpoints: options.logCheckpoints ?? logCheckpoints, orphanAgeMs: options.orphanAgeMs ?? orphanAgeMs, maintenance: 'background',
-        epochIntervalMs: options.epochIntervalMs ?? 0, referenceBytes: options.referenceBytes ?? referenceBytesMin, ...(options.logSegmentBytesMax === undefined ? {} : {logSegmentBytesMax: options.logSegmentBytesMax}),
-      }, onEvent));
+      const warehouse = new Warehouse(directory, lock, serve, shares, binder, allowDirectories, options.referenceBytes ?? referenceBytesMin, (onEvent) => new WorkerClient(workerOptions(options, place, shares), onEvent));
+      warehouse.#readCache = options.readCache ?? true;
+      warehouse.#place = place;
       warehouse.#inFlightBytesMax = options.inFlightBytesMax ?? inFlightBytesMax;
       warehouse.#budget = new ByteBudget(warehouse.#inFlightBytesMax);
       undo.push(() => warehouse.#client.stop());
@@ -147,6 +164,11 @@ export class Warehouse implements AsyncDisposable {
 
   get catalog(): Catalog {
     return this.#catalog;
+  }
+
+  /** Tables that reads find in files and log, because they are not, or not yet, in the read cache: `schema.name`. */
+  get coldTables(): string[] {
+    return [...this.#requireLive().coldTables].map((id) => this.#everKnown.get(id)!).map(({schema, name}) => `${schema}.${name}`);
   }
 
   /** The oldest epoch that changes can be read after. */
@@ -244,7 +266,7 @@ export class Warehouse implements AsyncDisposable {
   }
 
   #follower(): SubscriptionHost {
-    return {live: this.#requireLive(), history: this.#requireHistory(), past: pastContent(this.#host), snapshots: this.#snapshots};
+    return {live: this.#requireLive(), history: this.#requireHistory(), cold: async (table: TableSpec, read: PinnedRead) => tableRelation(this.#host, read, table), past: pastContent(this.#host), snapshots: this.#snapshots};
   }
 
   /** @param key the key's values in key order. @returns the row, or null. */
@@ -296,7 +318,11 @@ export class Warehouse implements AsyncDisposable {
   async #close(checkpoint: boolean): Promise<void> {
     try {
       await this.subscriptions.close();
-      if (this.#failure === null) await this.#client.request({kind: 'close', checkpoint});
+      const keepPositions = checkpoint && this.#readCache;
+      if (this.#failure === null) {
+        const {epoch, positioned = []} = await this.#client.request({kind: 'close', checkpoint, keepPositions});
+        if (keepPositions) await saveLiveImage(this.#place, this.#requireLive(), epoch, positioned).catch(() => undefined); // the next opening fills the cache anew
+      }
     } finally {
       await this.#client.stop();
       this.#history?.close(closedError());
@@ -322,7 +348,7 @@ export class Warehouse implements AsyncDisposable {
     switch (event.kind) {
       case 'recovered':
         this.#progress = new Progress(event.checkpoint, event.position);
-        this.#recovering = this.#recover(event.catalog, event.checkpoint, event.oldest);
+        this.#recovering = this.#recover(event.catalog, event.checkpoint, event.oldest, event.positioned);
         this.#recovering.catch((cause: unknown) => this.#opened?.reject(cause));
         return;
       case 'epoch': {
@@ -340,8 +366,9 @@ export class Warehouse implements AsyncDisposable {
         return;
       case 'ready':
         this.openStats = {openMs: event.openMs, replayedEpochs: event.replayedEpochs};
-        this.#recovering.then(() => {
-          this.#client.loaded();
+        this.#recovering.then(async () => {
+          // Files of the checkpoint stay where they are until the cache is filled from them.
+          await withinMs(this.#warming.then(() => this.#client.loaded()), warmWaitMs);
           this.subscriptions.start();
           this.#opened?.resolve();
         }, () => undefined);
@@ -354,35 +381,25 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView, oldest: number): Promise<void> {
+  async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView, oldest: number, positioned: readonly TableId[]): Promise<void> {
     const at = toEpoch(checkpoint.epoch);
     for (const record of records) this.#fold(record);
     await this.#past.begin(at, toEpoch(oldest));
-    const live = await LiveRelation.open(this.#serve, at);
-    await live.define(records);
-    for (const {table} of checkpoint.tables) {
-      const sql = await this.#cold.orderedSql(this.#everKnown.get(table)!, checkpoint);
-      if (sql !== null) await live.load(table, sql);
-    }
+    const kept = keptTables(this.#place.image, positioned);
+    const live = await LiveRelation.open(this.#serve, at, {off: !this.#readCache}, kept);
+    const filed = checkpoint.tables.filter(({snapshot}) => snapshot !== null).map(({table}) => table);
+    this.reusedTables = await live.define(records, new Set(filed));
+    // The engine has given their rows the positions of the process before already: the opening begins anew, without.
+    if (this.reusedTables !== kept.length) throw new WarehouseError('data', 'MR_CACHE_FAILED', `the read cache has ${this.reusedTables} whole tables, its note names ${kept.length}`);
     this.#history = new EpochHistory({
-      at, oldest: () => this.#past.oldest, readLog: (since, until) => this.#readLog(since, until),
+      at, oldest: () => this.#past.oldest, readLog: (since, until) => readLog(this.#client, this.#sealedSource, since, until),
       readFiles: (since, until, tables) => epochsOfFiles({directory: this.directory, kernel: this.#serve, past: this.#past}, since, until, tables),
     });
     this.#live = live;
+    const contentOf = (table: TableId): Promise<string | null> => this.#cold.orderedSql(this.#everKnown.get(table)!, checkpoint);
+    if (this.#readCache) this.#warming = warmCache(live, filed, contentOf, () => this.#closing !== null || this.#failure !== null);
   }
-
-  /** Epochs (since, until] back from the log, some MiB at a time, as far as it has them. */
-  async *#readLog(since: Epoch, until: Epoch): AsyncGenerator<SealedEpoch> {
-    for (let at = since; at < until;) {
-      const {frames} = await this.#client.request({kind: 'read-log', since: at, until, bytesMax: logReadBytes});
-      if (frames === undefined || frames.length === 0) return;
-      for (const bytes of frames) {
-        const sealed = sealedFromFrame(decodeFrame(bytes), this.#sealedSource);
-        yield sealed;
-        at = sealed.epoch;
-      }
-    }
-  }
+  #warming: Promise<void> = Promise.resolve();
 
   #take(sealed: SealedEpoch): void {
     this.#progress!.note(sealed);
@@ -414,7 +431,7 @@ export class Warehouse implements AsyncDisposable {
       metrics: () => this.metrics(),
       write: async (writes, rejected) => {
         this.#requireOpen();
-        for (const {table} of rejected) await this.#ensureRejected(table);
+        for (const {table} of rejected) await ensureRejected(this.#host, table);
         const bytes = writes.reduce((sum, {rows}) => sum + rows.bytes.byteLength, 256);
         await this.#budget.take(bytes);
         try {
@@ -453,18 +470,6 @@ export class Warehouse implements AsyncDisposable {
     const body = await this.#client.request(request);
     await this.#ddlMirror;
     return body;
-  }
-
-  /** `t$rejected` is made when t first has a rejected row, as any table is: by the one who gives out table ids. */
-  async #ensureRejected(table: TableId): Promise<void> {
-    const missing = (): boolean => {
-      const of = this.#catalog.byId(table);
-      return of !== undefined && rejectedTableOf(this.#catalog, of) === undefined;
-    };
-    if (!missing()) return;
-    await this.#host.alone(async () => {
-      if (missing()) await this.#host.define([{kind: 'create-table', table: rejectedTable(this.#catalog, table, systemClock.nowMs())}]);
-    });
   }
 
   #requireOpen(): void {

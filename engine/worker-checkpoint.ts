@@ -187,12 +187,12 @@ export class Checkpointer {
     while (this.#pending > 0) await this.#running.catch(() => undefined);
   }
 
-  /** @returns SQL of a table's rows at the newest checkpoint, in `_pos` order; null if it has none there. */
-  async scanSql(table: TableSpec): Promise<string | null> {
+  /** @param columns all unless given. @returns SQL of a table's rows at the newest checkpoint, in `_pos` order; null if it has none there. */
+  async scanSql(table: TableSpec, columns?: readonly string[]): Promise<string | null> {
     const entry = this.#current?.tables.find(({id}) => id === table.id);
     if (entry === undefined || entry.snapshotId === 0) return null;
     const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry));
-    return scanSql(paimon, await scanPlan(paimon, entry.snapshotId, {own: true}), {ordered: positionOrder(table)});
+    return scanSql(paimon, await scanPlan(paimon, entry.snapshotId, {own: true}), {ordered: positionOrder(table), ...(columns === undefined ? {} : {columns})});
   }
 
   /** Takes note of a committed epoch, with the tables of which it has files; asks for a checkpoint when enough has come together. */

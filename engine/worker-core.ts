@@ -44,6 +44,7 @@ import {CompactionService} from './worker-compaction.ts';
 import {ExpiryService, heldBeside} from './worker-expiry.ts';
 import {readLog} from './worker-log.ts';
 import {createView, finishRecords, prepareRecords} from './worker-define.ts';
+import {writePositionImages} from './position-image.ts';
 import {recover} from './worker-recovery.ts';
 import {subscriptionHolds} from './subscription-holds.ts';
 import {statsRows} from './worker-stats.ts';
@@ -395,10 +396,12 @@ export class WorkerCore {
       case 'expire':
         await this.expiry.run(true);
         return {epoch: this.epoch};
-      case 'close':
+      case 'close': {
+        let positioned: readonly TableId[] = [];
         await this.#asked;
         try {
           if (request.checkpoint && this.#failure === null) await this.#checkpoint();
+          if (request.keepPositions === true && this.#failure === null) positioned = await writePositionImages(this);
         } finally {
           this.#closed = true;
           await this.compaction.stop();
@@ -408,7 +411,8 @@ export class WorkerCore {
           this.dataflow.close();
           await this.kernel.close();
         }
-        return {epoch: this.epoch};
+        return {epoch: this.epoch, positioned};
+      }
     }
   }
 

@@ -16,6 +16,7 @@ import {logDirectory} from './layout.ts';
 import type {ToMain} from './protocol.ts';
 import {batchOf, typesOf} from './frame-batch.ts';
 import {loggedBytesOf, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
+import {readPositionImage, type PositionImage} from './position-image.ts';
 import type {WorkerCore} from './worker-core.ts';
 import {replayFiles} from './bulk-replay.ts';
 import {addTable, dropTable} from './worker-define.ts';
@@ -32,18 +33,26 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
   const records: DdlRecord[] = core.catalog.records();
   const {log, recovered} = await Log.open({directory: logDirectory(options.directory), fileSystem: core.files, afterEpoch: core.epoch, ...(options.logSegmentBytesMax === undefined ? {} : {segmentBytesMax: options.logSegmentBytesMax})});
   core.log = log;
-  post({kind: 'recovered', catalog: records, position: {epoch: core.epoch, timeMs: found?.createdMs ?? 0, loggedBytes: core.loggedBytes}, checkpoint: await checkpointer.recoveryView(), oldest: checkpointer.holds.oldest});
+  const positions = await keptPositions(core);
+  post({kind: 'recovered', catalog: records, position: {epoch: core.epoch, timeMs: found?.createdMs ?? 0, loggedBytes: core.loggedBytes}, checkpoint: await checkpointer.recoveryView(), oldest: checkpointer.holds.oldest, positioned: [...positions.keys()]});
   for (const table of core.catalog.dependencyOrder()) {
     addTable(core, table, table.definition?.executor ?? 'code');
     const types = typesOf(table);
     const sql = await checkpointer.scanSql(table);
-    if (sql === null) continue;
-    const stream = await core.session.stream(sql, [], {types});
-    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
-      dataflow.state(table.id).load(chunk.columns, chunk.rowCount);
-      core.budget.relieve();
+    const image = positions.get(table.id) ?? null;
+    let loaded = 0;
+    if (sql !== null) {
+      const stream = await core.session.stream(sql, [], {types});
+      for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
+        dataflow.state(table.id).load(chunk.columns, chunk.rowCount, image?.positions.subarray(loaded, loaded + chunk.rowCount));
+        loaded += chunk.rowCount;
+        core.budget.relieve();
+      }
+      await stream.close();
     }
-    await stream.close();
+    if (image === null) continue;
+    if (loaded !== image.positions.length) throw new WarehouseError('data', 'MR_CACHE_FAILED', `table ${table.schema}.${table.name} has ${loaded} rows in its files, ${image.positions.length} positions were kept`);
+    dataflow.state(table.id).skipPositions(image.nextPosition);
   }
   dataflow.endEpoch();
   let replayed = 0;
@@ -56,6 +65,23 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
   for (const table of core.catalog.dependencyOrder()) if (table.definition !== undefined) await dataflow.rebuild(table.id);
   dataflow.endEpoch();
   return replayed;
+}
+
+/** The tables of the read cache whose rows can have their old positions: null where positions do not matter. */
+async function keptPositions({options, checkpointer, catalog, files}: WorkerCore): Promise<Map<TableId, PositionImage | null>> {
+  const kept = new Map<TableId, PositionImage | null>();
+  const {cached, directory} = options;
+  if (cached === undefined || cached.epoch !== checkpointer.epoch) return kept;
+  for (const id of cached.tables) {
+    const table = catalog.byId(id);
+    if (table === undefined) continue;
+    if (table.storage === 'append') kept.set(id, null);
+    else {
+      const image = await readPositionImage(files, directory, id, cached.epoch);
+      if (image !== null) kept.set(id, image);
+    }
+  }
+  return kept;
 }
 
 /** @param gone takes tables whose files are no longer there: they must turn out to be dropped by a later epoch. */

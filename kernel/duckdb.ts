@@ -143,3 +143,8 @@ function settingStatements({allowedDirectories, lockSettings, settings}: KernelO
   if (lockSettings === true) statements.push('SET GLOBAL lock_configuration = true');
   return statements;
 }
+
+/** @returns the version of the engine: databases of another one are not opened again. */
+export function duckdbVersion(): string {
+  return binding.library_version();
+}

@@ -34,13 +34,13 @@ function relation(table: TableSpec, columns: readonly string[]): string {
   return `SELECT ${columns.join(', ')} ${from}${dead}`;
 }
 
-/** @returns the statements that create the table's live form and its views. */
-export function createStatements(table: TableSpec): string[] {
+/** @param kept the live form is there. @returns the statements that create the table's live form and its views. */
+export function createStatements(table: TableSpec, kept: boolean): string[] {
   const columns = table.columns.map((column) => `${quoteIdentifier(column.name)} ${typeText(column.type)}`);
   const visible = table.columns.filter((column) => !column.hidden).map((column) => `t.${quoteIdentifier(column.name)}`);
   const all = ['t._pos', ...table.columns.map((column) => `t.${quoteIdentifier(column.name)}`)];
-  const statements = [`CREATE TABLE ${liveName(table)} (_pos BIGINT, ${columns.join(', ')})`];
-  if (table.storage !== 'append') statements.push(`CREATE TABLE ${deadName(table)} (p BIGINT)`);
+  const statements = kept ? [] : [`CREATE TABLE ${liveName(table)} (_pos BIGINT, ${columns.join(', ')})`];
+  if (table.storage !== 'append' && !kept) statements.push(`CREATE TABLE ${deadName(table)} (p BIGINT)`);
   statements.push(`CREATE VIEW ${viewName(table)} AS ${relation(table, visible)}`, `CREATE VIEW ${rowsViewName(table)} AS ${relation(table, all)}`);
   return statements;
 }

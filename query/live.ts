@@ -13,26 +13,35 @@
 import {WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {publishRowsMax, readsMax, readsWaitingMax, sweepRowsMin} from '../base/limit.ts';
+import {publishRowsMax, readsWaitingMax, sweepRowsMin} from '../base/limit.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {Session} from '../kernel/session.ts';
+import {countOf, keptTables, type CachedTable} from './live-kept.ts';
 import {createStatements, deadName, dropStatements, liveName} from './live-tables.ts';
 import {deadPositions, publishable, referenceInsert, type Publishable} from './live-publish.ts';
+import {closedError, ReadTurns} from './read-turns.ts';
 import type {DeltaReference, SealedEpoch} from './sealed-epoch.ts';
 
-/** `sweepAt`: dead rows at which a sweep that failed is tried again. */
-interface LiveTable {readonly spec: TableSpec; deadRows: number; rowCount: number; sweepAt: number}
+/** `sweepAt`: dead rows at which a sweep that failed is tried again. `hot`: all rows are in the cache. */
+interface LiveTable {readonly spec: TableSpec; deadRows: number; rowCount: number; sweepAt: number; hot: boolean}
+
+/** The filling of a table that existed before the cache did. `inserted` tells when its statement has ended. */
+interface Loading {readonly session: Session; readonly inserted: Promise<number>}
 
 /** Other limits than the house's, for tests. */
 export interface LiveOptions {
   readonly sweepRowsMin?: number;
   readonly readsWaitingMax?: number;
   readonly heldReadsMax?: number;
+  /** Tables are not copied: all are read from files and log. */
+  readonly off?: boolean;
 }
 
+/** A table with so many rows is kept whatever part of them is dead. */
+const keptGarbageRowsMin = 10_000;
 /** Reads that are held for as long as a user likes (open transactions): each has a session of its own, beside `readsMax`. */
 const heldReadsMax = 256;
 
@@ -43,15 +52,14 @@ export interface PinOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Waiter {
-  readonly take: (session: Session) => void;
-  readonly fail: (cause: unknown) => void;
-}
-
 /** A read in progress: statements on `session` see exactly `epoch`, in all tables. */
 export interface PinnedRead {
   readonly session: Session;
   readonly epoch: Epoch;
+  /** Tables whose rows are not, or not all, in the cache: they are read from files and log. */
+  readonly cold: ReadonlySet<TableId>;
+  /** What is to be let go of when the read ends. */
+  atRelease(work: () => void): void;
   release(): Promise<void>;
 }
 
@@ -60,10 +68,10 @@ export class LiveRelation {
   readonly #writer: Session;
   readonly #limits: Required<LiveOptions>;
   #tables = new Map<TableId, LiveTable>();
-  readonly #idle: Session[] = [];
-  readonly #waiting = new Set<Waiter>();
-  #sessions = 0;
-  #held = 0;
+  /** Replaced, never changed: reads that are pinned keep the one of their moment. */
+  #cold: ReadonlySet<TableId> = new Set();
+  readonly #loading = new Map<TableId, Loading>();
+  readonly #turns: ReadTurns;
   #pending: SealedEpoch[] = [];
   #pendingRows = 0;
   #known: Epoch; // newest epoch enqueued
@@ -76,20 +84,49 @@ export class LiveRelation {
   sweepCount = 0;
 
   private constructor(kernel: Kernel, writer: Session, at: Epoch, limits: LiveOptions) {
-    this.#limits = {sweepRowsMin, readsWaitingMax, heldReadsMax, ...limits};
+    this.#limits = {sweepRowsMin, readsWaitingMax, heldReadsMax, off: false, ...limits};
     this.#kernel = kernel;
+    this.#turns = new ReadTurns(kernel, this.#limits);
     this.#writer = writer;
     this.#known = at;
     this.#published = at;
   }
 
-  /** @param kernel the serve instance, with the database `live` attached and empty. @param at the epoch that the tables to be loaded stand at. */
-  static async open(kernel: Kernel, at: Epoch, options: LiveOptions = {}): Promise<LiveRelation> {
+  /**
+   * @param kernel the serve instance, with the database `live` attached: empty, or as `save` left it.
+   * @param at the epoch that the tables to be loaded stand at.
+   * @param kept tables that `save` left, and that the caller knows to be right at `at`.
+   */
+  static async open(kernel: Kernel, at: Epoch, options: LiveOptions = {}, kept: readonly CachedTable[] = []): Promise<LiveRelation> {
     const writer = await kernel.connect();
-    await writer.run('CREATE SCHEMA live.mr_internal');
-    await writer.run('CREATE TABLE live.mr_internal._epoch (e BIGINT)');
+    const live = new LiveRelation(kernel, writer, at, options);
+    for (const table of await keptTables(writer, at, kept)) live.#kept.set(table.id, table);
+    await writer.run('CREATE SCHEMA IF NOT EXISTS live.mr_internal');
+    await writer.run('CREATE OR REPLACE TABLE live.mr_internal._epoch (e BIGINT)');
     await writer.run(`INSERT INTO live.mr_internal._epoch VALUES (${at})`);
-    return new LiveRelation(kernel, writer, at, options);
+    return live;
+  }
+  /** Tables of the process before, until they are defined. */
+  readonly #kept = new Map<TableId, CachedTable>();
+
+  /**
+   * Brings everything pending into the database and the database to disk, for the next process. Nothing may be written afterwards.
+   *
+   * @returns what it holds; null if it is not whole.
+   */
+  async save(): Promise<{readonly epoch: Epoch; readonly tables: readonly CachedTable[]} | null> {
+    return this.#enqueueWork(async () => {
+      await this.#publish();
+      const hot = [...this.#tables.values()].filter((live) => live.hot);
+      const tables: CachedTable[] = [];
+      for (const {spec, deadRows} of hot) {
+        const stored = await countOf(this.#writer, liveName(spec));
+        // What is mostly garbage is better made anew.
+        if (stored <= keptGarbageRowsMin || deadRows * 3 <= stored) tables.push({id: spec.id, storedRows: stored, deadRows});
+      }
+      await this.#writer.run('CHECKPOINT live');
+      return this.#pending.length === 0 ? {epoch: this.#published, tables} : null;
+    });
   }
 
   get known(): Epoch {
@@ -100,22 +137,60 @@ export class LiveRelation {
     return this.#pendingRows;
   }
 
-  /** Creates what the catalog's records say exists at the epoch the relation was opened at, empty. */
-  async define(records: readonly DdlRecord[]): Promise<void> {
-    await this.#enqueueWork(async () => {
+  /**
+   * Creates what the catalog's records say exists at the epoch the relation was opened at, empty.
+   *
+   * @param cold tables that have rows at that epoch: read from files and log until `load` has filled them.
+   * @returns tables that are there with their rows, from the process before.
+   */
+  async define(records: readonly DdlRecord[], cold: ReadonlySet<TableId> = new Set()): Promise<number> {
+    return this.#enqueueWork(async () => {
       for (const record of records) await this.#applyDdl(record);
+      for (const id of cold) this.#table(id).hot &&= this.#kept.has(id);
+      const kept = this.#kept.size;
+      this.#kept.clear();
+      this.#noteCold();
+      return kept;
     });
   }
 
-  /** Fills a table with rows in `_pos` order 0, 1, 2 …; `sql` yields all its columns, hidden ones included, in table order. */
+  /**
+   * Fills a cold table with rows in `_pos` order 0, 1, 2 …; `sql` yields all its columns, hidden ones included, in table order, at
+   * the epoch that the relation was opened at. Beside everything else: later epochs take positions above and may come before, in
+   * any order, since what they kill is a set. Resolves when the table is hot, or when it was dropped meanwhile.
+   */
   async load(table: TableId, sql: string): Promise<void> {
-    await this.#enqueueWork(async () => {
-      const live = this.#table(table);
-      const names = live.spec.columns.map((column) => quoteIdentifier(column.name)).join(', ');
-      await this.#writer.run(`INSERT INTO ${liveName(live.spec)} SELECT row_number() OVER () - 1, ${names} FROM (${sql})`);
-      const {rows} = await this.#writer.rows(`SELECT count(*) FROM ${liveName(live.spec)}`);
-      live.rowCount = Number(rows[0]?.[0] ?? 0);
-    });
+    const {spec} = this.#table(table);
+    const session = await this.#kernel.connect();
+    const names = spec.columns.map((column) => quoteIdentifier(column.name)).join(', ');
+    const inserted = session.run(`INSERT INTO ${liveName(spec)} SELECT row_number() OVER () - 1, ${names} FROM (${sql})`).then(({rowsChanged}) => rowsChanged);
+    this.#loading.set(table, {session, inserted});
+    try {
+      const rowCount = await inserted.finally(() => this.#loading.delete(table));
+      await this.#enqueueWork(() => {
+        const live = this.#tables.get(table);
+        if (live !== undefined) {
+          live.rowCount += rowCount;
+          live.hot = true;
+        }
+        this.#noteCold();
+        this.#considerSweep();
+        return Promise.resolve();
+      });
+    } catch (cause) {
+      if (this.#tables.has(table)) throw cause;
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Tables that are read from files and log, for now. */
+  get coldTables(): ReadonlySet<TableId> {
+    return this.#cold;
+  }
+
+  #noteCold(): void {
+    this.#cold = new Set([...this.#tables.values()].flatMap(({spec, hot}) => (hot ? [] : [spec.id])));
   }
 
   /** Takes a sealed epoch; its columns are read later. Synchronous: after it the epoch counts as visible. */
@@ -138,26 +213,29 @@ export class LiveRelation {
    * @throws {WarehouseError} `MR_BUSY` when too many wait or are held; `MR_INTERRUPTED` by `signal`; `MR_CACHE_FAILED`; `MR_CLOSED`.
    */
   async pin({held = false, signal}: PinOptions = {}): Promise<PinnedRead> {
-    const session = held ? await this.#connectHeld() : await this.#acquire(signal);
+    const session = await this.#turns.take(held, signal);
+    const atRelease: (() => void)[] = [];
     const end = async (): Promise<void> => {
+      for (const work of atRelease) work();
       // A session that cannot leave its transaction would show an old epoch to whoever gets it next.
       const clean = await session.run('ROLLBACK').then(() => true, () => false);
-      await this.#giveBack(session, held, clean);
+      await this.#turns.giveBack(session, held, clean);
     };
     let begun = false;
     try {
       const wanted = this.#known;
       if (this.#published < wanted) await this.#enqueueWork(() => this.#publish());
+      const cold = this.#cold; // before the pin: what is hot here is whole in what the pin sees
       await session.run('BEGIN TRANSACTION');
       begun = true;
       const {rows} = await session.rows('SELECT e FROM live.mr_internal._epoch');
       const at = toEpoch(Number(rows[0]?.[0]));
       invariant(at >= wanted, () => `pinned epoch ${at}, wanted at least ${wanted}`);
       let released: Promise<void> | null = null;
-      return {session, epoch: at, release: () => (released ??= end())};
+      return {session, epoch: at, cold, atRelease: (work) => atRelease.push(work), release: () => (released ??= end())};
     } catch (cause) {
       if (begun) await end();
-      else await this.#giveBack(session, held, true);
+      else await this.#turns.giveBack(session, held, true);
       throw cause;
     }
   }
@@ -181,10 +259,11 @@ export class LiveRelation {
   async #close(): Promise<void> {
     const closed = closedError();
     this.#failure ??= closed;
-    for (const {fail} of this.#waiting) fail(closed);
+    this.#turns.close();
+    for (const {session} of this.#loading.values()) session.interrupt('MR_INTERRUPTED');
     await this.#queue.catch(() => undefined);
     await this.#writer.close();
-    for (const session of this.#idle.splice(0)) await session.close();
+    await this.#turns.closeIdle();
   }
 
   async #publish(): Promise<void> {
@@ -200,6 +279,7 @@ export class LiveRelation {
     for (const sealed of epochs) for (const record of sealed.ddl) if (record.kind === 'drop-table') dropped.add(record.id);
     const before = new Map([...this.#tables].map(([id, live]) => [id, {...live}]));
     try {
+      for (const sealed of epochs) for (const record of sealed.ddl) await this.#endLoading(record);
       await this.#writer.run('BEGIN TRANSACTION');
       if (!ddl) await this.#publishRows(epochs, dropped);
       else for (const sealed of epochs) {
@@ -220,7 +300,17 @@ export class LiveRelation {
       this.#writer.unbindRelation('mr_publish_dead');
     }
     this.#published = to;
+    if (ddl) this.#noteCold();
     this.#considerSweep();
+  }
+
+  /** A table is not changed while another session fills it. */
+  async #endLoading(record: DdlRecord): Promise<void> {
+    if (record.kind !== 'drop-table') return;
+    const loading = this.#loading.get(record.id);
+    if (loading === undefined) return;
+    loading.session.interrupt('MR_INTERRUPTED');
+    await loading.inserted.catch(() => undefined);
   }
 
   /** Ends the writer's transaction, if one is open. @returns whether the cache is known to stand at the published epoch. */
@@ -235,7 +325,7 @@ export class LiveRelation {
     const byTable = new Map<TableId, ChangeBatch[]>();
     for (const sealed of epochs) {
       for (const {table, rowCount, batch, reference} of sealed.tables) {
-        if (!this.#tables.has(table)) continue; // dropped within the same window
+        if (this.#limits.off || !this.#tables.has(table)) continue; // not copied, or dropped within the same window
         if (reference !== null) {
           if (dropped.has(table)) continue;
           const before = byTable.get(table);
@@ -288,8 +378,9 @@ export class LiveRelation {
     void this.#enqueueWork(() => this.#sweep()).catch(() => undefined);
   }
 
-  #due({deadRows, rowCount, sweepAt}: LiveTable): boolean {
-    return deadRows >= Math.max(this.#limits.sweepRowsMin, rowCount / 100, sweepAt);
+  /** A table that is being filled waits: a dead row may not have come yet. */
+  #due({hot, deadRows, rowCount, sweepAt}: LiveTable): boolean {
+    return hot && deadRows >= Math.max(this.#limits.sweepRowsMin, rowCount / 100, sweepAt);
   }
 
   /** Deletes dead rows physically: the anti-join's cost grows with the list, the delete's hardly. */
@@ -315,6 +406,7 @@ export class LiveRelation {
   }
 
   async #applyDdl(record: DdlRecord): Promise<void> {
+    const kept = record.kind === 'create-table' ? this.#kept.get(record.table.id) : undefined;
     switch (record.kind) {
       case 'create-schema':
         if (record.name !== 'main') await this.#writer.run(`CREATE SCHEMA IF NOT EXISTS live.${quoteIdentifier(record.name)}`);
@@ -323,8 +415,8 @@ export class LiveRelation {
         await this.#writer.run(`DROP SCHEMA live.${quoteIdentifier(record.name)}`);
         return;
       case 'create-table':
-        for (const statement of createStatements(record.table)) await this.#writer.run(statement);
-        this.#tables.set(record.table.id, {spec: record.table, deadRows: 0, rowCount: 0, sweepAt: 0});
+        for (const statement of createStatements(record.table, kept !== undefined)) await this.#writer.run(statement);
+        this.#tables.set(record.table.id, {spec: record.table, deadRows: kept?.deadRows ?? 0, rowCount: kept === undefined ? 0 : kept.storedRows - kept.deadRows, sweepAt: 0, hot: !this.#limits.off});
         return;
       case 'drop-table':
         for (const statement of dropStatements(this.#table(record.id).spec)) await this.#writer.run(statement);
@@ -348,79 +440,4 @@ export class LiveRelation {
     this.#queue = next.catch(() => undefined);
     return next;
   }
-
-  async #acquire(signal: AbortSignal | undefined): Promise<Session> {
-    if (this.#closing !== null) throw closedError();
-    if (signal?.aborted === true) throw interrupted();
-    const idle = this.#idle.pop();
-    if (idle !== undefined) return idle;
-    if (this.#sessions < readsMax) return this.#connect();
-    if (this.#waiting.size >= this.#limits.readsWaitingMax) throw new WarehouseError('unavailable', 'MR_BUSY', `${this.#waiting.size} reads wait for one of ${readsMax} turns, at most ${this.#limits.readsWaitingMax} may`, {hint: 'try again later'});
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#waiting.delete(waiter);
-        signal?.removeEventListener('abort', stop);
-      };
-      const stop = (): void => waiter.fail(interrupted());
-      const waiter: Waiter = {
-        take: (session) => {
-          leave();
-          resolve(session);
-        },
-        fail: (cause) => {
-          leave();
-          reject(cause);
-        },
-      };
-      this.#waiting.add(waiter);
-      signal?.addEventListener('abort', stop, {once: true});
-    });
-  }
-
-  async #connect(): Promise<Session> {
-    this.#sessions++;
-    try {
-      return await this.#kernel.connect();
-    } catch (cause) {
-      this.#sessions--;
-      throw cause;
-    }
-  }
-
-  async #connectHeld(): Promise<Session> {
-    if (this.#closing !== null) throw closedError();
-    if (this.#held >= this.#limits.heldReadsMax) throw new WarehouseError('unavailable', 'MR_BUSY', `${this.#held} transactions are open, at most ${this.#limits.heldReadsMax} may be`, {hint: 'COMMIT or ROLLBACK some, or try again later'});
-    this.#held++;
-    try {
-      return await this.#kernel.connect();
-    } catch (cause) {
-      this.#held--;
-      throw cause;
-    }
-  }
-
-  /** @param clean no transaction is open on it: it may serve others. */
-  async #giveBack(session: Session, held: boolean, clean: boolean): Promise<void> {
-    if (held) this.#held--;
-    if (!held && clean && this.#closing === null) {
-      const [next] = this.#waiting;
-      if (next === undefined) this.#idle.push(session);
-      else next.take(session);
-      return;
-    }
-    await session.close();
-    if (held) return;
-    this.#sessions--;
-    // Who waits for this turn gets a new session.
-    const [next] = this.#waiting;
-    if (next !== undefined) await this.#connect().then((fresh) => (this.#waiting.has(next) ? next.take(fresh) : this.#giveBack(fresh, false, true)), (cause: unknown) => next.fail(cause));
-  }
-}
-
-function closedError(): WarehouseError {
-  return new WarehouseError('closed', 'MR_CLOSED', 'the warehouse is closed', {hint: 'open it again'});
-}
-
-function interrupted(): WarehouseError {
-  return new WarehouseError('unavailable', 'MR_INTERRUPTED', 'the statement was interrupted before it began');
 }

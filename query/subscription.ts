@@ -16,7 +16,7 @@ import type {Session} from '../kernel/session.ts';
 import {changesOf, visibleChanges, visibleShape, type Change, type ChangePart, type VisibleShape} from './change-rows.ts';
 import {ChunkSpool} from './chunk-spool.ts';
 import {expired, type EpochHistory} from './history.ts';
-import type {LiveRelation} from './live.ts';
+import type {LiveRelation, PinnedRead} from './live.ts';
 import {rowsViewName} from './live-tables.ts';
 import type {SealedEpoch} from './sealed-epoch.ts';
 
@@ -49,6 +49,8 @@ export interface SubscriptionOptions {
 export interface SubscriptionHost {
   readonly live: LiveRelation;
   readonly history: EpochHistory;
+  /** The relation of a table's rows in a read that does not have them in the cache. */
+  readonly cold: (table: TableSpec, read: PinnedRead) => Promise<string>;
   readonly past: PastContent;
   /** Shared by all subscriptions of the warehouse. */
   readonly snapshots: SnapshotRoom;
@@ -186,7 +188,7 @@ async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], old
   };
   const pump = async (): Promise<void> => {
     try {
-      if (oldest === null) await stream(tables.map(({table}) => rowsViewName(table)));
+      if (oldest === null) await stream(await Promise.all(tables.map(({table}) => (read.cold.has(table.id) ? host.cold(table, read) : rowsViewName(table)))));
       else await host.past.read(tables.map(({table}) => table), oldest, read.session, (sql) => stream(sql.map((content) => `(${content})`)));
       spool.end();
     } catch (cause) {

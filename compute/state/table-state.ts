@@ -180,16 +180,24 @@ export class TableState {
     }
   }
 
+  /** After rows were loaded with positions of their own: the next one takes `next`. */
+  skipPositions(next: number): void {
+    invariant(next >= this.#nextPosition, () => `positions go on from ${next}, ${this.#nextPosition} is the next`);
+    this.#nextPosition = next;
+    this.#epochPosition = next;
+  }
+
   /**
-   * Fills the table at open: rows take positions from `nextPosition` in order; keys must be new. A bag's rows come with their
-   * hidden columns, the copies of a hash in rising order (key order is).
+   * Fills the table at open: rows take positions from `nextPosition` in order, or those given; keys must be new. A bag's rows come
+   * with their hidden columns, the copies of a hash in rising order (key order is).
    */
-  load(columns: readonly Column[], rowCount: number): void {
+  load(columns: readonly Column[], rowCount: number, positions?: Float64Array): void {
     invariant(this.#journal.length === 0, 'rows are loaded before the first change of an epoch');
     this.#reserve(columns, rowCount, rowCount);
     const rows = new Int32Array(rowCount);
     this.store.insert(columns, null, rowCount, rows);
-    this.#takePositions(rows, rowCount);
+    if (positions === undefined) this.#takePositions(rows, rowCount);
+    else this.store.setPositions(rows, rowCount, positions);
     this.#unique?.insert(rows, rowCount);
     for (const {index} of this.#indexes.values()) index.insert(rows, rowCount);
     this.#bag?.check(rows, rowCount);

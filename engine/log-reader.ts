@@ -1,0 +1,22 @@
+/** Epochs back from the log, by way of the worker that has it. */
+import type {Epoch} from '../base/epoch.ts';
+import type {SealedEpoch} from '../query/sealed-epoch.ts';
+import {decodeFrame} from '../storage/log/frame.ts';
+import {sealedFromFrame, type SealedSource} from './sealed.ts';
+import type {WorkerClient} from './worker-client.ts';
+
+/** Bytes of log read back in one go for a reader of old epochs. */
+const logReadBytes = 8 * 1024 * 1024;
+
+/** @returns the epochs (since, until], read some MiB at a time, as far as the log has them. */
+export async function* readLog(client: WorkerClient, source: SealedSource, since: Epoch, until: Epoch): AsyncGenerator<SealedEpoch> {
+  for (let at = since; at < until;) {
+    const {frames} = await client.request({kind: 'read-log', since: at, until, bytesMax: logReadBytes});
+    if (frames === undefined || frames.length === 0) return;
+    for (const bytes of frames) {
+      const sealed = sealedFromFrame(decodeFrame(bytes), source);
+      yield sealed;
+      at = sealed.epoch;
+    }
+  }
+}
