@@ -12,6 +12,8 @@ import {preparePeers, type Peers} from './peers.ts';
 import {ReadMatrix} from './read-matrix.ts';
 import {Report} from './report.ts';
 import {javaWritten} from './java-cases.ts';
+import {liveWarehouse} from './live-case.ts';
+import {demoWarehouse} from './demo-case.ts';
 import {storageCases} from './storage-cases.ts';
 import {stoppedWarehouse} from './warehouse-case.ts';
 
@@ -31,6 +33,8 @@ type SuiteStart = (suite: Suite) => Promise<(() => Promise<void>) | void>;
 const suites: Readonly<Record<string, SuiteStart>> = {
   warehouse: ({folder, matrix}) => stoppedWarehouse(folder, matrix),
   java: ({session, folder, peers, report, matrix}) => javaWritten(session, folder, peers, report, matrix),
+  live: ({folder, peers, report, matrix}) => liveWarehouse(folder, peers, report, matrix),
+  demo: ({folder, report, matrix}) => demoWarehouse(folder, report, matrix),
   storage: ({session, folder, peers, report, matrix}) => storageCases(session, folder, peers, report, matrix),
 };
 
@@ -49,8 +53,12 @@ try {
   const later: (() => Promise<void>)[] = [];
   for (const [name, start] of Object.entries(suites)) {
     if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
-    const then = await start({session, kernel, folder, peers, report, matrix});
-    if (then !== undefined) later.push(then);
+    try {
+      const then = await start({session, kernel, folder, peers, report, matrix});
+      if (then !== undefined) later.push(then);
+    } catch (cause) {
+      report.fail(name, cause instanceof Error ? cause.stack ?? cause.message : String(cause));
+    }
     console.log(`# ${name}: written after ${elapsed()}`);
   }
   await matrix.run(kernel, peers, report, folder);
