@@ -29,6 +29,16 @@ async function keysOf(session: Session, table: PaimonTable): Promise<bigint[]> {
 
 const by = (commitIdentifier: number, more: Partial<CommitOptions> = {}): CommitOptions => ({commitUser: 'millrace', commitIdentifier: BigInt(commitIdentifier), ...more});
 
+test('commit: a table that others made, of nothing but its schema file, takes its first commit', async () => {
+  await withSession(async (session, directory) => {
+    const made = await createTable(shape, directory);
+    for (const path of [made.paths.manifestDirectory(), made.paths.snapshotDirectory()]) await rm(path, {recursive: true});
+    const table = await PaimonTable.open(doors, directory);
+    assert.equal((await commitFlush(table, await flush(session, table, 0, [[1n, 'a']]), by(1)))?.id, 1);
+    assert.deepEqual(await keysOf(session, table), [1n]);
+  });
+});
+
 test('commit: repeated with the same identifier it is done once, also after later commits', async () => {
   await withSession(async (session, directory) => {
     const table = await createTable(shape, directory);

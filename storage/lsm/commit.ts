@@ -16,6 +16,7 @@ import {join} from 'node:path';
 import {uuid} from '../../base/id.ts';
 import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
+import {makeDirectoryDurably} from '../file/durable.ts';
 import type {AvroCodec} from '../paimon/avro-file.ts';
 import {parseFileEntry} from '../paimon/file-entry-json.ts';
 import {encodeManifest, entryIdentity, type ManifestEntry, mergeEntries} from '../paimon/manifest.ts';
@@ -85,6 +86,7 @@ export async function commitChange(table: PaimonTable, change: TableChange, give
       return done;
     }
     checkChange(table, state, change);
+    if (state === undefined) await ensureDirectories(table);
     const writer = new ManifestWriter(table);
     const snapshot = await writeSnapshotParts(table, writer, state, change, options);
     await table.files.syncDirectory(table.paths.manifestDirectory());
@@ -95,6 +97,13 @@ export async function commitChange(table: PaimonTable, change: TableChange, give
     await writer.remove();
   }
   throw new WarehouseError('unavailable', 'MR_PAIMON_BUSY', `lost ${TRIES_MAX} races to commit to '${table.directory}'`, {hint: 'other writers commit to this table without pause'});
+}
+
+/** Others make a table of nothing but its schema file. */
+async function ensureDirectories(table: PaimonTable): Promise<void> {
+  for (const path of [table.paths.manifestDirectory(), table.paths.snapshotDirectory()]) {
+    if (!(await table.files.exists(path))) await makeDirectoryDurably(table.files, path);
+  }
 }
 
 /** Step 1 of the header. @returns the snapshot of an earlier try. */

@@ -74,6 +74,7 @@ function jsonSql(type: PaimonType, value: string, depth = 0): string {
 function fromText(type: PaimonType, value: unknown): unknown {
   if (value === null) return null;
   switch (type.root) {
+    case 'DECIMAL': return (value as string).replace(/^(-?)\./, '$10.'); // DuckDB leaves the zero out where no digit is whole
     case 'TIMESTAMP': return timestampLine(value as string, '');
     case 'TIMESTAMP_LTZ': return timestampLine(value as string, 'Z');
     case 'ARRAY': return (value as unknown[]).map((item) => fromText(type.element, item));

@@ -20,6 +20,7 @@ import type {Report} from './report.ts';
 const rounds = 24;
 const readsPerReader = 12;
 const checkpointEvery = 2;
+const flinkSecondsMax = 240;
 
 const schema = `
   CREATE SCHEMA busy;
@@ -39,10 +40,11 @@ interface Watched {
 }
 
 /** Runs the warehouse with readers beside it; its stopped tables go to the matrix. */
-export async function liveWarehouse(folder: string, peers: Peers, report: Report, matrix: ReadMatrix): Promise<void> {
+export async function liveWarehouse(folder: string, peers: Peers, report: Report, matrix: ReadMatrix): Promise<() => Promise<void>> {
   const path = join(folder, 'live');
   const warehouse = await Warehouse.open({path});
   const watched: Watched[] = [];
+  const changes = new Map<Watched, readonly string[]>();
   try {
     await warehouse.sql(schema);
     await warehouse.checkpoint();
@@ -61,12 +63,18 @@ export async function liveWarehouse(folder: string, peers: Peers, report: Report
     }
     await Promise.all([live.write(), ...readers]);
     await warehouse.checkpoint();
-    await changesAsStreams(warehouse, watched, peers, report);
+    for (const table of watched) {
+      const {rows} = await warehouse.sql(`SELECT * FROM changes(busy.${table.name}, since => 0)`);
+      changes.set(table, rows.map((row) => `${String(row['_op'])} ${resultLines(table.fields, [row])[0]!}`));
+    }
+    await changesAsStreams(changes, peers, report);
     if ('peer' in peers.java) await snapshotsAreEpochs(watched, peers.java.peer, report);
   } finally {
     await warehouse.close();
   }
   for (const table of watched) matrix.add({name: `live warehouse, stopped: ${table.name}`, directory: table.directory, columns: table.fields.map(({name}) => name), lines: table.contents.at(-1)!.lines});
+  const keyed = watched.find(({name}) => name === 'keyed')!;
+  return async () => await changesByFlink(folder, keyed, changes.get(keyed)!, peers, report);
 }
 
 const hashOf = (lines: readonly Line[]): string => createHash('sha256').update(lines.join('\n')).digest('hex');
@@ -145,20 +153,32 @@ class LiveRun {
 }
 
 /** Java's streaming read from the first snapshot on against `changes`. */
-async function changesAsStreams(warehouse: Warehouse, watched: readonly Watched[], peers: Peers, report: Report): Promise<void> {
-  for (const table of watched) {
-    const name = `live warehouse · changes of ${table.name}`;
-    const {rows} = await warehouse.sql(`SELECT * FROM changes(busy.${table.name}, since => 0)`);
-    const ours = rows.map((row) => `${String(row['_op'])} ${resultLines(table.fields, [row])[0]!}`);
-    if (!('peer' in peers.java)) { report.skip(`${name} · java`, peers.java.reason); continue; }
+async function changesAsStreams(changes: ReadonlyMap<Watched, readonly string[]>, peers: Peers, report: Report): Promise<void> {
+  for (const [table, ours] of changes) {
+    const name = `live warehouse · changes of ${table.name} · java`;
+    if (!('peer' in peers.java)) { report.skip(name, peers.java.reason); continue; }
     const java = peers.java.peer;
-    await report.check(`${name} · java`, async () => {
+    await report.check(name, async () => {
       const text = await java.run('changelog', table.directory, '--from', '1');
       const theirs = text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as {op: string; row: Record<string, unknown>}).map(({op, row}) => `${op} ${lineOf(table.fields, row)}`);
       const opened = await PaimonTable.open(doors, table.directory);
       assertLines(ordered(theirs, opened), ordered(ours, opened), 'java');
     });
   }
+}
+
+/** A streaming job of Flink's over the changelog of the keyed table, with row kinds. */
+async function changesByFlink(folder: string, table: Watched, ours: readonly string[], peers: Peers, report: Report): Promise<void> {
+  const name = `live warehouse · changes of ${table.name} · flink, streaming`;
+  if (!('peer' in peers.flink)) { report.skip(name, peers.flink.reason); return; }
+  const flink = peers.flink.peer;
+  await report.check(name, async () => {
+    const options = "'scan.mode'='from-snapshot','scan.snapshot-id'='1','continuous.discovery-interval'='200ms'";
+    const statements = [`CREATE CATALOG p WITH ('type'='paimon','warehouse'='file://${join(folder, 'live')}')`, `SELECT * FROM p.busy.\`${table.name}\` /*+ OPTIONS(${options}) */`];
+    const rows = await flink.run(folder, statements, ['--streaming', '--limit', String(ours.length), '--seconds', String(flinkSecondsMax)]);
+    const opened = await PaimonTable.open(doors, table.directory);
+    assertLines(ordered(rows.map(({op, row}) => `${op} ${lineOf(table.fields, row)}`), opened), ordered(ours, opened), 'flink');
+  });
 }
 
 /**

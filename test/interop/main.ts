@@ -16,6 +16,7 @@ import {liveWarehouse} from './live-case.ts';
 import {demoWarehouse} from './demo-case.ts';
 import {storageCases} from './storage-cases.ts';
 import {stoppedWarehouse} from './warehouse-case.ts';
+import {writerCases} from './writer-cases.ts';
 
 /** What a suite gets. */
 export interface Suite {
@@ -35,6 +36,7 @@ const suites: Readonly<Record<string, SuiteStart>> = {
   java: ({session, folder, peers, report, matrix}) => javaWritten(session, folder, peers, report, matrix),
   live: ({folder, peers, report, matrix}) => liveWarehouse(folder, peers, report, matrix),
   demo: ({folder, report, matrix}) => demoWarehouse(folder, report, matrix),
+  writer: ({session, folder, peers, report, matrix}) => writerCases(session, folder, peers, report, matrix),
   storage: ({session, folder, peers, report, matrix}) => storageCases(session, folder, peers, report, matrix),
 };
 

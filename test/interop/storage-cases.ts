@@ -11,7 +11,8 @@ import {commitFlush} from '../../storage/lsm/commit.ts';
 import {commitCompaction, planCompactions, prepareCompaction} from '../../storage/lsm/compact.ts';
 import {prepareFlush} from '../../storage/lsm/flush.ts';
 import {tableDirectory} from '../../storage/lsm/table-paths.ts';
-import {bindChanges, createTable, TableModel, type TestRow, type TestShape} from '../../storage/lsm/test-tables.ts';
+import {PaimonTable} from '../../storage/lsm/paimon-table.ts';
+import {bindChanges, createTable, doors, TableModel, type TestRow, type TestShape} from '../../storage/lsm/test-tables.ts';
 import {storedTypes, valueOf} from '../../storage/paimon/test-columns.ts';
 import {internalValue, modelLines} from './canonical.ts';
 import type {PeerProcess} from './peer-process.ts';
@@ -168,5 +169,12 @@ async function foreignWriter(session: Session, warehouse: string, who: string, w
   writeFileSync(file, theirs.map((row) => `${JSON.stringify(row)}\n`).join(''));
   await report.check(`${name} · written`, async () => void await writer.run(who === 'java' ? 'upsert' : 'write', directory, file, ...(who === 'java' ? ['-o', 'write-only=true'] : [])));
   for (const {k0, v0} of theirs) model.upsert([BigInt(k0), v0]);
+  // Their identifier may be 2^63 - 1; ours comes after it, in files and in sequence numbers.
+  const flushed = model.changes.length;
+  model.nextSequence = 1_000n;
+  model.upsert([3n, 'ours again']);
+  model.remove([7n, null]);
+  const reopened = await PaimonTable.open(doors, directory);
+  await report.check(`${name} · then by us`, async () => void await commitFlush(reopened, await prepareFlush(session, reopened, bindChanges(session, 'changes', shape, model.changes.slice(flushed))), {commitUser, commitIdentifier: 2n}));
   matrix.add({name, directory, lines: modelLines(model.sorted(), shape)});
 }
