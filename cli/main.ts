@@ -64,6 +64,10 @@ command('subscribe', 'print the changes of tables as ndjson, as they happen')
 command('check', 'verify log, checkpoints and tables of a stopped warehouse')
   .action(async (options: TargetOptions) => (await import('./check.ts')).runCheck(options));
 
+command('backup', 'copy a warehouse at one epoch, while it runs or not, to a new folder that is a warehouse')
+  .argument('<dest>', 'a new or empty folder; through a server: below one of its --allow-dir folders')
+  .action(async (destination: string, options: TargetOptions) => (await import('./backup.ts')).runBackup(destination, options));
+
 program.command('demo').description('replay 3,000,000 US flights through three live layers, kill, correct and verify')
   .option('--dir <dir>', 'the folder of the demo warehouse (default: a new temporary one)')
   .option('--from <row>', 'first row of the data set to replay', '1')

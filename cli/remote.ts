@@ -3,7 +3,7 @@ import {request as requestHttp, type IncomingMessage} from 'node:http';
 import {request as requestHttps} from 'node:https';
 import {Readable} from 'node:stream';
 import {WarehouseError, type ErrorReport} from '../base/error.ts';
-import type {InsertResult} from '../engine/api.ts';
+import type {BackupReport, InsertResult} from '../engine/api.ts';
 import {transactionUnits} from '../engine/script.ts';
 import {jsonRow} from '../server/json.ts';
 import {linesOf} from '../server/lines.ts';
@@ -63,6 +63,10 @@ export class RemoteTarget implements Target {
 
   async commit(subscription: string, epoch: number, consumer: string): Promise<void> {
     await jsonOf(await this.#call({method: 'POST', path: `/v1/subscriptions/${encodeURIComponent(subscription)}/commit`, type: 'application/json', body: JSON.stringify({epoch, consumer})}));
+  }
+
+  async backup(destination: string): Promise<BackupReport> {
+    return (await jsonOf(await this.#call({method: 'POST', path: '/v1/backup', type: 'application/json', body: JSON.stringify({dest: destination})}))) as BackupReport;
   }
 
   /** Lines of a stream; an end mark may come again as a sign of life. */

@@ -6,8 +6,9 @@ import {createReadStream} from 'node:fs';
 import type {Readable} from 'node:stream';
 import {WarehouseError} from '../base/error.ts';
 import type {Row} from '../base/value.ts';
-import type {InsertResult} from '../engine/api.ts';
-import {holderOf, Warehouse} from '../engine/warehouse.ts';
+import type {BackupReport, InsertResult} from '../engine/api.ts';
+import {holderOf} from '../engine/holder.ts';
+import {Warehouse} from '../engine/warehouse.ts';
 import {linesOf} from '../server/lines.ts';
 import {jsonRow} from '../server/json.ts';
 import type {Printable} from './format.ts';
@@ -35,6 +36,7 @@ export interface Target {
   follow(subscription: string, consumer: string, signal: AbortSignal): AsyncIterable<Readonly<Record<string, unknown>>>;
   /** Says that everything through an epoch is done with. */
   commit(subscription: string, epoch: number, consumer: string): Promise<void>;
+  backup(destination: string): Promise<BackupReport>;
   /** The warehouse itself, when it is in this process. */
   readonly local: Warehouse | null;
   close(): Promise<void>;
@@ -109,6 +111,10 @@ class LocalTarget implements Target {
 
   async commit(subscription: string, epoch: number, consumer: string): Promise<void> {
     await this.local.commit(subscription, epoch, consumer);
+  }
+
+  backup(destination: string): Promise<BackupReport> {
+    return this.local.backup(destination);
   }
 
   close(): Promise<void> {

@@ -1,7 +1,7 @@
 /** The shapes that the library, the server and the command line share: what a warehouse takes and answers. */
 import type {Row} from '../base/value.ts';
 import type {SubscriptionStart} from '../query/subscription.ts';
-import type {RejectedRow} from './protocol.ts';
+import type {RejectedRow, ReplyBody} from './protocol.ts';
 
 export type {RejectedRow} from './protocol.ts';
 export type {Row, Value} from '../base/value.ts';
@@ -20,6 +20,20 @@ export interface Result {
   readonly epoch: number;
   /** What was done, for a person: `INSERT 3`, `CREATE TABLE`. Empty for a query. */
   readonly tag: string;
+}
+
+/** What a backup copied: `linked` of its files are shared with the warehouse, by hard links. */
+export interface BackupReport {
+  readonly epoch: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly linked: number;
+}
+
+/** @returns a worker's answer as a report. */
+export function backupReport({epoch, rows}: ReplyBody): BackupReport {
+  const found = rows?.[0] ?? {};
+  return {epoch, files: Number(found['files']), bytes: Number(found['bytes']), linked: Number(found['linked'])};
 }
 
 export interface InsertResult {

@@ -22,6 +22,10 @@ export const liveDirectory = (directory: string): string => join(directory, '_mi
 export const spoolDirectory = (directory: string): string => join(directory, '_millrace', 'live', 'temp');
 /** A file per table that has files under way which no frame may name; see worker-bulk.ts. */
 export const bulkDirectory = (directory: string): string => join(directory, '_millrace', 'bulk');
+/** Further names of files that a backup under way holds; emptied at open. */
+export const stagingDirectory = (directory: string): string => join(directory, '_millrace', 'backup');
+/** Stands in a folder as long as a backup to it is not whole. */
+export const backupMark = (directory: string): string => join(directory, '_millrace', 'incomplete-backup');
 export const formatFile = (directory: string): string => join(directory, '_millrace', 'format');
 
 /** `$` belongs to Paimon's system tables: `t$rejected` lies in a folder of its own name. */

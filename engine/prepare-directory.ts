@@ -4,17 +4,18 @@ import {WarehouseError} from '../base/error.ts';
 import {uuid} from '../base/id.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {makeDirectoryDurably, putIfAbsent} from '../storage/file/durable.ts';
-import {checkpointDirectory, formatFile, logDirectory, metaDirectory} from './layout.ts';
+import {backupMark, checkpointDirectory, formatFile, logDirectory, metaDirectory} from './layout.ts';
 import {formatBytes, formatVersion, readFormat, type WarehouseFormat} from './upgrade-steps.ts';
 
 /**
  * @returns what `_millrace/format` says: who takes the lock next upgrades an older one (upgrade-steps.ts).
- * @throws {WarehouseError} `MR_NOT_A_WAREHOUSE` for a folder with other things in it; `MR_FORMAT_NEWER`.
+ * @throws {WarehouseError} `MR_NOT_A_WAREHOUSE` for a folder with other things in it; `MR_FORMAT_NEWER`; `MR_BACKUP_INCOMPLETE`.
  */
 export async function prepareDirectory(directory: string): Promise<WarehouseFormat> {
   const files = nodeFileSystem;
   const stat = await files.stat(directory);
   if (stat !== undefined && stat.kind !== 'directory') throw new WarehouseError('invalid', 'MR_NOT_A_WAREHOUSE', `${directory} is a file`, {hint: 'name a folder'});
+  await refuseIncomplete(directory);
   const file = formatFile(directory);
   if (await files.exists(file)) return readFormat(file, Buffer.from(await files.readFile(file)).toString('utf8'));
   if (stat !== undefined) {
@@ -30,4 +31,9 @@ export async function prepareDirectory(directory: string): Promise<WarehouseForm
   // Of two processes that make one warehouse at once, one names it.
   await putIfAbsent(files, file, formatBytes({version: formatVersion, warehouse: uuid()}));
   return readFormat(file, Buffer.from(await files.readFile(file)).toString('utf8'));
+}
+
+/** @throws {WarehouseError} `MR_BACKUP_INCOMPLETE` (data) for a folder that a backup was not finished to. */
+export async function refuseIncomplete(directory: string): Promise<void> {
+  if (await nodeFileSystem.exists(backupMark(directory))) throw new WarehouseError('data', 'MR_BACKUP_INCOMPLETE', `'${directory}' holds a backup that was cut off before it was whole`, {hint: 'remove the folder and back up again'});
 }

@@ -64,6 +64,8 @@ export type Request =
   /** Removes what has expired, and orphans that are old enough. */
   | {readonly kind: 'expire'}
   | {readonly kind: 'stats'}
+  /** A copy of the warehouse at its newest epoch; epochs go on meanwhile. */
+  | {readonly kind: 'backup'; readonly target: string}
   /** Frames after `since`, in order, at most `until` and about `bytesMax`; at least one if there is one. */
   | {readonly kind: 'read-log'; readonly since: number; readonly until: number; readonly bytesMax: number}
   /** Holds history for a read that is under way, until `release`. */

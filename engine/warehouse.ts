@@ -21,7 +21,7 @@ import {EpochHistory} from '../query/history.ts';
 import {LiveRelation, type PinnedRead} from '../query/live.ts';
 import type {SealedEpoch} from '../query/sealed-epoch.ts';
 import {changesOfItems, SnapshotRoom, subscribeColumns, type ColumnItem, type SubscriptionItem, type SubscriptionHost, type SubscriptionOptions} from '../query/subscription.ts';
-import type {Followed, InsertOptions, InsertResult, OpenOptions, Result, SqlOptions, SubscribeOptions} from './api.ts';
+import {backupReport, type BackupReport, type Followed, type InsertOptions, type InsertResult, type OpenOptions, type Result, type SqlOptions, type SubscribeOptions} from './api.ts';
 import {mirror} from './binder-mirror.ts';
 import {ColdReader} from './cold.ts';
 import {tableRelation} from './cold-views.ts';
@@ -47,15 +47,10 @@ import {WarehouseSession, type SessionOptions} from './session.ts';
 import {Subscriptions} from './subscriptions.ts';
 import {upgradeWarehouse} from './upgrade-steps.ts';
 import {WorkerClient, type EngineEvent} from './worker-client.ts';
-import {readHolder, WarehouseLock, type LockHolder} from '../storage/lock.ts';
+import {WarehouseLock} from '../storage/lock.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {requireTable} from './lookup.ts';
 import {encodeColumnWrite, ingestInto, type ColumnWrite} from './table-writes.ts';
-
-/** @returns who holds the warehouse at `path`, as far as it said so. */
-export function holderOf(path: string): Promise<LockHolder | undefined> {
-  return readHolder(nodeFileSystem, metaDirectory(resolve(path)));
-}
 
 /** An opening waits so many ms for the read cache: small warehouses are answered from it at once. */
 const warmWaitMs = 300;
@@ -171,6 +166,11 @@ export class Warehouse implements AsyncDisposable {
     return [...this.#requireLive().coldTables].map((id) => this.#everKnown.get(id)!).map(({schema, name}) => `${schema}.${name}`);
   }
 
+  /** Folders that SQL may read files from, absolute. */
+  get allowDirectories(): readonly string[] {
+    return this.#host.allowDirectories;
+  }
+
   /** The oldest epoch that changes can be read after. */
   get oldestEpoch(): number {
     return this.#past.oldest;
@@ -278,6 +278,11 @@ export class Warehouse implements AsyncDisposable {
   /** Writes a checkpoint of the newest epoch now. */
   async checkpoint(): Promise<number> {
     return (await this.#host.checkpoint()).epoch;
+  }
+
+  /** Copies the warehouse at its newest epoch to a new or empty folder, while it goes on; the copy is opened like any other. */
+  async backup(target: string): Promise<BackupReport> {
+    return backupReport(await this.#request({kind: 'backup', target: resolve(target)}));
   }
 
   /** Tells other processes where this warehouse is served. */

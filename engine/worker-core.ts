@@ -37,6 +37,7 @@ import type {EpochMessage, Request, ReplyBody, TablePositions, ToMain, WorkerOpt
 import {sharedCopy, typesOf} from './frame-batch.ts';
 import {rejectedBatch} from './rejected-table.ts';
 import {applyWrites} from './worker-apply.ts';
+import {backUp} from './worker-backup.ts';
 import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts';
 import {removeTree} from './table-home.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
@@ -155,9 +156,9 @@ export class WorkerCore {
   #failure: WarehouseError | null = null;
 
   receive(id: number, request: Request): void {
-    if (request.kind === 'read-log' || request.kind === 'hold' || request.kind === 'release') {
+    if (request.kind === 'read-log' || request.kind === 'hold' || request.kind === 'release' || request.kind === 'backup') {
       // Who reads the past waits for no epoch.
-      void this.#alone({id, request, rows: 0, bytes: 0});
+      this.#asked = Promise.all([this.#asked, this.#alone({id, request, rows: 0, bytes: 0})]);
       return;
     }
     let rows = 0;
@@ -381,6 +382,7 @@ export class WorkerCore {
       case 'release':
         this.checkpointer.holds.release('read', request.name);
         return {epoch: this.epoch};
+      case 'backup': return backUp(this, request.target);
       case 'stats': return {epoch: this.epoch, rows: await statsRows(this)};
       case 'checkpoint': {
         const {epoch} = this;

@@ -17,6 +17,7 @@ import type {ToMain} from './protocol.ts';
 import {batchOf, typesOf} from './frame-batch.ts';
 import {loggedBytesOf, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
 import {readPositionImage, type PositionImage} from './position-image.ts';
+import {clearStaging} from './worker-backup.ts';
 import type {WorkerCore} from './worker-core.ts';
 import {replayFiles} from './bulk-replay.ts';
 import {addTable, dropTable} from './worker-define.ts';
@@ -64,6 +65,7 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
   for (const [id, cause] of gone) if (core.catalog.byId(id) !== undefined) throw cause;
   for (const table of core.catalog.dependencyOrder()) if (table.definition !== undefined) await dataflow.rebuild(table.id);
   dataflow.endEpoch();
+  await clearStaging(core);
   return replayed;
 }
 

@@ -6,6 +6,7 @@ import Fastify, {type FastifyInstance, type FastifyReply, type FastifyRequest} f
 import {asWarehouseError, WarehouseError, type ErrorKind, type ErrorReport} from '../base/error.ts';
 import {heartbeatMs as defaultHeartbeatMs, requestBytesMax} from '../base/limit.ts';
 import type {Warehouse} from '../engine/warehouse.ts';
+import {backUpTo} from './backup.ts';
 import {followChanges} from './changes.ts';
 import {commitSubscription, followSubscription} from './subscriptions.ts';
 import {refusal} from './guard.ts';
@@ -28,7 +29,7 @@ export interface AppOptions {
 const statusOfKind: Readonly<Record<ErrorKind, number>> = {invalid: 400, conflict: 409, unavailable: 503, closed: 503, data: 500, internal: 500};
 const statusOfCode: Readonly<Record<string, number>> = {MR_EPOCH_EXPIRED: 410, MR_SUBSCRIPTION_EXPIRED: 410, MR_UNKNOWN_TABLE: 404, MR_UNKNOWN_SUBSCRIPTION: 404, MR_TOO_LARGE: 413, MR_MEDIA_TYPE: 415, MR_NO_ROUTE: 404, MR_NO_ROW: 404, MR_METHOD: 405};
 const healthPaths = new Set(['/healthz', '/readyz']);
-const routeMethods: readonly (readonly [RegExp, string])[] = [[/^\/v1\/sql$/, 'POST'], [/^\/v1\/tables\/[^/]+\/rows$/, 'POST'], [/^\/v1\/subscriptions\/[^/]+\/changes$/, 'GET'], [/^\/v1\/subscriptions\/[^/]+\/commit$/, 'POST'], [/^\/v1\/tables\/[^/]+\/(changes|rows\/.+)$/, 'GET'], [/^\/(v1\/changes|healthz|readyz|metrics)$/, 'GET']];
+const routeMethods: readonly (readonly [RegExp, string])[] = [[/^\/v1\/(sql|backup)$/, 'POST'], [/^\/v1\/tables\/[^/]+\/rows$/, 'POST'], [/^\/v1\/subscriptions\/[^/]+\/changes$/, 'GET'], [/^\/v1\/subscriptions\/[^/]+\/commit$/, 'POST'], [/^\/v1\/tables\/[^/]+\/(changes|rows\/.+)$/, 'GET'], [/^\/(v1\/changes|healthz|readyz|metrics)$/, 'GET']];
 
 export function buildApp({warehouse, token, closing = new AbortController().signal, heartbeatMs = defaultHeartbeatMs}: AppOptions): FastifyInstance {
   const app = Fastify({
@@ -75,6 +76,7 @@ export function buildApp({warehouse, token, closing = new AbortController().sign
     return followChanges({warehouse, followed: Array.isArray(wanted) ? wanted : [wanted], withTable: true, closing, heartbeatMs}, request, reply);
   });
   app.get<{Params: {name: string}; Querystring: Record<string, string | string[]>}>('/v1/subscriptions/:name/changes', (request, reply) => followSubscription({warehouse, closing, heartbeatMs}, request.params.name, request, reply));
+  app.post('/v1/backup', (request) => backUpTo(warehouse, request.body));
   app.post<{Params: {name: string}}>('/v1/subscriptions/:name/commit', (request) => commitSubscription(warehouse, request.params.name, request.body));
   return app;
 }

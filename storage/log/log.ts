@@ -121,6 +121,11 @@ export class Log implements AsyncDisposable {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
+  /** The segments as they are durable now: the newest one may have more in it, which is not. */
+  durableSegments(): {readonly path: string; readonly bytes: number}[] {
+    return this.#segments.map(({path, bytes}) => ({path, bytes}));
+  }
+
   get segmentCount(): number {
     return this.#segments.length;
   }
