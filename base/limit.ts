@@ -22,6 +22,11 @@ export const bulkChunkRows = 65_536;
 /** Changes since the last checkpoint that trigger the next one. */
 export const checkpointBytes = 64 * MiB;
 export const checkpointMs = 60_000;
+/**
+ * Checkpoints within the time that history is kept that had less than `checkpointBytes` of changes: each adds small files to every
+ * table that changed. So they come `historyRetentionMs` / this apart where that is longer than `checkpointMs`.
+ */
+export const timedCheckpointsMax = 480;
 /** How long content and changes of the past are kept unless told otherwise (`history.retention`). */
 export const historyRetentionMs = 24 * 3_600_000;
 /** Expiry runs after a checkpoint, at most so often; so many snapshots of a table go at once. */

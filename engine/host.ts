@@ -32,6 +32,12 @@ export interface Host {
   checkpoint(): Promise<ReplyBody>;
   readonly subscriptions: Subscriptions;
   setEpochInterval(ms: number): Promise<void>;
+  /** Merges each bucket of a table into one sorted run, after a checkpoint. */
+  optimize(table: TableId): Promise<ReplyBody>;
+  /** ms for which history is kept. */
+  historyRetentionMs(): number;
+  /** @param ms null: the default. */
+  setHistoryRetention(ms: number | null): Promise<void>;
   nowMs(): number;
   metrics(): Promise<readonly Metric[]>;
   readonly past: Past;

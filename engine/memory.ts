@@ -26,3 +26,14 @@ export function defaultMemoryBytes(): number {
 export function sharesOf(memoryBytes: number): MemoryShares {
   return {total: memoryBytes, maintain: Math.floor(memoryBytes * 0.2), serve: Math.floor(memoryBytes * 0.3), state: Math.floor(memoryBytes * 0.45)};
 }
+
+/** @returns the maintain share in two, so that an epoch's statement lacks no memory because of compaction. */
+export function maintainShares(bytes: number): {readonly maintain: number; readonly compaction: number} {
+  const compaction = Math.max(kernelBytesMin, Math.floor(bytes / 4), Math.min(compactionBytesMin, Math.floor(bytes / 2)));
+  return {maintain: Math.max(kernelBytesMin, bytes - compaction), compaction};
+}
+
+/** Below it a merge of one output file spills more than it works. */
+const compactionBytesMin = 64 * 1024 * 1024;
+/** What an instance needs to open. */
+const kernelBytesMin = 16 * 1024 * 1024;

@@ -58,6 +58,8 @@ export type Request =
   | {readonly kind: 'ddl'; readonly records: readonly DdlRecord[]}
   | {readonly kind: 'create-view'; readonly table: TableSpec; readonly executor: 'code' | 'sql'}
   | {readonly kind: 'set'; readonly name: 'epoch_interval'; readonly value: number}
+  /** Durable: the warehouse's, over restarts. null: the default. */
+  | {readonly kind: 'set'; readonly name: 'history_retention'; readonly value: number | null}
   | {readonly kind: 'checkpoint'}
   /** `full`: each bucket to one run, after a checkpoint; otherwise what the rules ask for. `tables` null: all. */
   | {readonly kind: 'compact'; readonly tables: readonly TableId[] | null; readonly full: boolean}
@@ -132,7 +134,8 @@ export interface WorkerOptions {
   readonly maintainThreads: number;
   readonly maintainMemoryBytes: number;
   readonly checkpointBytes: number;
-  readonly checkpointMs: number;
+  /** null: as often as history allows. */
+  readonly checkpointMs: number | null;
   readonly epochIntervalMs: number;
   /** ms that history is kept. */
   readonly historyRetentionMs: number;

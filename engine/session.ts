@@ -15,6 +15,7 @@ import type {TableSpec} from '../catalog/spec.ts';
 import {valueAt} from '../kernel/column-values.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {parseScript, type Statement} from '../kernel/statement/parse.ts';
+import {requireTable} from './lookup.ts';
 import {durationMs} from '../kernel/statement/settings.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {tableRelation} from './cold-views.ts';
@@ -160,6 +161,7 @@ export class WarehouseSession implements AsyncDisposable {
         await this.#waitFor(statement.epoch, context.options);
         return done('WAIT', this.#host.history.newest);
       case 'checkpoint': return done('CHECKPOINT', (await this.#host.checkpoint()).epoch);
+      case 'optimize': return done('OPTIMIZE', (await this.#host.optimize(requireTable(this.#host.catalog, statement.table).id)).epoch);
       case 'create-schema': return this.#define(statement, () => createSchema(context, statement));
       case 'drop-schema': return this.#define(statement, () => dropSchema(context, statement));
       case 'create-table': return this.#define(statement, () => createTable(context, statement));
@@ -240,6 +242,11 @@ export class WarehouseSession implements AsyncDisposable {
 
   async #set(name: string, value: string | undefined): Promise<Result> {
     if (name === 'epoch_interval') await this.#host.setEpochInterval(value === undefined ? 0 : (durationMs(value) ?? 0));
+    if (name === 'history_retention') {
+      // The warehouse's own, for all sessions.
+      await this.#host.setHistoryRetention(value === undefined ? null : durationMs(value)!);
+      return done('SET', this.#host.history.newest);
+    }
     if (value === undefined) this.#settings.delete(name);
     else this.#settings.set(name, value);
     return done('SET', this.#host.history.newest);

@@ -2,7 +2,7 @@
 import {typeText} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import type {Statement, TableName} from '../kernel/statement/parse.ts';
-import {settings} from '../kernel/statement/settings.ts';
+import {durationText, settings} from '../kernel/statement/settings.ts';
 import type {Result} from './api.ts';
 import {requireTable} from './lookup.ts';
 import type {StatementContext} from './statement-context.ts';
@@ -16,7 +16,7 @@ export async function show(context: StatementContext, statement: Extract<Stateme
     case 'subscriptions': return systemAnswer(context, 'subscriptions', ['name', 'tables', 'state', 'position', 'fetched', 'lag_epochs', 'lag_ms', 'lag_bytes', 'consumer']);
     case 'columns': return describeTable(context, statement.table!);
     case 'jobs': return textAnswer(context, ['job', 'state'], []);
-    case 'settings': return textAnswer(context, ['name', 'value', 'description'], settings.map(({name, defaultValue, description}) => [name, context.settings.get(name) ?? defaultValue, description]));
+    case 'settings': return textAnswer(context, ['name', 'value', 'description'], settings.map(({name, defaultValue, description}) => [name, name === 'history_retention' ? durationText(context.host.historyRetentionMs()) : context.settings.get(name) ?? defaultValue, description]));
     case 'create table': {
       const table = requireTable(context.host.catalog, statement.table!);
       return textAnswer(context, ['table', 'statement'], [[`${table.schema}.${table.name}`, createText(table)]]);

@@ -10,7 +10,7 @@ import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
 import {epoch as toEpoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {historyBytesMax, inFlightBytesMax, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
+import {historyBytesMax, historyRetentionMs, inFlightBytesMax, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
 import type {Row} from '../base/value.ts';
 import {Catalog} from '../catalog/catalog.ts';
@@ -46,6 +46,8 @@ import {warmCache, withinMs} from './warm-cache.ts';
 import {WarehouseSession, type SessionOptions} from './session.ts';
 import {Subscriptions} from './subscriptions.ts';
 import {upgradeWarehouse} from './upgrade-steps.ts';
+import {readSettings} from './warehouse-settings.ts';
+import {workerOptions} from './worker-options.ts';
 import {WorkerClient, type EngineEvent} from './worker-client.ts';
 import {WarehouseLock} from '../storage/lock.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
@@ -66,6 +68,7 @@ export class Warehouse implements AsyncDisposable {
   #readCache = true;
   /** With the read cache of the process before. */
   #place!: LivePlace;
+  #historyRetentionMs = historyRetentionMs;
   #budget = new ByteBudget(inFlightBytesMax);
   readonly #past: Past;
   readonly #cold: ColdReader;
@@ -120,7 +123,9 @@ export class Warehouse implements AsyncDisposable {
       undo.push(() => serve.close());
       const binder = await Binder.open();
       undo.push(() => binder.close());
-      const warehouse = new Warehouse(directory, lock, serve, shares, binder, allowDirectories, options.referenceBytes ?? referenceBytesMin, (onEvent) => new WorkerClient(workerOptions(options, place, shares), onEvent));
+      const retained = options.historyRetentionMs ?? (await readSettings(nodeFileSystem, directory)).historyRetentionMs ?? historyRetentionMs;
+      const warehouse = new Warehouse(directory, lock, serve, shares, binder, allowDirectories, options.referenceBytes ?? referenceBytesMin, (onEvent) => new WorkerClient(workerOptions(options, place, shares, retained), onEvent));
+      warehouse.#historyRetentionMs = retained;
       warehouse.#readCache = options.readCache ?? true;
       warehouse.#place = place;
       warehouse.#inFlightBytesMax = options.inFlightBytesMax ?? inFlightBytesMax;
@@ -462,6 +467,9 @@ export class Warehouse implements AsyncDisposable {
       define: (records) => this.#request({kind: 'ddl', records}),
       createView: (table, executor) => this.#request({kind: 'create-view', table, executor}),
       checkpoint: () => this.#request({kind: 'checkpoint'}),
+      optimize: (table) => this.#request({kind: 'compact', tables: [table], full: true}),
+      historyRetentionMs: () => this.#historyRetentionMs,
+      setHistoryRetention: (ms) => this.#request({kind: 'set', name: 'history_retention', value: ms}).then(() => void (this.#historyRetentionMs = ms ?? historyRetentionMs)),
       setEpochInterval: async (ms) => {
         await this.#request({kind: 'set', name: 'epoch_interval', value: ms});
       },

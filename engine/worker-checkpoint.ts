@@ -79,8 +79,10 @@ export class Checkpointer {
   #cancelTimer: (() => void) | null = null;
   #failedCount = 0;
   #roomWaiters: (() => void)[] = [];
-  /** ms that the newest checkpoint took. */
+  /** ms that the newest checkpoint took, and bytes of changes that it covered; checkpoints since the opening. */
   lastMs = 0;
+  lastBytes = 0;
+  count = 0;
   /** Why the newest try failed; null when it did not. */
   failure: WarehouseError | null = null;
 
@@ -382,7 +384,9 @@ export class Checkpointer {
     this.#index.add(epoch);
     this.#compacted.clear();
     this.#tail = this.#tail.filter((sealed) => sealed.epoch > epoch);
-    this.#tailBytes = this.#tail.reduce((sum, sealed) => sum + sealed.frame.byteLength, 0);
+    this.lastBytes = tail.reduce((sum, sealed) => sum + sealed.frame.byteLength, 0);
+    this.#tailBytes -= this.lastBytes;
+    this.count++;
     this.lastMs = clock.monotonicMs() - startMs;
     // The checkpoint stands whatever becomes of this; what stays behind is cleared away by the next one.
     await this.#clearOld(held).catch(() => undefined);

@@ -10,7 +10,7 @@ import {join} from 'node:path';
 import {systemClock} from '../base/clock.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, nextEpoch, type Epoch} from '../base/epoch.ts';
-import {epochBytesMax, epochRowsMax} from '../base/limit.ts';
+import {checkpointMs, epochBytesMax, epochRowsMax, historyRetentionMs, timedCheckpointsMax} from '../base/limit.ts';
 import {nullColumn} from '../base/columns.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import {Catalog} from '../catalog/catalog.ts';
@@ -29,8 +29,10 @@ import {DiskPageFile} from '../storage/file/page-file.ts';
 import {encodeFrame, type TableChanges} from '../storage/log/frame.ts';
 import type {Log} from '../storage/log/log.ts';
 import type {PreparedFiles} from '../storage/lsm/flush.ts';
-import {compactionDirectory, maintainDirectory, pageDirectory} from './layout.ts';
+import {maintainDirectory, pageDirectory} from './layout.ts';
 import {rejectedTableOf} from './lookup.ts';
+import {longestRetentionMs, makeMaintenance} from './maintenance.ts';
+import {maintainShares} from './memory.ts';
 import {isFileDelta, loggedBytesOf, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
 import {preparedNotes} from './bulk-files.ts';
 import type {EpochMessage, Request, ReplyBody, TablePositions, ToMain, WorkerOptions} from './protocol.ts';
@@ -41,13 +43,13 @@ import {backUp} from './worker-backup.ts';
 import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts';
 import {removeTree} from './table-home.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
-import {CompactionService} from './worker-compaction.ts';
-import {ExpiryService, heldBeside} from './worker-expiry.ts';
 import {readLog} from './worker-log.ts';
+import {writeSettings} from './warehouse-settings.ts';
+import type {CompactionService} from './worker-compaction.ts';
+import type {ExpiryService} from './worker-expiry.ts';
 import {createView, finishRecords, prepareRecords} from './worker-define.ts';
 import {writePositionImages} from './position-image.ts';
 import {recover} from './worker-recovery.ts';
-import {subscriptionHolds} from './subscription-holds.ts';
 import {statsRows} from './worker-stats.ts';
 
 type WriteRequest = Extract<Request, {kind: 'write'}>;
@@ -67,6 +69,8 @@ export class WorkerCore {
   readonly #queue: Queued[] = [];
   #running = false;
   #intervalMs: number;
+  /** ms for which history is kept. */
+  retentionMs: number;
   #lastSealedMs = 0;
   #closed = false;
   catalog = new Catalog();
@@ -97,6 +101,7 @@ export class WorkerCore {
     this.#newPageFile = newPageFile;
     this.#post = post;
     this.#intervalMs = options.epochIntervalMs;
+    this.retentionMs = options.historyRetentionMs;
   }
 
   openPageFile(name: string): PageFile {
@@ -115,26 +120,17 @@ export class WorkerCore {
     this.budget = new MemoryBudget(options.memoryBytes);
     if (await this.files.exists(pageDirectory(options.directory))) await removeTree(this.files, pageDirectory(options.directory));
     this.dataflow = new Dataflow({session: this.session, relieve: () => this.budget.relieve()});
+    const [core, checkpointMsOf] = [this, (): number => options.checkpointMs ?? Math.max(checkpointMs, this.retentionMs / timedCheckpointsMax)] as const;
     this.checkpointer = await Checkpointer.open({
       directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect(),
-      checkpointBytes: options.checkpointBytes, checkpointMs: options.checkpointMs, historyRetentionMs: options.historyRetentionMs, logCheckpoints: options.logCheckpoints,
+      checkpointBytes: options.checkpointBytes, logCheckpoints: options.logCheckpoints,
+      get checkpointMs() { return checkpointMsOf(); },
+      get historyRetentionMs() { return longestRetentionMs(core); },
       // A failure is noted and repeated by the checkpointer; until the tail's bound ingest does not feel it.
       onWanted: () => void this.#checkpoint().catch(() => undefined),
       onDrop: (table) => this.compaction.forget(table),
     });
-    this.compaction = new CompactionService({
-      clock: systemClock, warehouseId: options.warehouseId, checkpointer: this.checkpointer, background: options.maintenance === 'background',
-      openKernel: async () => {
-        const spill = compactionDirectory(options.directory);
-        await makeDirectoryDurably(this.files, spill);
-        return Kernel.open({threads: 1, memoryBytes: shares.compaction, tempDirectory: spill});
-      },
-    });
-    this.checkpointer.holds.addSource(() => subscriptionHolds(this.catalog));
-    this.expiry = new ExpiryService({
-      clock: systemClock, files: this.files, directory: options.directory, checkpointer: this.checkpointer, tables: () => this.catalog.tables(),
-      held: () => heldBeside(this.checkpointer, systemClock.nowMs()), orphanAgeMs: options.orphanAgeMs, background: options.maintenance === 'background',
-    });
+    Object.assign(this, makeMaintenance(this, shares.compaction));
     const replayedEpochs = await recover(this, this.#post);
     await clearBulk(this);
     this.#running = false;
@@ -371,7 +367,11 @@ export class WorkerCore {
         await this.checkpointer.room();
         return {epoch: await createView(this, request.table, request.executor)};
       case 'set':
-        this.#intervalMs = request.value;
+        if (request.name === 'epoch_interval') this.#intervalMs = request.value;
+        else {
+          await writeSettings(this.files, this.options.directory, request.value === null ? {} : {historyRetentionMs: request.value});
+          this.retentionMs = request.value ?? historyRetentionMs;
+        }
         return {epoch: this.epoch};
       case 'read-log': return {epoch: this.epoch, frames: await readLog(this.log, request)};
       case 'hold': {
@@ -438,13 +438,3 @@ export class WorkerCore {
   }
 }
 
-/** The maintain share in two, so that an epoch's statement lacks no memory because of compaction. */
-function maintainShares(bytes: number): {readonly maintain: number; readonly compaction: number} {
-  const compaction = Math.max(kernelBytesMin, Math.floor(bytes / 4), Math.min(compactionBytesMin, Math.floor(bytes / 2)));
-  return {maintain: Math.max(kernelBytesMin, bytes - compaction), compaction};
-}
-
-/** Below it a merge of one output file spills more than it works. */
-const compactionBytesMin = 64 * 1024 * 1024;
-/** What an instance needs to open. */
-const kernelBytesMin = 16 * 1024 * 1024;

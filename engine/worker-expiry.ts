@@ -142,12 +142,13 @@ export class ExpiryService {
       if (!loaded.has(index)) loaded.set(index, await checkpointer.loadKept(epochs[index]!));
       return loaded.get(index);
     };
+    // −1: no checkpoint is so old; all that there is is younger.
     const byAge = new Map<number, number>();
     const baseAt = async (ageMs: number): Promise<number> => {
       const known = byAge.get(ageMs);
       if (known !== undefined) return known;
       const untilMs = clock.nowMs() - ageMs;
-      let [low, high] = [0, epochs.length - 1];
+      let [low, high] = [-1, epochs.length - 1];
       while (low < high) {
         const middle = (low + high + 1) >>> 1;
         // One that cannot be read is as if it were too young: more stays.
@@ -157,11 +158,13 @@ export class ExpiryService {
       byAge.set(ageMs, low);
       return low;
     };
-    const warehouse = Math.max(0, epochs.findLastIndex((epoch) => epoch <= retained));
-    const reading = onward === undefined ? epochs.length - 1 : Math.max(0, epochs.findLastIndex((epoch) => epoch <= onward));
+    // −1: history begins before the first checkpoint, so nothing has expired.
+    const warehouse = epochs.findLastIndex((epoch) => epoch <= retained);
+    const reading = onward === undefined ? epochs.length - 1 : epochs.findLastIndex((epoch) => epoch <= onward);
     for (const table of tables()) {
       const own = parseDuration(table.options['history.retention']);
       const base = Math.min(reading, own === undefined ? warehouse : await baseAt(own));
+      if (base === -1) continue;
       const snapshotAt = async (index: number): Promise<number | undefined> => (await load(index))?.tables.find(({id}) => id === table.id)?.snapshotId;
       let floor = await snapshotAt(base);
       // Not there yet: its history begins with its first snapshot.

@@ -26,6 +26,22 @@ function spillRows(core: WorkerCore): StatRow[] {
   ];
 }
 
+/** What compaction and expiry have done since the opening. */
+function maintenanceRows({compaction, expiry}: WorkerCore): StatRow[] {
+  const {snapshots, dataFiles, changelogFiles, metadataFiles, bytes} = expiry.expired;
+  return [
+    {metric: 'compactions_total', help: 'compactions of buckets that were committed', value: compaction.done},
+    {metric: 'compactions_failed_total', help: 'compactions that failed, and are tried again', value: compaction.failed},
+    {metric: 'compactions_dropped_total', help: 'compactions that were given up: their table was dropped, or the engine closed', value: compaction.dropped},
+    {metric: 'compaction_input_bytes_total', help: 'bytes of files that compactions merged', value: compaction.bytes},
+    {metric: 'expired_snapshots_total', help: 'table snapshots that expired', value: snapshots},
+    {metric: 'expired_files_total', help: 'data, changelog and metadata files that expired', value: dataFiles + changelogFiles + metadataFiles},
+    {metric: 'expired_bytes_total', help: 'bytes of data and changelog files that expired', value: bytes},
+    {metric: 'orphans_removed_total', help: 'files that nothing named and that were removed at their age', value: expiry.orphans},
+    {metric: 'expiry_failed', help: '1 while the newest run of expiry left something undone', value: expiry.failure === null ? 0 : 1},
+  ];
+}
+
 /** @returns the engine's numbers. */
 export async function statsRows(core: WorkerCore): Promise<StatRow[]> {
   const rows: StatRow[] = [
@@ -39,12 +55,23 @@ export async function statsRows(core: WorkerCore): Promise<StatRow[]> {
     {metric: 'checkpoint_ms', help: 'duration of the newest checkpoint in ms', value: core.checkpointer.lastMs},
     {metric: 'state_bytes', help: 'bytes held by tables and operators', value: core.budget.heldBytes},
     {metric: 'state_bytes_max', help: 'the budget of tables and operators in bytes', value: core.budget.bytesMax},
+    {metric: 'checkpoint_bytes', help: 'bytes of changes that the newest checkpoint covered', value: core.checkpointer.lastBytes},
+    {metric: 'checkpoints_total', help: 'checkpoints since the opening', value: core.checkpointer.count},
+    ...maintenanceRows(core),
     ...spillRows(core),
   ];
   for (const table of core.catalog.tables()) {
     const state = core.dataflow.state(table.id);
     const name = `${table.schema}.${table.name}`;
     rows.push({metric: 'table_rows', help: 'rows of a table', table: name, value: state.rowCount}, {metric: 'table_state_bytes', help: 'bytes of a table in memory', table: name, value: state.bytes()});
+    const figures = core.compaction.figures.get(table.id);
+    if (figures === undefined) continue;
+    rows.push(
+      {metric: 'table_files', help: 'live data files of a table', table: name, value: figures.fileCount},
+      {metric: 'table_file_bytes', help: 'bytes of the live data files of a table', table: name, value: figures.fileBytes},
+      {metric: 'table_sorted_runs', help: 'sorted runs of the bucket of a table that has most; of a table without key its small files', table: name, value: figures.runsMax},
+      {metric: 'table_compaction_pending_bytes', help: 'bytes of files of a table that wait to be merged', table: name, value: figures.pendingBytes},
+    );
   }
   return rows;
 }

@@ -1,4 +1,4 @@
-/** Transactions, SET, SHOW, DESCRIBE, EXPLAIN, VERIFY, WAIT FOR EPOCH, CHECKPOINT. */
+/** Transactions, SET, SHOW, DESCRIBE, EXPLAIN, VERIFY, WAIT FOR EPOCH, CHECKPOINT, OPTIMIZE. */
 import {WarehouseError} from '../../base/error.ts';
 import type {Cursor, SqlText, TableName} from './cursor.ts';
 import {optionValue} from './options.ts';
@@ -37,6 +37,10 @@ function parseHere(cursor: Cursor, span: Span): Statement | undefined {
     return {kind: 'wait-for-epoch', span, epoch: cursor.wholeNumber('an epoch number')};
   }
   if (cursor.accept('CHECKPOINT')) return {kind: 'checkpoint', span};
+  if (cursor.accept('OPTIMIZE') || cursor.accept('COMPACT')) {
+    acceptTableWord(cursor);
+    return {kind: 'optimize', span, table: cursor.tableName()};
+  }
   return undefined;
 }
 

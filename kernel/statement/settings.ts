@@ -26,9 +26,17 @@ export const settings: readonly SettingSpec[] = [
       return ms === undefined || ms > epochIntervalMsMax ? undefined : `${ms} ms`;
     },
   },
+  {
+    name: 'history_retention', defaultValue: '24 h', description: 'time for which content and changes of the past are kept, by the warehouse, over restarts',
+    expected: "a duration of at most 10 years, such as '24 h' or '7 d'", canonical: (text) => {
+      const ms = durationMs(text);
+      return ms === undefined || ms > historyRetentionMsMax ? undefined : durationText(ms);
+    },
+  },
 ];
 
 const epochIntervalMsMax = 60_000;
+const historyRetentionMsMax = 3653 * 86_400_000;
 
 /**
  * Checks `SET name = value`.
@@ -53,6 +61,12 @@ const unitNames: Readonly<Record<string, string>> = {
   ms: 'ms', msec: 'ms', msecs: 'ms', millisecond: 'ms', milliseconds: 'ms', s: 's', sec: 's', secs: 's', second: 's', seconds: 's',
   m: 'min', min: 'min', mins: 'min', minute: 'min', minutes: 'min', h: 'h', hour: 'h', hours: 'h', d: 'd', day: 'd', days: 'd',
 };
+
+/** @returns a duration in the largest unit that says it exactly. */
+export function durationText(ms: number): string {
+  const [unit, size] = Object.entries(unitMs).findLast(([, units]) => ms > 0 && ms % units === 0) ?? ['ms', 1];
+  return unit === 'd' && ms < 3 * unitMs['d']! ? `${ms / unitMs['h']!} h` : `${ms / size} ${unit}`;
+}
 
 /** @returns the whole ms of a duration such as `10 ms`, `1.5 s`, `0` or `1 minute`; undefined when `text` is none. */
 export function durationMs(text: string): number | undefined {

@@ -40,6 +40,8 @@ export type Statement = {readonly span: Span} & (
   | {readonly kind: 'verify'; readonly table: TableName | undefined}
   | {readonly kind: 'wait-for-epoch'; readonly epoch: number}
   | {readonly kind: 'checkpoint'}
+  /** OPTIMIZE t, COMPACT TABLE t. */
+  | {readonly kind: 'optimize'; readonly table: TableName}
 );
 
 /** Several rows of one key: the last wins. */

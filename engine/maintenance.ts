@@ -1,0 +1,35 @@
+/** The services that keep the table on disk by themselves, put together: compaction (worker-compaction.ts) and expiry (worker-expiry.ts). */
+import {systemClock} from '../base/clock.ts';
+import {Kernel} from '../kernel/duckdb.ts';
+import {makeDirectoryDurably} from '../storage/file/durable.ts';
+import {parseDuration} from '../storage/lsm/duration.ts';
+import {compactionDirectory} from './layout.ts';
+import {subscriptionHolds} from './subscription-holds.ts';
+import {CompactionService} from './worker-compaction.ts';
+import type {WorkerCore} from './worker-core.ts';
+import {ExpiryService, heldBeside} from './worker-expiry.ts';
+
+/** @param memoryBytes of compaction's own instance of DuckDB. */
+export function makeMaintenance(core: WorkerCore, memoryBytes: number): {readonly compaction: CompactionService; readonly expiry: ExpiryService} {
+  const {options, files, checkpointer} = core;
+  const background = options.maintenance === 'background';
+  const compaction = new CompactionService({
+    clock: systemClock, warehouseId: options.warehouseId, checkpointer, background,
+    openKernel: async () => {
+      const spill = compactionDirectory(options.directory);
+      await makeDirectoryDurably(files, spill);
+      return Kernel.open({threads: 1, memoryBytes, tempDirectory: spill});
+    },
+  });
+  checkpointer.holds.addSource(() => subscriptionHolds(core.catalog));
+  const expiry = new ExpiryService({
+    clock: systemClock, files, directory: options.directory, checkpointer, orphanAgeMs: options.orphanAgeMs, background,
+    tables: () => core.catalog.tables(), held: () => heldBeside(checkpointer, systemClock.nowMs()),
+  });
+  return {compaction, expiry};
+}
+
+/** @returns for how long checkpoints are kept: a table may keep its history for longer than the warehouse does. */
+export function longestRetentionMs(core: WorkerCore): number {
+  return core.catalog.tables().reduce((longest, table) => Math.max(longest, parseDuration(table.options['history.retention']) ?? 0), core.retentionMs);
+}
