@@ -170,7 +170,7 @@ test('expiry: whatever the flushes, compactions and tags, what stays reads as be
         assert.equal(await content(session, reopened, life.shape, id), life.contents.get(id), `tag at snapshot ${id}`);
         seen.tagged++;
       }
-    }), {seed, numRuns: Number(process.env['MR_RUNS'] ?? 8), endOnFailure: process.env['MR_SHRINK'] === undefined});
+    }), {seed, numRuns: Number(process.env['MR_RUNS'] ?? 6), endOnFailure: process.env['MR_SHRINK'] === undefined});
     for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `the generator never met: ${what}`);
   });
 });
@@ -226,7 +226,7 @@ test('expiry: a crash at any operation leaves every snapshot that is there whole
     }
     await whole.compact(true);
     const floor = (await whole.table.snapshots.latestId())! - 1;
-    const stride = process.env['MR_SOAK'] === undefined ? 4 : 1;
+    const stride = process.env['MR_SOAK'] === undefined ? 6 : 1;
     let crashes = 0;
     for (let operation = 1 + (seed % stride); ; operation += stride) {
       const root = join(directory, String(operation));

@@ -37,7 +37,8 @@ export type Step =
   | {readonly kind: 'write'; readonly writes: readonly {readonly table: TableSpec; readonly remove?: readonly number[]; readonly rows?: readonly (readonly Value[])[]}[]}
   | {readonly kind: 'checkpoint'}
   /** A checkpoint, then what compaction has to do. */
-  | {readonly kind: 'compact'};
+  | {readonly kind: 'compact'}
+  | {readonly kind: 'expire'};
 
 const upsert = (table: TableSpec, ...rows: (readonly Value[])[]): {table: TableSpec; rows: (readonly Value[])[]} => ({table, rows});
 
@@ -64,6 +65,14 @@ export const script: readonly Step[] = [
   {kind: 'write', writes: [upsert(specs.again, [1, 101, 'newest'])]},
 ];
 
+/** The same life, kept tidy: after every checkpoint compaction at two runs, and expiry of all that no history holds. */
+export const tidyScript: readonly Step[] = script.flatMap((step): Step[] => {
+  if (step.kind === 'compact') return [];
+  if (step.kind === 'checkpoint') return [{kind: 'compact'}, {kind: 'checkpoint'}, {kind: 'expire'}];
+  if (step.kind !== 'ddl') return [step];
+  return [{kind: 'ddl', records: step.records.map((record) => (record.kind === 'create-table' ? {...record, table: {...record.table, options: {...record.table.options, 'num-sorted-run.compaction-trigger': '2'}}} : record))}];
+});
+
 /** Content of every table that exists, by id: sorted rows as text. */
 export type Content = ReadonlyMap<TableId, readonly string[]>;
 
@@ -72,7 +81,7 @@ export function contents(): Content[] {
   const tables = new Map<TableId, {spec: TableSpec; rows: (readonly Value[])[]}>();
   const states: Content[] = [new Map()];
   for (const step of script) {
-    if (step.kind === 'checkpoint' || step.kind === 'compact') continue;
+    if (step.kind !== 'ddl' && step.kind !== 'write') continue;
     if (step.kind === 'ddl') {
       for (const record of step.records) {
         if (record.kind === 'create-table') tables.set(record.table.id, {spec: record.table, rows: []});
@@ -126,6 +135,7 @@ export class CoreHarness {
 
   step(step: Step): Promise<ReplyBody> {
     if (step.kind === 'checkpoint') return this.request({kind: 'checkpoint'});
+    if (step.kind === 'expire') return this.request({kind: 'expire'});
     if (step.kind === 'compact') return this.request({kind: 'checkpoint'}).then(() => this.request({kind: 'compact', tables: null, full: false}));
     if (step.kind === 'ddl') return this.request(step);
     const writes = step.writes.flatMap(({table, remove = [], rows = []}): TableWrite[] => {
@@ -140,9 +150,9 @@ export class CoreHarness {
   }
 
   /** Runs what of the script lies after the engine's epoch; checkpoints before it are run again, which changes nothing. */
-  async goOn(onStep: (epoch: number) => void = () => undefined): Promise<void> {
+  async goOn(onStep: (epoch: number) => void = () => undefined, steps: readonly Step[] = script): Promise<void> {
     let epoch = 0;
-    for (const step of script) {
+    for (const step of steps) {
       if (step.kind === 'write' || step.kind === 'ddl') {
         epoch++;
         if (epoch <= this.core.epoch) continue;
