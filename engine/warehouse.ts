@@ -47,7 +47,6 @@ import {WarehouseSession, type SessionOptions} from './session.ts';
 import {Subscriptions} from './subscriptions.ts';
 import {upgradeWarehouse} from './upgrade-steps.ts';
 import {readSettings} from './warehouse-settings.ts';
-import {workerOptions} from './worker-options.ts';
 import {WorkerClient, type EngineEvent} from './worker-client.ts';
 import {WarehouseLock} from '../storage/lock.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
@@ -470,9 +469,7 @@ export class Warehouse implements AsyncDisposable {
       optimize: (table) => this.#request({kind: 'compact', tables: [table], full: true}),
       historyRetentionMs: () => this.#historyRetentionMs,
       setHistoryRetention: (ms) => this.#request({kind: 'set', name: 'history_retention', value: ms}).then(() => void (this.#historyRetentionMs = ms ?? historyRetentionMs)),
-      setEpochInterval: async (ms) => {
-        await this.#request({kind: 'set', name: 'epoch_interval', value: ms});
-      },
+      setEpochInterval: (ms) => this.#request({kind: 'set', name: 'epoch_interval', value: ms}).then(() => undefined),
       past: this.#past,
       cold: (table, epoch, session, bound) => this.#cold.sqlAt(table, epoch, session, bound),
     };
