@@ -14,15 +14,12 @@
  * for a try that is under way; when the newest try failed they are refused with its reason.
  */
 import {join} from 'node:path';
-import type {Clock} from '../base/clock.ts';
 import type {Epoch} from '../base/epoch.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
 import type {Catalog} from '../catalog/catalog.ts';
 import {encodeJson} from '../catalog/record-json.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
-import type {Session} from '../kernel/session.ts';
-import type {FileSystem} from '../storage/file/file-system.ts';
 import {checkpointPath, newestCheckpoint, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
 import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
@@ -32,28 +29,9 @@ import {CheckpointIndex} from './checkpoint-index.ts';
 import {flushTable, type TailEpoch} from './checkpoint-table.ts';
 import {HistoryHolds, keptCheckpoints, type HeldHistory, type HistoryHold} from './history-holds.ts';
 import {checkpointDirectory, directoryOf, droppedDirectory, metaDirectory} from './layout.ts';
+import type {CheckpointerOptions} from './checkpointer-options.ts';
 import type {CheckpointView} from './protocol.ts';
 import {moveAside, paimonSpec, positionOrder, removeDropped, tableHome} from './table-home.ts';
-
-export interface CheckpointerOptions {
-  readonly directory: string;
-  readonly warehouseId: string;
-  readonly files: FileSystem;
-  readonly clock: Clock;
-  readonly session: Session;
-  /** Bytes of frames that call for a checkpoint. */
-  readonly checkpointBytes: number;
-  /** Age of the oldest change that calls for one. */
-  readonly checkpointMs: number;
-  /** Content and changes of this long are kept. */
-  readonly historyRetentionMs: number;
-  /** The log reaches back to the oldest of so many newest checkpoints: followers a little behind read frames, those far behind files. */
-  readonly logCheckpoints: number;
-  /** Called when it is time for a checkpoint: the owner calls `write`. */
-  readonly onWanted: () => void;
-  /** Called before the directory of a dropped table is moved aside. */
-  readonly onDrop: (table: TableId) => void;
-}
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
 const tailFactorMax = 4;
