@@ -1,5 +1,7 @@
 /** What `/metrics` shows, in Prometheus' naming. */
+import {historyBytesMax} from '../base/limit.ts';
 import type {Catalog} from '../catalog/catalog.ts';
+import type {MemoryShares} from './memory.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import type {SubscriptionState} from './subscriptions.ts';
 
@@ -34,6 +36,16 @@ export async function kernelBytes(kernel: Kernel): Promise<number> {
   await using session = await kernel.connect();
   const {rows} = await session.rows('SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()');
   return Number(rows[0]?.[0] ?? 0);
+}
+
+/** @returns what each holder of memory holds and may hold, as far as the main thread tells it. */
+export function memoryOf(stats: readonly StatRow[], shares: MemoryShares, held: {readonly serve: number; readonly history: number; readonly inFlight: number; readonly inFlightMax: number}): MainStats['memory'] {
+  return [
+    {share: 'serve', bytes: held.serve, bytesMax: shares.serve},
+    {share: 'maintain', bytes: statOf(stats, 'maintain_bytes'), bytesMax: shares.maintain},
+    {share: 'history', bytes: held.history, bytesMax: historyBytesMax},
+    {share: 'in_flight', bytes: held.inFlight, bytesMax: held.inFlightMax},
+  ];
 }
 
 /** @param stats rows of the worker: `{metric, help, value, table?}`. */

@@ -10,7 +10,7 @@ import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
 import {epoch as toEpoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {historyBytesMax, historyRetentionMs, inFlightBytesMax, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
+import {historyRetentionMs, inFlightBytesMax, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
 import type {Row} from '../base/value.ts';
 import {Catalog} from '../catalog/catalog.ts';
@@ -34,7 +34,7 @@ import {readLog} from './log-reader.ts';
 import {workerOptions} from './worker-options.ts';
 import {metaDirectory, spoolDirectory} from './layout.ts';
 import {defaultMemoryBytes, sharesOf, type MemoryShares} from './memory.ts';
-import {kernelBytes, metricsOf, statOf, type Metric} from './metrics.ts';
+import {kernelBytes, memoryOf, metricsOf, type Metric} from './metrics.ts';
 import {openServeKernel} from './open-serve.ts';
 import {Past} from './past.ts';
 import {pastContent} from './past-content.ts';
@@ -299,12 +299,7 @@ export class Warehouse implements AsyncDisposable {
     return metricsOf(this.#catalog, stats.rows ?? [], {
       memoryBytesMax: this.#shares.total, subscriptions: await this.subscriptions.states(),
       epoch: this.epoch, inFlightBytes: this.#budget.used, waitingWrites: this.#budget.waiting, pendingRows: this.#requireLive().pendingRows,
-      memory: [
-        {share: 'serve', bytes: await kernelBytes(this.#serve), bytesMax: this.#shares.serve},
-        {share: 'maintain', bytes: statOf(stats.rows ?? [], 'maintain_bytes'), bytesMax: this.#shares.maintain},
-        {share: 'history', bytes: this.#requireHistory().bytes, bytesMax: historyBytesMax},
-        {share: 'in_flight', bytes: this.#budget.used, bytesMax: this.#inFlightBytesMax},
-      ],
+      memory: memoryOf(stats.rows ?? [], this.#shares, {serve: await kernelBytes(this.#serve), history: this.#requireHistory().bytes, inFlight: this.#budget.used, inFlightMax: this.#inFlightBytesMax}),
     });
   }
 
