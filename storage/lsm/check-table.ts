@@ -9,10 +9,12 @@ import {decodeBinaryRow, encodeBinaryRow} from '../paimon/binary-row.ts';
 import {decodeIndexManifest} from '../paimon/index-manifest.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
+import {trimmedKey} from '../paimon/table-schema.ts';
 import {KIND_COLUMN, keyTextSql, parquetSql, parseKeyText, SEQUENCE_COLUMN} from './column-sql.ts';
 import {fileColumnSql} from './file-schema.ts';
 import {overlappingFiles} from './key-range.ts';
 import {PaimonTable, type TableDoors} from './paimon-table.ts';
+import {physicalProblems} from './physical-types.ts';
 import {checkFiles} from './scan-plan.ts';
 import {namedRows, type SqlSession} from './sql-session.ts';
 
@@ -113,6 +115,9 @@ class TableCheck {
     await this.guard(path, async () => {
       if (!(await this.#size(table, path, entry.file.fileSize))) return;
       await checkFiles(table, [entry]);
+      const schema = table.fileSchema(entry);
+      const keyed = table.keyFields.length > 0;
+      for (const problem of await physicalProblems(this.#session, path, schema.fields, keyed ? trimmedKey(schema) : [])) this.problems.push({path, problem});
       const found = (await namedRows(this.#session, contentSql(table, entry, path)))[0]!;
       const expect = (what: string, expected: bigint | number | null, value: unknown): void => {
         if (String(expected) !== String(value)) this.problems.push({path, problem: `${what}: its manifest says ${String(expected)}, the file holds ${String(value)}`});
