@@ -17,6 +17,8 @@ export interface Host {
   readonly live: LiveRelation;
   readonly history: EpochHistory;
   readonly binder: Binder;
+  /** The warehouse's folder. */
+  readonly directory: string;
   readonly allowDirectories: readonly string[];
   /** Commits writes as one epoch (or as part of one). Waits for room in flight. */
   write(writes: readonly TableWrite[], rejected: readonly {readonly table: TableId; readonly rows: readonly RejectedRow[]}[]): Promise<ReplyBody>;

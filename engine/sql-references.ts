@@ -1,5 +1,5 @@
 /**
- * What a query reads beside tables: `changes(t, since => n, until => m)`, `t$changelog` (all of it), `t$rejected`, system tables. Computed from the
+ * What a query reads beside tables: `changes(t, since => n, until => m)`, `t$changelog` (all of it), `t$rejected`, `t$files` and others, system tables. Computed from the
  * changelog at the query's epoch and bound to its session as relations; `t$rejected` is a table like others, empty until it exists.
  */
 import {WarehouseError} from '../base/error.ts';
@@ -20,6 +20,7 @@ import {visibleChanges, visibleShape, type ChangePart} from '../query/change-row
 import {tableRelation} from './cold-views.ts';
 import {emptyRejectedSql} from './rejected-table.ts';
 import {rejectedTableOf, requireTable} from './lookup.ts';
+import {isMetadataKind, metadataRelation} from './table-metadata.ts';
 import {isSystemSchema, relationOfRows, systemRows} from './system-tables.ts';
 import type {StatementContext} from './statement-context.ts';
 
@@ -82,6 +83,12 @@ export async function prepareReferences(context: StatementContext, read: PinnedR
       if (reference.kind === 'rejected') {
         const rejected = rejectedTableOf(context.host.catalog, requireTable(context.host.catalog, reference));
         relations.set(key, rejected === undefined ? `(${emptyRejectedSql})` : await tableRelation(context.host, read, rejected));
+        continue;
+      }
+      if (isMetadataKind(reference.kind)) {
+        const name = `mr_derived_${derivedCount++}`;
+        scope.bind(name, await metadataRelation(context.host.directory, requireTable(context.host.catalog, reference), reference.kind));
+        relations.set(key, `mr_rows('${name}')`);
         continue;
       }
       // Names are the whole instance's, not the session's.

@@ -429,6 +429,7 @@ export class Warehouse implements AsyncDisposable {
       get live() { return live(); },
       get history() { return history(); },
       binder: this.#binder,
+      directory: this.directory,
       subscriptions: this.subscriptions,
       allowDirectories,
       nowMs: () => systemClock.nowMs(),

@@ -12,7 +12,7 @@ import {field, text, type TreeNode} from './gate-tree.ts';
 import type {GateContext, GateReference, GateReferenceKind, Resolution} from './gate-types.ts';
 
 /** Suffixes of system tables, as in `t$rejected`. */
-const suffixKinds: ReadonlyMap<string, GateReferenceKind> = new Map([['rejected', 'rejected'], ['changelog', 'changelog']]);
+const suffixKinds: ReadonlyMap<string, GateReferenceKind> = new Map((['rejected', 'changelog', 'snapshots', 'files', 'schemas', 'tags', 'options'] as const).map((kind) => [kind, kind]));
 
 /** The engine's own tables: known so that the message can say more than that they do not exist. */
 const engineName = /^(?:duckdb_|pragma_|sqlite_|pg_)/i;
@@ -114,7 +114,7 @@ export class GateTables {
     const last = names.at(-1)!;
     const dollar = last.lastIndexOf('$');
     const kind = dollar < 0 ? 'table' : suffixKinds.get(last.slice(dollar + 1).toLowerCase());
-    if (kind === undefined) throw this.#refuse.unsupported(`the system table "${last}"`, at, 'there are t$rejected and t$changelog');
+    if (kind === undefined) throw this.#refuse.unsupported(`the system table "${last}"`, at, `there are ${[...suffixKinds.keys()].map((suffix) => `t$${suffix}`).join(', ')}`);
     return {kind, schema: names.length === 2 ? names[0] : undefined, name: dollar < 0 ? last : last.slice(0, dollar), alias: alias === '' ? undefined : alias};
   }
 

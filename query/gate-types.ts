@@ -6,7 +6,7 @@ export interface GateSession {
   rows(sql: string, params?: readonly Value[]): Promise<{readonly rows: readonly (readonly unknown[])[]}>;
 }
 
-export type GateReferenceKind = 'table' | 'changes' | 'changelog' | 'rejected';
+export type GateReferenceKind = 'table' | 'changes' | 'changelog' | 'rejected' | 'snapshots' | 'files' | 'schemas' | 'tags' | 'options';
 
 /** A bound of `changes`: an epoch, or the user's parameter that holds it, which then is none of the SQL's. */
 export type EpochBound = number | {readonly parameter: number | string};

@@ -202,7 +202,7 @@ test('gate: parameters are numbered without gaps, and those of changes() are tol
 });
 
 test('gate: what the dialect has and this version has not is refused by name; the rest says what was meant', async () => {
-  for (const [text, part] of [['FROM t AT (VERSION => 3)', 'AT (…)'], ["FROM t x AT (TIMESTAMP => now())", 'AT (…)'], ['FROM t$snapshots', 't$snapshots'], ['FROM t$late', 't$late'], ['FROM HOP(t, a, 1, 2)', 'hop(…)'], ['FROM session(t, a, 1, a)', 'session(…)'], ['FROM cumulate(t, a, 1, 2)', 'cumulate(…)'], ['FROM lookup(t)', 'lookup(…)'], ['FROM late(t)', 'late(…)']] as const) {
+  for (const [text, part] of [['FROM t AT (VERSION => 3)', 'AT (…)'], ["FROM t x AT (TIMESTAMP => now())", 'AT (…)'], ['FROM t$manifests', 't$manifests'], ['FROM t$late', 't$late'], ['FROM HOP(t, a, 1, 2)', 'hop(…)'], ['FROM session(t, a, 1, a)', 'session(…)'], ['FROM cumulate(t, a, 1, 2)', 'cumulate(…)'], ['FROM lookup(t)', 'lookup(…)'], ['FROM late(t)', 'late(…)']] as const) {
     await refused(text, 'MR_UNSUPPORTED', part, 'line 1');
   }
   for (const text of ['FROM changes()', 'FROM changes(t, 5)', "FROM changes(t, since => 'x')", 'FROM changes(t, since => -1)', 'FROM changes(t, since => 1.5)', 'FROM changes(t, from => 1)', 'FROM changes(t, since => 1, since => 2)', 'FROM rejected(t, since => 1)', "FROM changes('/etc/passwd')", 'FROM changes((SELECT 1))', 'FROM changes(since => 1)', 'FROM changes(a.b.c)']) {

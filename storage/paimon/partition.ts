@@ -59,7 +59,8 @@ export function partitionable(field: DataField, options: Readonly<Record<string,
   }
 }
 
-function decimalText(unscaled: bigint, scale: number): string {
+/** @returns the digits of an unscaled DECIMAL with their point. */
+export function decimalText(unscaled: bigint, scale: number): string {
   const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
   const text = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
   return unscaled < 0n ? `-${text}` : text;

@@ -59,3 +59,24 @@ test('system tables: they are read only, and the schema is ours', async () => {
   assert.match((await rejects(wh.sql('SELECT * FROM millrace.table'), 'invalid', 'MR_UNKNOWN_TABLE')).hint ?? '', /millrace\.tables/);
   await rejects(wh.sql('DELETE FROM millrace.tables'), 'invalid', 'MR_UNKNOWN_TABLE');
 });
+
+test('system tables: t$snapshots, t$files, t$schemas, t$tags and t$options show what is on disk, and join like tables', async () => {
+  await wh.sql("CREATE TABLE ods.parts (day DATE, id DECIMAL(5,2), v VARCHAR, PRIMARY KEY (day, id)) PARTITIONED BY (day) WITH ('bucket' = '2')");
+  assert.deepEqual(await rows('SELECT * FROM ods.parts$snapshots'), [], 'nothing before the first checkpoint');
+  assert.deepEqual(await rows("SELECT value FROM ods.parts$options WHERE key = 'bucket'"), [['2']]);
+  const {epoch: one} = await wh.sql("INSERT INTO ods.parts VALUES ('2026-01-01', 1.50, 'a'), ('2026-01-01', 2.50, 'b'), ('2026-01-02', -3, 'c'); CHECKPOINT");
+  await wh.sql("DELETE FROM ods.parts WHERE id = 2.5; UPDATE ods.parts SET v = 'd' WHERE id = 1.5");
+  const {epoch: two} = await wh.sql('CHECKPOINT');
+  assert.deepEqual(await rows("SELECT epoch, commit_kind, delta_record_count, changelog_record_count FROM ods.parts$snapshots WHERE commit_kind = 'APPEND' ORDER BY snapshot_id"), [[BigInt(one), 'APPEND', 3n, 3n], [BigInt(two), 'APPEND', 2n, 3n]]);
+  assert.equal((await rows('SELECT count(*) FROM ods.parts$snapshots s JOIN ods.parts$snapshots t ON t.snapshot_id = s.snapshot_id + 1'))[0]?.[0], 1n);
+  const files = await rows('SELECT partition, level, record_count, delete_count, min_key, max_key, min_sequence_number, max_sequence_number FROM ods.parts$files ORDER BY min_sequence_number');
+  assert.equal(files.reduce((sum, [, , count]) => sum + Number(count), 0), 5);
+  assert.ok(files.some(([partition, , , , min, max]) => partition === 'day=20455' && min === '["-3.00"]' && max === '["-3.00"]'), JSON.stringify(files, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)));
+  assert.deepEqual(await rows("SELECT sum(record_count)::BIGINT, max(file_path LIKE 'day=%/bucket-%/data-%.parquet') FROM ods.parts$files WHERE file_size_in_bytes > 0"), [[5n, true]]);
+  assert.deepEqual(await rows("SELECT schema_id, primary_keys, partition_keys, fields LIKE '%DECIMAL(5, 2)%' FROM ods.parts$schemas"), [[0n, '["day","id"]', '["day"]', true]]);
+  assert.deepEqual(await rows('SELECT * FROM ods.parts$tags'), []);
+  assert.deepEqual(await rows("SELECT f.record_count FROM ods.notes$files f, ods.notes n"), []);
+  await rejects(wh.sql('SELECT * FROM ods.nothing$files'), 'invalid', 'MR_UNKNOWN_TABLE');
+  await rejects(wh.sql('SELECT * FROM ods.parts$manifests'), 'invalid', 'MR_UNSUPPORTED', /t\$manifests|parts\$manifests/);
+  await rejects(wh.sql('CREATE DYNAMIC TABLE t AS SELECT * FROM ods.parts$files'), 'invalid', 'MR_NOT_ALLOWED', /its files/);
+});
