@@ -3,7 +3,7 @@
  * values are checked here, and an option that nothing would act on is refused rather than stored.
  */
 import {WarehouseError} from '../base/error.ts';
-import {typeText, type LogicalType} from '../base/type.ts';
+import {isNested, typeText, type LogicalType} from '../base/type.ts';
 import {didYouMean} from '../kernel/statement/nearest.ts';
 import type {TableStorage} from './spec.ts';
 
@@ -49,8 +49,11 @@ const rules: Readonly<Record<string, OptionRule>> = {
   'file.format': {...oneOf('parquet'), storage: all},
   'file.compression': {...oneOf('zstd', 'snappy', 'none'), storage: all},
   'append-only': {...oneOf('true', 'false'), storage: ['append', 'bag']},
-  'merge-engine': {...oneOf('deduplicate'), storage: withKey},
-  'changelog-producer': {...oneOf('input'), storage: withKey},
+  'merge-engine': {...oneOf('deduplicate', 'first-row'), storage: withKey},
+  'changelog-producer': {...oneOf('input', 'none'), storage: withKey},
+  'sequence.field': {...namesRule, storage: ['keyed'], base: true},
+  'sequence.field.sort-order': {...oneOf('ascending', 'descending'), storage: ['keyed'], base: true},
+  'ignore-delete': {...oneOf('true', 'false'), storage: ['keyed'], base: true},
   changelog: {...oneOf('full'), storage: withKey},
   'metadata.stats-mode': {...statsRule, storage: all},
   'partition.default-name': {expected: 'a name without "/"', accepts: (value) => /^[^/\s]+$/.test(value), storage: all},
@@ -59,7 +62,7 @@ const rules: Readonly<Record<string, OptionRule>> = {
 
 /** Known, with a meaning that this version does not give them. */
 const unsupportedOptions: ReadonlySet<string> = new Set([
-  'async', 'sequence.field', 'sequence.field.sort-order', 'deletion-vectors.enabled', 'deletion-vectors.merge-on-read', 'deletion-vectors.bitmap64', 'ignore-delete', 'late-rows', 'schema.evolution', 'history.retention', 'partition', 'primary-key',
+  'async', 'deletion-vectors.enabled', 'deletion-vectors.merge-on-read', 'deletion-vectors.bitmap64', 'late-rows', 'schema.evolution', 'history.retention', 'partition', 'primary-key',
   'rowkind.field', 'row-tracking.enabled', 'data-evolution.enabled', 'write-only', 'snapshot.time-retained', 'snapshot.num-retained.min', 'snapshot.num-retained.max', 'target-file-size', 'type', 'bucket-function.type', 'sequence.snapshot-ordering',
   'pk-clustering-override', 'primary-key.nullable', 'query-auth.enabled', 'chain-table.enabled', 'data-file.thin-mode', 'data-file.path-directory', 'data-file.external-paths', 'file.format.per.level', 'file.compression.per.level', 'metadata.stats-dense-store',
   'dynamic-bucket.target-row-num', 'dynamic-bucket.initial-buckets', 'dynamic-bucket.max-buckets', 'partial-update.remove-record-on-delete', 'aggregation.remove-record-on-delete', 'fields.default-aggregate-function', 'local-merge-buffer-size', 'record-level.expire-time', 'record-level.time-field',
@@ -67,11 +70,11 @@ const unsupportedOptions: ReadonlySet<string> = new Set([
 ]);
 const unsupportedColumnOptions = /^fields\..+\.(sequence-group|aggregate-function|ignore-retract|default-value|list-agg-delimiter|distinct|nested-key)$/;
 const unsupportedValues: Readonly<Record<string, readonly string[]>> = {
-  'merge-engine': ['partial-update', 'aggregation', 'first-row'], 'changelog-producer': ['none', 'lookup', 'full-compaction'], changelog: ['after'], 'file.format': ['orc', 'avro'], bucket: ['-1', '-2'],
+  'merge-engine': ['partial-update', 'aggregation'], 'changelog-producer': ['lookup', 'full-compaction'], changelog: ['after'], 'file.format': ['orc', 'avro'], bucket: ['-1', '-2'],
 };
 
 /** @returns the names in an option such as `bucket-key`. */
-function optionNames(value: string): string[] {
+export function optionNames(value: string): string[] {
   return value.split(',').map((name) => name.trim()).filter((name) => name !== '');
 }
 
@@ -98,9 +101,11 @@ export function checkTableOptions(options: TableOptions, scope: OptionScope): vo
       const what = scope.storage === 'append' ? 'a table without PRIMARY KEY' : scope.storage === 'bag' ? 'a table whose rows have no key' : 'a table with PRIMARY KEY';
       throw new WarehouseError('invalid', 'MR_BAD_OPTION', `expected no option "${name}" for ${what}, where it means nothing`, {hint: 'leave it out'});
     }
+    if (rule.base === true && scope.dynamic) throw new WarehouseError('invalid', 'MR_BAD_OPTION', `expected no option "${name}" for a dynamic table, whose rows are those of its query`, {hint: 'leave it out'});
     if (ofColumn !== null) optionColumn(scope, name, ofColumn[1]!);
   }
   checkBuckets(options, scope);
+  checkMerging(options, scope);
 }
 
 /** @throws {WarehouseError} `MR_BAD_OPTION` unless there is such a column, spelled so: the format tells case apart. */
@@ -124,8 +129,33 @@ function checkBuckets(options: TableOptions, scope: OptionScope): void {
     const {kind} = scope.columns[index]!.type;
     const refuse = (found: string): WarehouseError => new WarehouseError('invalid', 'MR_BAD_OPTION', `${found} in option "bucket-key"`);
     if (names.indexOf(name) !== i) throw refuse(`expected each column once, found "${name}" again`);
-    if (kind === 'float' || kind === 'double' || kind === 'blob') throw refuse(`expected columns of whole numbers, DECIMAL, text, dates, times or BOOLEAN, found "${name}" ${typeText(scope.columns[index]!.type)}`);
+    if (isNested(scope.columns[index]!.type) || kind === 'float' || kind === 'double' || kind === 'blob') throw refuse(`expected columns of whole numbers, DECIMAL, text, dates, times or BOOLEAN, found "${name}" ${typeText(scope.columns[index]!.type)}`);
     if (scope.partition.includes(index)) throw refuse(`expected no partition column, found "${name}"`);
     if (scope.storage === 'keyed' && !scope.key.includes(index)) throw refuse(`expected columns of the primary key, found "${name}"`);
+  }
+}
+
+/** Which row of a key stands, and what changelog tells of it. */
+function checkMerging(options: TableOptions, scope: OptionScope): void {
+  const refuse = (message: string, hint: string): WarehouseError => new WarehouseError('invalid', 'MR_BAD_OPTION', message, {hint});
+  const firstRow = options['merge-engine']?.toLowerCase() === 'first-row';
+  if (firstRow && (scope.dynamic || scope.storage !== 'keyed')) throw refuse(`expected 'merge-engine' = 'deduplicate' for a table whose rows change, found 'first-row'`, 'declare a PRIMARY KEY on a table of its own');
+  const producer = options['changelog-producer']?.toLowerCase();
+  if (producer !== undefined && (producer === 'none') !== firstRow) {
+    throw refuse(`expected 'changelog-producer' = '${firstRow ? 'none' : 'input'}' with 'merge-engine' = '${firstRow ? 'first-row' : 'deduplicate'}', found '${producer}'`, 'leave it out');
+  }
+  const sequence = options['sequence.field'];
+  if (sequence === undefined) {
+    if (options['sequence.field.sort-order'] !== undefined) throw refuse('expected option "sequence.field" beside "sequence.field.sort-order", found none', "say which columns: 'sequence.field' = 'a,b'");
+    return;
+  }
+  if (firstRow) throw refuse(`expected no option "sequence.field" with 'merge-engine' = 'first-row'`, 'the first row that comes stands');
+  const names = optionNames(sequence);
+  for (const [i, name] of names.entries()) {
+    const {type} = scope.columns[optionColumn(scope, 'sequence.field', name)]!;
+    if (names.indexOf(name) !== i) throw refuse(`expected each column once in option "sequence.field", found "${name}" again`, 'name it once');
+    if (isNested(type) || type.kind === 'float' || type.kind === 'double' || type.kind === 'blob') {
+      throw refuse(`expected columns of whole numbers, DECIMAL, text, dates, times or BOOLEAN in option "sequence.field", found "${name}" ${typeText(type)}`, 'declare the column as DECIMAL or TIMESTAMP');
+    }
   }
 }

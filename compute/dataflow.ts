@@ -21,6 +21,7 @@ import {planView} from './plan-view.ts';
 import type {MemoryShare} from './state/memory-budget.ts';
 import type {PageFile} from './state/page-file.ts';
 import {TableState} from './state/table-state.ts';
+import type {WinRule} from './state/win-rule.ts';
 import {View} from './view.ts';
 
 /** What the dataflow needs of a table's spec; positions are in `columns`, hidden ones included. */
@@ -75,12 +76,12 @@ export class Dataflow {
     this.#relieve = options.relieve ?? (() => undefined);
   }
 
-  /** @returns the table's state, empty; the owner loads it. */
-  addTable(spec: DataflowTableSpec, options: TableMemory = {}): TableState {
+  /** @param options.rule which row of a key stands, of a base table. @returns the table's state, empty; the owner loads it. */
+  addTable(spec: DataflowTableSpec, options: TableMemory & {readonly rule?: WinRule | undefined} = {}): TableState {
     invariant(!this.#tables.has(spec.id), () => `table ${spec.id} is there already`);
     const visible = spec.columns.flatMap(({hidden}, index) => (hidden ? [] : [index]));
     const hidden = spec.columns.flatMap((column, index) => (column.hidden ? [index] : []));
-    const state = new TableState({name: `${spec.schema}.${spec.name}`, types: spec.columns.map(({type}) => type), storage: spec.storage, key: spec.key, hidden}, options);
+    const state = new TableState({name: `${spec.schema}.${spec.name}`, types: spec.columns.map(({type}) => type), storage: spec.storage, key: spec.key, hidden, rule: options.rule}, options);
     this.#tables.set(spec.id, {spec, state, visible});
     return state;
   }

@@ -165,7 +165,8 @@ class DeltaWriter {
   async end(first: number, filling: boolean): Promise<FileDelta> {
     const joined = joinPrepared(this.#prepared);
     const prepared = filling && this.#firstSequence === 0 ? atLastLevel(this.#paimon, joined) : joined;
-    const named = this.#table.storage === 'append' ? prepared.data : prepared.changelog;
+    // A table that only grows has no changelog beside its data.
+    const named = prepared.changelog.length === 0 ? prepared.data : prepared.changelog;
     const files: FrameFile[] = [];
     for (const entry of named) {
       const path = this.#paimon.dataPath(parseFileEntry(entry, this.#paimon.directory));

@@ -1,5 +1,6 @@
 /**
- * One table's part of a checkpoint: its changes since the last one, read from the log's frames, become files and one snapshot.
+ * One table's part of a checkpoint: its changes since the last one, read from the log's frames, become files and one snapshot. Of a
+ * `first-row` table they go below level 0 at once, where alone readers look.
  * Merging them is compaction's (worker-compaction.ts).
  *
  * A snapshot carries its checkpoint's epoch as commit identifier, so the table itself says up to which epoch its files go. A
@@ -20,6 +21,7 @@ import {bucketColumn} from '../storage/paimon/bucket-column.ts';
 import type {CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
 import type {EpochSequence} from '../storage/lsm/epoch-sequences.ts';
 import {commitFlush} from '../storage/lsm/commit.ts';
+import {commitCompaction, planLevelZero, prepareCompaction, type Compaction} from '../storage/lsm/compact.ts';
 import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/column-sql.ts';
 import {joinPrepared, prepareFlush, type PreparedFiles} from '../storage/lsm/flush.ts';
 import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
@@ -110,6 +112,9 @@ export async function flushTable(context: FlushContext, table: TableSpec, paimon
     }
     snapshot = (await commitFlush(paimon, joinPrepared(prepared), commit))?.id ?? snapshot;
   }
+  const deeper: Compaction[] = [];
+  for (const spec of planLevelZero(paimon, await paimon.state())) deeper.push(await prepareCompaction(session, paimon, spec));
+  if (deeper.length > 0) snapshot = (await commitCompaction(paimon, deeper, {commitUser: warehouseId})).id;
   return {id: table.id, path: relative(context.directory, paimon.directory), schemaId: table.schemaId, snapshotId: snapshot, nextSequence: sequence, epochs};
 }
 

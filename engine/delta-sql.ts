@@ -2,6 +2,7 @@
 import {concatBatches, sliceColumn} from '../base/columns.ts';
 import {OP_UPDATE_BEFORE, type ChangeBatch} from '../base/delta.ts';
 import {typeText, type LogicalType} from '../base/type.ts';
+import {standingRule} from '../catalog/merge-rules.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {Session} from '../kernel/session.ts';
@@ -13,8 +14,8 @@ const opType: LogicalType = {kind: 'tinyint'};
 export function deltaSql(table: Pick<TableSpec, 'storage' | 'columns' | 'options' | 'partition'>, paths: readonly string[]): string {
   const op = table.storage === 'append' ? '0' : quoteIdentifier(KIND_COLUMN);
   const columns = table.columns.map(({name, type}) => `CAST(${quoteIdentifier(name)} AS ${typeText(type)}) AS ${quoteIdentifier(name)}`);
-  // Each bucket of a partition has files of its own; within one, rows lie in order.
-  const order = Number(table.options['bucket'] ?? 1) > 1 || table.partition !== undefined ? ` ORDER BY ${quoteIdentifier(SEQUENCE_COLUMN)}` : '';
+  // Each bucket of a partition has files of its own; within one, rows lie in order, but for data files with keys.
+  const order = Number(table.options['bucket'] ?? 1) > 1 || standingRule(table)?.kind === 'first' || table.partition !== undefined ? ` ORDER BY ${quoteIdentifier(SEQUENCE_COLUMN)}` : '';
   return `SELECT CAST(${op} AS TINYINT) AS _op, ${columns.join(', ')} FROM ${parquetSql(paths)}${order}`;
 }
 

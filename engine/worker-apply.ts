@@ -8,6 +8,7 @@ import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
 import type {LogicalType} from '../base/type.ts';
 import type {Catalog} from '../catalog/catalog.ts';
+import {checkRemoval} from '../catalog/merge-rules.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {Dataflow} from '../compute/dataflow.ts';
 import type {TableState} from '../compute/state/table-state.ts';
@@ -55,6 +56,8 @@ export function applyWrites(catalog: Catalog, dataflow: Dataflow, writes: readon
   for (const write of writes) {
     const spec = catalog.byId(write.table);
     if (spec === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${write.table} was dropped meanwhile`);
+    if (write.mode === 'delete') checkRemoval(spec, 'DELETE');
+    else if (write.expected !== null) checkRemoval(spec, 'UPDATE');
     const state = dataflow.state(write.table);
     const types = write.mode === 'delete' ? spec.key.map((index) => spec.columns[index]!.type) : givenTypes(spec);
     const {columns, rowCount} = decodeColumns(write.rows.bytes, types);
@@ -88,10 +91,10 @@ function applyTable(spec: TableSpec, state: TableState, writes: readonly Decoded
   const only = writes.length === 1 ? writes[0] : undefined;
   if (only !== undefined) return only.mode === 'delete' ? state.deleteByKey(only.columns, only.rowCount) : state.upsert(only.columns, only.rowCount);
   const rowCount = writes.reduce((sum, write) => sum + write.rowCount, 0);
-  const deletes = new Uint8Array(rowCount);
+  const deletes = writes.some(({mode}) => mode === 'delete') ? new Uint8Array(rowCount) : null;
   let at = 0;
   for (const write of writes) {
-    if (write.mode === 'delete') deletes.fill(1, at, at + write.rowCount);
+    if (write.mode === 'delete') deletes!.fill(1, at, at + write.rowCount);
     at += write.rowCount;
   }
   const columns = spec.columns.map((column, index) => concatColumn(column.type, writes.map((write): Piece => {
@@ -99,7 +102,7 @@ function applyTable(spec: TableSpec, state: TableState, writes: readonly Decoded
     const key = spec.key.indexOf(index);
     return {column: key === -1 ? nullColumn(column.type, write.rowCount) : write.columns[key]!, rowCount: write.rowCount};
   })));
-  return state.mixed(columns, rowCount, deletes);
+  return deletes === null ? state.upsert(columns, rowCount) : state.mixed(columns, rowCount, deletes);
 }
 
 /** Columns that rows come with: hidden ones are ours to fill. */

@@ -2,6 +2,7 @@
 import type {Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
 import type {Catalog} from '../catalog/catalog.ts';
+import {standingRule} from '../catalog/merge-rules.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import {checkSubscriptionRecord} from '../catalog/subscriptions.ts';
 import type {Dataflow} from '../compute/dataflow.ts';
@@ -15,7 +16,7 @@ export function addTable(core: DefineScope, table: TableSpec, executor: 'code' |
   const share = core.budget.register(`${table.schema}.${table.name}`);
   try {
     const memory = {share, pageFile: () => core.openPageFile(`${table.id}.pages`)};
-    if (table.definition === undefined) core.dataflow.addTable(table, memory);
+    if (table.definition === undefined) core.dataflow.addTable(table, {...memory, rule: standingRule(table)});
     else core.dataflow.addView(table, table.definition.tree, {executor, ...memory});
   } catch (cause) {
     share.close();

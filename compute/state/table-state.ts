@@ -28,6 +28,7 @@ import type {RecordField} from './record-layout.ts';
 import type {RowHashFinish} from './row-hash.ts';
 import {RowStore} from './row-store.ts';
 import {UniqueIndex} from './unique-index.ts';
+import {compareSequence, winners, type WinRule} from './win-rule.ts';
 
 export interface TableStateSpec {
   /** The table's name, for errors. */
@@ -39,6 +40,8 @@ export interface TableStateSpec {
   readonly key: readonly number[];
   /** Positions of hidden columns. */
   readonly hidden: readonly number[];
+  /** Which row of a key stands, of a keyed table; unless given the one that came last. Deltas are taken as they are. */
+  readonly rule?: WinRule | undefined;
 }
 
 export interface TableStateOptions {
@@ -132,8 +135,8 @@ export class TableState {
   }
 
   /**
-   * Rows into a keyed table: of several rows of one key the last wins; −U +U where the row was there and differs, +I where it was
-   * not, nothing where it is the same. Rows of append tables and bags are added.
+   * Rows into a keyed table: of several rows of one key the last wins, or the one that the rule says; −U +U where the row was there
+   * and differs, +I where it was not, nothing where it is the same or the one that is there stands. Rows of append tables and bags are added.
    */
   upsert(columns: readonly Column[], rowCount: number): ChangeBatch {
     if (this.spec.storage === 'keyed') return this.#write(columns, rowCount, null);
@@ -358,6 +361,7 @@ export class TableState {
   /** Folds the rows of one key (the last wins), then replaces. */
   #write(given: readonly Column[], rowCount: number, deletes: Uint8Array | null): ChangeBatch {
     const unique = this.#byKey();
+    invariant(deletes === null || this.spec.rule === undefined, () => `deletes from '${this.#name}', where a rule says which row stands`);
     if (deletes === null || deletes.includes(0)) this.#reserve(given, rowCount, rowCount);
     const columns = this.#align(given, rowCount);
     const keys = this.spec.key.map((column) => columns[column]!);
@@ -367,17 +371,15 @@ export class TableState {
     const old = new Int32Array(keyCount);
     if (keyCount === rowCount) {
       unique.findHashed(keys, null, rowCount, hash, old);
-      return this.#replaceRows(columns, null, rowCount, old, deletes);
+      return this.#replaceRows(columns, null, rowCount, old, deletes, this.spec.rule);
     }
-    const last = new Int32Array(keyCount);
-    const {groups} = this.#batch;
-    for (let i = 0; i < rowCount; i++) last[groups[i]!] = i;
+    const last = winners(this.spec.rule, columns, this.#batch.groups, rowCount, keyCount);
     unique.findHashed(keys, last, keyCount, pickI32(hash, last, keyCount), old);
-    return this.#replaceRows(columns, last, keyCount, old, deletes === null ? null : pickU8(deletes, last, keyCount));
+    return this.#replaceRows(columns, last, keyCount, old, deletes === null ? null : pickU8(deletes, last, keyCount), this.spec.rule);
   }
 
   /** The i-th selected row takes the place of row `old[i]` (−1: of none), or lets it go if `deletes[i]`. Keys are distinct. */
-  #replaceRows(columns: readonly Column[], selection: Int32Array | null, count: number, old: Int32Array, deletes: Uint8Array | null): ChangeBatch {
+  #replaceRows(columns: readonly Column[], selection: Int32Array | null, count: number, old: Int32Array, deletes: Uint8Array | null, rule?: WinRule): ChangeBatch {
     const same = new Uint8Array(count);
     const compared = new Int32Array(count);
     for (let i = 0; i < count; i++) {
@@ -387,6 +389,8 @@ export class TableState {
     }
     const present = this.#valueColumns.filter((column) => columns[column] !== undefined);
     compareColumns(this.store, present.map((column) => this.store.layout.fields[column]!), compared, present.map((column) => columns[column]!), selection, count, same, true);
+
+    if (rule !== undefined) this.#keepStanding(rule, columns, selection, count, old, same);
 
     // what is not the same: rows that come (a selection of the columns), rows that go, and both by their effect on the key
     const coming = new Int32Array(count);
@@ -445,6 +449,23 @@ export class TableState {
     const changes = this.#changes(rows, ops);
     this.#settle();
     return changes;
+  }
+
+  /** Marks the rows that do not take the place of the one that is there. */
+  #keepStanding(rule: WinRule, columns: readonly Column[], selection: Int32Array | null, count: number, old: Int32Array, keep: Uint8Array): void {
+    if (rule.kind === 'first') {
+      for (let i = 0; i < count; i++) if (old[i]! >= 0) keep[i] = 1;
+      return;
+    }
+    const there = old.filter((row) => row >= 0);
+    const before = this.store.gather(there, there.length, rule.columns);
+    const coming = rule.columns.map((column) => columns[column]!);
+    let at = 0;
+    for (let i = 0; i < count; i++) {
+      if (old[i]! < 0) continue;
+      if (compareSequence(coming, selection === null ? i : selection[i]!, before, at, rule.descending) < 0) keep[i] = 1;
+      at++;
+    }
   }
 
   /** Takes `going` out of the chain indexes and the store, puts `fresh` in, writes the journal. */

@@ -22,7 +22,7 @@ import type {Snapshot} from '../paimon/snapshot.ts';
 import type {DataField} from '../paimon/data-type.ts';
 import {KEY_PREFIX, KIND_COLUMN, keyLiteralSql, keyTextSql, SEQUENCE_COLUMN, writeSql} from './column-sql.ts';
 import {commitChange} from './commit.ts';
-import {compactionRules, pickAppend, pickAppendFull, pickCompaction, pickFull} from './compaction-policy.ts';
+import {compactionRules, pickAppend, pickAppendFull, pickCompaction, pickFull, pickLevelZero} from './compaction-policy.ts';
 import {copyToFile, describeFiles, type NewFile} from './data-file-writer.ts';
 import {filesSql, type SourceFile} from './files-sql.ts';
 import {bucketGroups, keyedFile, sections} from './key-range.ts';
@@ -87,6 +87,16 @@ export function planCompactions(table: PaimonTable, state: TableState | undefine
     if (picked !== undefined) specs.push({partition, bucket, runs: runs.slice(0, picked.runCount), outputLevel: picked.outputLevel, dropDeletes: picked.runCount === runs.length, runCount: runs.length});
   }
   return specs;
+}
+
+/** @returns what brings all of level 0 deeper, at most one per bucket: readers of `first-row` tables do not look at level 0. */
+export function planLevelZero(table: PaimonTable, state: TableState | undefined): CompactionSpec[] {
+  if (state === undefined || table.mergeEngine !== 'first-row') return [];
+  const rules = compactionRules(table.schema.options);
+  return bucketRuns(table, state).flatMap(({partition, bucket, runs}): CompactionSpec[] => {
+    const picked = pickLevelZero(runs.map((files) => ({level: files[0]!.file.level, bytes: files.reduce((sum, entry) => sum + entry.file.fileSize, 0)})), rules);
+    return picked === undefined ? [] : [{partition, bucket, runs: runs.slice(0, picked.runCount), outputLevel: picked.outputLevel, dropDeletes: false, runCount: runs.length}];
+  });
 }
 
 /** @returns the sorted runs of every bucket of every partition, newest first; of an append table its files. */

@@ -105,6 +105,17 @@ export function pickAppendFull(files: readonly RunSize[], targetBytes: number): 
   return {start, end, smallCount: files.filter(({bytes}) => bytes < fullPart * targetBytes).length};
 }
 
+/**
+ * Everything of level 0 goes deeper, for tables whose readers do not look at level 0.
+ *
+ * @returns undefined when there is nothing at level 0.
+ */
+export function pickLevelZero(runs: readonly RunSize[], rules: CompactionRules): CompactionPick | undefined {
+  const young = runs.findIndex((run) => run.level > 0);
+  if (young === 0 || runs.length === 0) return undefined;
+  return young === -1 ? {runCount: runs.length, outputLevel: lastLevel(runs, rules)} : pick(runs, young, rules);
+}
+
 function extend(runs: readonly RunSize[], start: number, rules: CompactionRules): number {
   let runCount = start;
   let bytes = runs.slice(0, start).reduce((sum, run) => sum + run.bytes, 0);

@@ -333,7 +333,7 @@ function newSchema(spec: NewTable, directory: string, nowMs: number): TableSchem
   }
   const several = partitionKeys.length > 0 || Number(spec.options?.['bucket'] ?? '1') > 1;
   const options: Record<string, string> = keyed
-    ? {bucket: '1', 'merge-engine': 'deduplicate', 'changelog-producer': 'input', 'file.format': 'parquet', 'manifest.compression': 'zstd'}
+    ? {bucket: '1', 'merge-engine': 'deduplicate', 'changelog-producer': spec.options?.['merge-engine']?.toLowerCase() === 'first-row' ? 'none' : 'input', 'file.format': 'parquet', 'manifest.compression': 'zstd'}
     : {bucket: '-1', 'file.format': 'parquet', 'manifest.compression': 'zstd', ...(several ? {[NUMBERED_OPTION]: 'true'} : {})};
   const outside = keyed ? partitionKeys.find((name) => !spec.primaryKey.includes(name)) : undefined;
   if (outside !== undefined) throw unsupported(directory, `a primary key without the partition column "${outside}"`, 'a row would have to be looked for in every partition: add the column to the key');

@@ -65,7 +65,8 @@ export async function scanPlan(table: PaimonTable, snapshotId?: number, options:
   const state = await table.state(snapshotId);
   if (state === undefined) return {snapshot: undefined, buckets: [], rowCount: 0, bytes: 0};
   const keyed = table.keyFields.length > 0;
-  const byCompaction = keyed && (table.schema.options['deletion-vectors.enabled']?.toLowerCase() === 'true' || table.mergeEngine === 'first-row');
+  const firstRow = keyed && table.mergeEngine === 'first-row';
+  const byCompaction = keyed && (table.schema.options['deletion-vectors.enabled']?.toLowerCase() === 'true' || (firstRow && options.own !== true));
   const live = state.live.filter((entry) => !(byCompaction && entry.file.level === 0));
   await checkFiles(table, live);
   const deleted = await readDeletionVectors(table, state.snapshot);
@@ -77,7 +78,7 @@ export async function scanPlan(table: PaimonTable, snapshotId?: number, options:
     const {partition, bucket} = entries[0]!;
     if (!keyed) return {partition, bucket, sections: appendSections(entries, planned), inKeyOrder: false};
     const byKey = sections(entries.map((entry) => keyedFile(table, entry)));
-    if (byCompaction) return {partition, bucket, sections: byKey.flat().map(({entry}): Section => ({kind: 'raw', runs: [[planned(entry)]]})), inKeyOrder: byKey.every((files) => files.length === 1)};
+    if (byCompaction || firstRow) return {partition, bucket, sections: byKey.flat().map(({entry}): Section => ({kind: 'raw', runs: [[planned(entry)]]})), inKeyOrder: byKey.every((files) => files.length === 1)};
     const numbersDecide = options.own === true || table.sequence === undefined;
     return {partition, bucket, sections: byKey.map((files) => section(files.map((file) => file.entry), planned, numbersDecide)), inKeyOrder: true};
   });

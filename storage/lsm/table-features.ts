@@ -16,12 +16,12 @@ export const MANIFEST_CODECS: Readonly<Record<string, 'null' | 'deflate' | 'zsta
 
 /** Options whose value must be one of those listed; absent is always fine. */
 const readableValues: Readonly<Record<string, readonly string[]>> = {
-  type: ['table'], 'merge-engine': ['deduplicate'], 'ignore-delete': ['false'], 'row-tracking.enabled': ['false'], 'data-evolution.enabled': ['false'],
+  type: ['table'], 'merge-engine': ['deduplicate', 'first-row'], 'row-tracking.enabled': ['false'], 'data-evolution.enabled': ['false'],
   'deletion-vectors.merge-on-read': ['false'], 'sequence.snapshot-ordering': ['false'], 'pk-clustering-override': ['false'], 'primary-key.nullable': ['false'], 'bucket-function.type': ['default'],
 };
 /** Codecs of Parquet that DuckDB cannot read: Hadoop's own framing of LZ4 among them. */
 const unreadableCodecs = ['lz4', 'lzo'];
-const refusedOptions = ['sequence.field', 'rowkind.field', 'query-auth.enabled', 'chain-table.enabled'];
+const refusedOptions = ['rowkind.field', 'query-auth.enabled', 'chain-table.enabled'];
 
 /** @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED` naming table and option. */
 export function checkReadable(schema: TableSchema, where: string): void {
@@ -61,10 +61,25 @@ export function checkWritable(schema: TableSchema, where: string): void {
   if (CODECS[codec] === undefined) throw unsupported(where, `'file.compression' = '${codec}'`, `use one of ${Object.keys(CODECS).join(', ')}`);
   const manifestCodec = schema.options['manifest.compression'] ?? 'zstd';
   if (MANIFEST_CODECS[manifestCodec] === undefined) throw unsupported(where, `'manifest.compression' = '${manifestCodec}'`, `use one of ${Object.keys(MANIFEST_CODECS).join(', ')}`);
+  checkMerging(schema, where);
   const producer = schema.options['changelog-producer'] ?? 'none';
   if (producer !== 'input' && producer !== 'none') throw unsupported(where, `writing with 'changelog-producer' = '${producer}'`);
   for (const field of schema.fields) {
     if (logicalType(field.type) === undefined) throw unsupported(where, `writing column "${field.name}" of type ${paimonTypeText(field.type)}`);
+  }
+}
+
+/** Which row of a key stands. */
+function checkMerging(schema: TableSchema, where: string): void {
+  const firstRow = schema.options['merge-engine']?.toLowerCase() === 'first-row';
+  const sequence = optionNames(schema.options['sequence.field']);
+  if (firstRow && sequence.length > 0) throw unsupported(where, "'sequence.field' with 'merge-engine' = 'first-row'");
+  // Readers of such a table see what compaction has taken in, and a changelog would tell of more.
+  if (firstRow && (schema.options['changelog-producer'] ?? 'none') !== 'none') throw unsupported(where, `writing 'merge-engine' = 'first-row' with 'changelog-producer' = '${schema.options['changelog-producer']}'`);
+  for (const name of sequence) {
+    const field = schema.fields.find((candidate) => candidate.name === name);
+    if (field === undefined) throw unsupported(where, `'sequence.field' with "${name}", which is no column`);
+    if (!keyable(field.type) || field.type.root === 'FLOAT' || field.type.root === 'DOUBLE') throw unsupported(where, `'sequence.field' with column "${name}" of type ${paimonTypeText(field.type)}`);
   }
 }
 

@@ -100,6 +100,14 @@ function randomTables(random: Random, layout: Random): BaseTable[] {
       options['bucket'] = '3';
       if (kind === 'append') options['bucket-key'] = hashed!.name;
     }
+    // Statements that such a table does not take are refused, which changes nothing.
+    const engine = kind === 'keyed' ? layout.pick(['deduplicate', 'deduplicate', 'first-row', 'sequence', 'descending', 'ignore-delete']) : '';
+    if (engine === 'first-row') options['merge-engine'] = engine;
+    if (engine === 'ignore-delete') options[engine] = 'true';
+    if ((engine === 'sequence' || engine === 'descending') && hashed !== undefined) {
+      options['sequence.field'] = hashed.name;
+      if (engine === 'descending') options['sequence.field.sort-order'] = engine;
+    }
     return {schema: 'ods', name: `t${index}`, columns: all, key: kind === 'keyed' ? ['k', ...parts.map(({name}) => name)] : [], kind, options, partitioned};
   });
 }
