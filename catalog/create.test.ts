@@ -107,8 +107,10 @@ test('create: options are known, valid and mean something, or are refused', () =
   refused(() => keyed({constructor: '4'}), 'MR_UNKNOWN_OPTION');
   for (const bucket of ['0', '-3', '1025', 'x', '1.5', '']) refused(() => keyed({bucket}), 'MR_BAD_OPTION', 'a whole number from 1 to 1024');
   refused(() => keyed({'file.compression': 'lz4'}), 'MR_BAD_OPTION', "'zstd' or 'snappy' or 'none'");
-  for (const [name, value] of [['merge-engine', 'partial-update'], ['changelog', 'after'], ['sequence.field', 'ts'], ['bucket', '-1'], ['file.format', 'orc'], ['async', 'true']] as const) refused(() => keyed({[name]: value}), 'MR_UNSUPPORTED', name);
-  refused(() => append({bucket: '4'}), 'MR_BAD_OPTION', 'a table without PRIMARY KEY');
+  for (const [name, value] of [['merge-engine', 'partial-update'], ['changelog', 'after'], ['deletion-vectors.enabled', 'true'], ['bucket', '-1'], ['file.format', 'orc'], ['async', 'true']] as const) refused(() => keyed({[name]: value}), 'MR_UNSUPPORTED', name);
+  refused(() => append({bucket: '4'}), 'MR_BAD_OPTION', 'bucket-key');
+  refused(() => keyed({'sequence.field': 'ts'}), 'MR_BAD_OPTION', '"ts"');
+  append({bucket: '4', 'bucket-key': 'a', 'metadata.stats-mode': 'truncate(4)', 'fields.a.stats-mode': 'none'});
   refused(() => keyed({'append-only': 'false'}), 'MR_BAD_OPTION', 'a table with PRIMARY KEY');
 });
 

@@ -192,7 +192,7 @@ test('create: the same table again opens it, another one is refused; what cannot
     await createTable(shape, where);
     await assert.rejects(createTable({...shape, bucketCount: 2}, where), {code: 'MR_PAIMON_EXISTS'});
     await assert.rejects(PaimonTable.open(doors, join(directory, 'nothing')), {code: 'MR_PAIMON_MISSING'});
-    for (const [option, value] of [['merge-engine', 'aggregation'], ['bucket', '-2'], ['deletion-vectors.enabled', 'true'], ['file.format', 'orc'], ['file.compression', 'lzo'], ['sequence.field', 'v0'], ['changelog-producer', 'lookup']] as const) {
+    for (const [option, value] of [['merge-engine', 'aggregation'], ['bucket', '-2'], ['deletion-vectors.enabled', 'true'], ['file.format', 'orc'], ['file.compression', 'lzo'], ['sequence.field', 'nope'], ['changelog-producer', 'lookup'], ['rowkind.field', 'v0']] as const) {
       await assert.rejects(createTable(shape, join(directory, option), {[option]: value}), (error: {code?: string} & Error) => error.code === 'MR_PAIMON_UNSUPPORTED' && error.message.includes(option), option);
     }
     const column = (id: number, name: string) => ({id, name, type: {kind: 'bigint'} as const, nullable: false});
