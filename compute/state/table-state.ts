@@ -28,7 +28,7 @@ import type {RecordField} from './record-layout.ts';
 import type {RowHashFinish} from './row-hash.ts';
 import {RowStore} from './row-store.ts';
 import {UniqueIndex} from './unique-index.ts';
-import {compareSequence, winners, type WinRule} from './win-rule.ts';
+import {keepStanding, winners, type WinRule} from './win-rule.ts';
 
 export interface TableStateSpec {
   /** The table's name, for errors. */
@@ -390,7 +390,7 @@ export class TableState {
     const present = this.#valueColumns.filter((column) => columns[column] !== undefined);
     compareColumns(this.store, present.map((column) => this.store.layout.fields[column]!), compared, present.map((column) => columns[column]!), selection, count, same, true);
 
-    if (rule !== undefined) this.#keepStanding(rule, columns, selection, count, old, same);
+    if (rule !== undefined) keepStanding(rule, this.store, columns, selection, count, old, same);
 
     // what is not the same: rows that come (a selection of the columns), rows that go, and both by their effect on the key
     const coming = new Int32Array(count);
@@ -449,23 +449,6 @@ export class TableState {
     const changes = this.#changes(rows, ops);
     this.#settle();
     return changes;
-  }
-
-  /** Marks the rows that do not take the place of the one that is there. */
-  #keepStanding(rule: WinRule, columns: readonly Column[], selection: Int32Array | null, count: number, old: Int32Array, keep: Uint8Array): void {
-    if (rule.kind === 'first') {
-      for (let i = 0; i < count; i++) if (old[i]! >= 0) keep[i] = 1;
-      return;
-    }
-    const there = old.filter((row) => row >= 0);
-    const before = this.store.gather(there, there.length, rule.columns);
-    const coming = rule.columns.map((column) => columns[column]!);
-    let at = 0;
-    for (let i = 0; i < count; i++) {
-      if (old[i]! < 0) continue;
-      if (compareSequence(coming, selection === null ? i : selection[i]!, before, at, rule.descending) < 0) keep[i] = 1;
-      at++;
-    }
   }
 
   /** Takes `going` out of the chain indexes and the store, puts `fresh` in, writes the journal. */

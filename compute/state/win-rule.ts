@@ -8,6 +8,7 @@
 import {ARENA_SEGMENT_SPAN} from '../../base/arena.ts';
 import type {BytesColumn, Column} from '../../base/delta.ts';
 import {invariant} from '../../base/invariant.ts';
+import type {RowStore} from './row-store.ts';
 
 export type WinRule =
   /** The first row of a key stands for ever. */
@@ -92,4 +93,27 @@ export function winners(rule: WinRule | undefined, columns: readonly Column[], g
     if (before < 0 || compareSequence(order, i, order, before, rule.descending) >= 0) winner[groups[i]!] = i;
   }
   return winner;
+}
+
+/**
+ * Marks the rows that do not take the place of the one that is there.
+ *
+ * @param selection the i-th row of the columns; null: all of them.
+ * @param old the row that is there, −1 for none.
+ * @param keep takes 1 where it stays.
+ */
+export function keepStanding(rule: WinRule, store: RowStore, columns: readonly Column[], selection: Int32Array | null, count: number, old: Int32Array, keep: Uint8Array): void {
+  if (rule.kind === 'first') {
+    for (let i = 0; i < count; i++) if (old[i]! >= 0) keep[i] = 1;
+    return;
+  }
+  const there = old.filter((row) => row >= 0);
+  const before = store.gather(there, there.length, rule.columns);
+  const coming = rule.columns.map((column) => columns[column]!);
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    if (old[i]! < 0) continue;
+    if (compareSequence(coming, selection === null ? i : selection[i]!, before, at, rule.descending) < 0) keep[i] = 1;
+    at++;
+  }
 }
