@@ -19,6 +19,8 @@ export const referenceBytesMin = 8 * MiB;
 export const referenceFileBytes = 32 * MiB;
 /** Rows of one chunk of a large statement: a message, a step of compute. */
 export const bulkChunkRows = 65_536;
+/** Rows that one statement sorts when a table is read from end to end in its order. */
+export const orderedScanRows = 262_144;
 /** Changes since the last checkpoint that trigger the next one. */
 export const checkpointBytes = 64 * MiB;
 export const checkpointMs = 60_000;

@@ -28,6 +28,16 @@ export interface ScanOptions {
   readonly withSequence?: boolean;
   /** Rows in the stable order of the header, or by key whatever their partition and bucket ('key'); otherwise in any. */
   readonly ordered?: boolean | 'key';
+  /** Only rows whose key column lies in it. Keyed tables. */
+  readonly range?: KeyRange;
+}
+
+/** A range of one key column: from `from` on, below `to`; both are SQL of the column's type. */
+export interface KeyRange {
+  /** Quoted. */
+  readonly column: string;
+  readonly from?: string;
+  readonly to?: string;
 }
 
 const GROUP_TAG = '_mr_group';
@@ -55,6 +65,7 @@ class MergeSql {
   readonly #ordered: boolean;
   readonly #byKey: boolean;
   readonly #withSequence: boolean;
+  readonly #range: KeyRange | undefined;
   readonly #keys: readonly string[];
   readonly #sections: readonly Section[];
   /** Number of the group of each file. */
@@ -69,6 +80,7 @@ class MergeSql {
     this.#ordered = options.ordered !== undefined && options.ordered !== false;
     this.#byKey = options.ordered === 'key' && plan.buckets.length > 1;
     this.#withSequence = options.withSequence === true;
+    this.#range = options.range;
     this.#sections = plan.buckets.flatMap((bucket) => bucket.sections);
     this.#tagged = plan.buckets.length > 1 && (this.#ordered || table.partitionFields.length > 0);
     if (this.#tagged) for (const [group, {sections}] of plan.buckets.entries()) for (const {runs} of sections) for (const file of runs.flat()) this.#groups.set(file, group);
@@ -111,7 +123,15 @@ class MergeSql {
   }
 
   #files(files: readonly PlannedFile[], merging: boolean, inOrder = false): string {
-    return filesSql(this.#table, files, {...this.#names(merging), tags: this.#tagged ? [this.#groupTag] : []}, inOrder);
+    return this.#inRange(filesSql(this.#table, files, {...this.#names(merging), tags: this.#tagged ? [this.#groupTag] : []}, inOrder));
+  }
+
+  /** Of every file, before rows are merged: a key lies in one range with all its rows. */
+  #inRange(sql: string): string {
+    if (this.#range === undefined) return sql;
+    const {column, from, to} = this.#range;
+    const conditions = [...(from === undefined ? [] : [`${column} >= ${from}`]), ...(to === undefined ? [] : [`${column} < ${to}`])];
+    return `SELECT * FROM (${sql}) AS ranged WHERE ${conditions.join(' AND ') || 'true'}`;
   }
 
   readonly #groupTag = {name: GROUP_TAG, of: (file: SourceFile) => this.#groups.get(file)!};
@@ -136,7 +156,7 @@ class MergeSql {
     const sequence = this.#table.sequence;
     const wanted = new Map([...fields, ...(sequence?.fields ?? [])].map((field) => [field.name, field]));
     const tags = [...(this.#tagged ? [this.#groupTag] : []), {name: RUN_TAG, of: (file: SourceFile) => runs.get(file)!}];
-    const rows = filesSql(this.#table, [...runs.keys()], {fields: [...wanted.values()], system, tags});
+    const rows = this.#inRange(filesSql(this.#table, [...runs.keys()], {fields: [...wanted.values()], system, tags}));
     // Of the values of `sequence.field` the last in their order wins; NULL comes first whatever the order.
     const order = [...(sequence?.fields ?? []).map((field) => `${quoteIdentifier(field.name)} ${sequence!.descending ? 'ASC' : 'DESC'} NULLS LAST`), `${SEQUENCE_COLUMN} DESC`, `${RUN_TAG} ASC`];
     const counted = this.#ignoresDeletes ? ` WHERE ${KIND_COLUMN} IN (0, 2)` : '';
