@@ -24,6 +24,7 @@ import {checkpointPath, newestCheckpoint, writeCheckpoint, type Checkpoint, type
 import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan} from '../storage/lsm/scan-plan.ts';
+import {orderedScan} from '../storage/lsm/ordered-scan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
 import {CheckpointIndex} from './checkpoint-index.ts';
 import {flushTable, type TailEpoch} from './checkpoint-table.ts';
@@ -173,6 +174,19 @@ export class Checkpointer {
     if (entry === undefined || entry.snapshotId === 0) return null;
     const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry));
     return scanSql(paimon, await scanPlan(paimon, entry.snapshotId, {own: true}), {ordered: positionOrder(table), ...(columns === undefined ? {} : {columns})});
+  }
+
+  /**
+   * @param session reads what says how to cut the table.
+   * @returns SELECTs of a table's rows at the newest checkpoint, one after the other in `_pos` order, each in bounded memory; the rows
+   *   that they give at most. None if it has none there.
+   */
+  async scanPieces(table: TableSpec, session: Session): Promise<{readonly pieces: readonly string[]; readonly rowsMax: number}> {
+    const entry = this.#current?.tables.find(({id}) => id === table.id);
+    if (entry === undefined || entry.snapshotId === 0) return {pieces: [], rowsMax: 0};
+    const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry));
+    const plan = await scanPlan(paimon, entry.snapshotId, {own: true});
+    return {pieces: await orderedScan(session, paimon, plan), rowsMax: plan.rowCount};
   }
 
   /** Takes note of a committed epoch, with the tables of which it has files; asks for a checkpoint when enough has come together. */

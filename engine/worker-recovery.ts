@@ -20,6 +20,7 @@ import {readPositionImage, type PositionImage} from './position-image.ts';
 import {clearStaging} from './worker-backup.ts';
 import type {WorkerCore} from './worker-core.ts';
 import {replayFiles} from './bulk-replay.ts';
+import {loadTable} from './worker-load.ts';
 import {addTable, dropTable} from './worker-define.ts';
 
 /** @returns how many epochs were replayed from the log. */
@@ -38,22 +39,7 @@ export async function recover(core: WorkerCore, post: (message: ToMain) => void)
   post({kind: 'recovered', catalog: records, position: {epoch: core.epoch, timeMs: found?.createdMs ?? 0, loggedBytes: core.loggedBytes}, checkpoint: await checkpointer.recoveryView(), oldest: checkpointer.holds.oldest, positioned: [...positions.keys()]});
   for (const table of core.catalog.dependencyOrder()) {
     addTable(core, table, table.definition?.executor ?? 'code');
-    const types = typesOf(table);
-    const sql = await checkpointer.scanSql(table);
-    const image = positions.get(table.id) ?? null;
-    let loaded = 0;
-    if (sql !== null) {
-      const stream = await core.session.stream(sql, [], {types});
-      for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
-        dataflow.state(table.id).load(chunk.columns, chunk.rowCount, image?.positions.subarray(loaded, loaded + chunk.rowCount));
-        loaded += chunk.rowCount;
-        core.budget.relieve();
-      }
-      await stream.close();
-    }
-    if (image === null) continue;
-    if (loaded !== image.positions.length) throw new WarehouseError('data', 'MR_CACHE_FAILED', `table ${table.schema}.${table.name} has ${loaded} rows in its files, ${image.positions.length} positions were kept`);
-    dataflow.state(table.id).skipPositions(image.nextPosition);
+    await loadTable(core, table, positions.get(table.id) ?? null);
   }
   dataflow.endEpoch();
   let replayed = 0;

@@ -75,6 +75,12 @@ export class SlotTable {
     return count * 24 + (this.#slots < splitSlots ? this.#slots * 8 : 0);
   }
 
+  /** Makes room for about `count` entries, if there are none yet and they are many. */
+  expect(count: number): void {
+    if (this.count > 0 || count < splitSlots) return;
+    this.#partition(2 ** Math.ceil(Math.log2((count * 1.1) / (1 << partitionBits) / 0.5)));
+  }
+
   partition(hash: number): number {
     return (hash >>> this.shift) & this.partitionMask;
   }
@@ -174,8 +180,16 @@ export class SlotTable {
 
   #split(): void {
     const from = this.parts[0]!;
+    this.#partition(splitSlots >> (partitionBits - 1)); // twice what the entries need, so that the first doublings are spread
+    for (let at = 0; at < from.length; at += 2) {
+      const word = from[at + 1]!;
+      if (word !== 0) this.add(from[at]!, word - 1);
+    }
+  }
+
+  /** Begins anew with partitions of so many slots each. */
+  #partition(slots: number): void {
     const partitions = 1 << partitionBits;
-    const slots = splitSlots >> (partitionBits - 1); // twice what the entries need, so that the first doublings are spread
     this.#counts = new Int32Array(partitions);
     this.#limits = new Int32Array(partitions);
     this.parts = Array.from({length: partitions}, (_, p) => {
@@ -185,9 +199,5 @@ export class SlotTable {
     this.shift = 32 - partitionBits;
     this.partitionMask = partitions - 1;
     this.#slots = partitions * slots;
-    for (let at = 0; at < from.length; at += 2) {
-      const word = from[at + 1]!;
-      if (word !== 0) this.add(from[at]!, word - 1);
-    }
   }
 }

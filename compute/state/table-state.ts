@@ -190,6 +190,11 @@ export class TableState {
     this.#epochPosition = next;
   }
 
+  /** Makes room in the indexes for about so many rows, so that loading them does not grow the indexes step by step. */
+  expect(rowCount: number): void {
+    this.#unique?.expect(rowCount);
+  }
+
   /**
    * Fills the table at open: rows take positions from `nextPosition` in order, or those given; keys must be new. A bag's rows come
    * with their hidden columns, the copies of a hash in rising order (key order is).

@@ -72,6 +72,9 @@ export class UniqueIndex {
 
   growthBytes(count: number): number { return this.#slots.growthBytes(count); }
 
+  /** Makes room for about so many keys. */
+  expect(count: number): void { this.#slots.expect(count); }
+
   #ensure(count: number): void {
     if (this.#hash.length >= count) return;
     const length = 2 ** Math.ceil(Math.log2(count));
