@@ -23,8 +23,7 @@ import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {checkpointPath, newestCheckpoint, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
 import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
-import {scanPlan} from '../storage/lsm/scan-plan.ts';
-import {orderedScan} from '../storage/lsm/ordered-scan.ts';
+import {scanPlan, type ScanPlan} from '../storage/lsm/scan-plan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
 import {CheckpointIndex} from './checkpoint-index.ts';
 import {flushTable, type TailEpoch} from './checkpoint-table.ts';
@@ -168,25 +167,18 @@ export class Checkpointer {
     while (this.#pending > 0) await this.#running.catch(() => undefined);
   }
 
-  /** @param columns all unless given. @returns SQL of a table's rows at the newest checkpoint, in `_pos` order; null if it has none there. */
-  async scanSql(table: TableSpec, columns?: readonly string[]): Promise<string | null> {
+  /** @returns SQL of a table's rows at the newest checkpoint, in `_pos` order; null if it has none there. */
+  async scanSql(table: TableSpec): Promise<string | null> {
+    const found = await this.planOf(table);
+    return found === null ? null : scanSql(found.paimon, found.plan, {ordered: positionOrder(table)});
+  }
+
+  /** @returns what a read of a table at the newest checkpoint opens; null if it has no rows there. */
+  async planOf(table: TableSpec): Promise<{readonly paimon: PaimonTable; readonly plan: ScanPlan} | null> {
     const entry = this.#current?.tables.find(({id}) => id === table.id);
     if (entry === undefined || entry.snapshotId === 0) return null;
     const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry));
-    return scanSql(paimon, await scanPlan(paimon, entry.snapshotId, {own: true}), {ordered: positionOrder(table), ...(columns === undefined ? {} : {columns})});
-  }
-
-  /**
-   * @param session reads what says how to cut the table.
-   * @returns SELECTs of a table's rows at the newest checkpoint, one after the other in `_pos` order, each in bounded memory; the rows
-   *   that they give at most. None if it has none there.
-   */
-  async scanPieces(table: TableSpec, session: Session): Promise<{readonly pieces: readonly string[]; readonly rowsMax: number}> {
-    const entry = this.#current?.tables.find(({id}) => id === table.id);
-    if (entry === undefined || entry.snapshotId === 0) return {pieces: [], rowsMax: 0};
-    const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry));
-    const plan = await scanPlan(paimon, entry.snapshotId, {own: true});
-    return {pieces: await orderedScan(session, paimon, plan), rowsMax: plan.rowCount};
+    return {paimon, plan: await scanPlan(paimon, entry.snapshotId, {own: true})};
   }
 
   /** Takes note of a committed epoch, with the tables of which it has files; asks for a checkpoint when enough has come together. */

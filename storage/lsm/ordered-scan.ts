@@ -3,6 +3,8 @@
  * a list of statements, whose rows follow each other in that order. A large bucket is cut into ranges of its first key column that is
  * no partition column, at the least values of row groups, which Parquet's footers hold: files are sorted, so a range opens few of them.
  *
+ * A bag of several buckets is cut so as a whole: its order is that of its keys, whatever their bucket.
+ *
  * However a table is cut, the order is the same: keys of a bucket are unique, and ranges stand in their order.
  */
 import {typeText} from '../../base/type.ts';
@@ -20,13 +22,20 @@ const rangeKinds = new Set(['tinyint', 'smallint', 'integer', 'bigint', 'date', 
 
 /**
  * @param session reads footers.
+ * @param options.ordered which order; the stable one unless given.
  * @param options.pieceRows about how many rows one statement sorts.
  * @returns SELECTs whose rows, one after the other, are those of `scanSql` with `ordered`.
  */
-export async function orderedScan(session: Session, table: PaimonTable, plan: ScanPlan, options: Omit<ScanOptions, 'ordered'> & {readonly pieceRows?: number} = {}): Promise<string[]> {
+export async function orderedScan(session: Session, table: PaimonTable, plan: ScanPlan, options: ScanOptions & {readonly pieceRows?: number} = {}): Promise<string[]> {
   const {pieceRows = orderedScanRows, ...scan} = options;
-  const piece = (buckets: readonly BucketPlan[], range?: KeyRange): string => scanSql(table, {...plan, buckets}, {...scan, ordered: true, ...(range === undefined ? {} : {range})});
-  if (table.keyFields.length === 0 || plan.buckets.length === 0 || inOrder(plan.buckets)) return [piece(plan.buckets)];
+  const piece = (buckets: readonly BucketPlan[], range?: KeyRange): string => scanSql(table, {...plan, buckets}, {ordered: true, ...scan, ...(range === undefined ? {} : {range})});
+  const byKey = scan.ordered === 'key' && plan.buckets.length > 1;
+  if (table.keyFields.length === 0 || plan.buckets.length === 0 || (!byKey && inOrder(plan.buckets))) return [piece(plan.buckets)];
+  if (byKey) {
+    if (plan.rowCount <= pieceRows) return [piece(plan.buckets)];
+    return (await keyRanges(session, table.keyFields[0], plan.buckets, pieceRows)).map((range) => piece(plan.buckets, range));
+  }
+  const ranged = table.keyFields.find(({id}) => !table.partitionFields.some((partition) => partition.id === id));
   const pieces: string[] = [];
   let together: BucketPlan[] = [];
   let rows = 0;
@@ -43,7 +52,7 @@ export async function orderedScan(session: Session, table: PaimonTable, plan: Sc
       rows += count;
       continue;
     }
-    for (const range of await keyRanges(session, table, bucket, pieceRows)) pieces.push(piece([bucket], range));
+    for (const range of await keyRanges(session, ranged, [bucket], pieceRows)) pieces.push(piece([bucket], range));
   }
   flush();
   return pieces;
@@ -61,11 +70,10 @@ function rowsOf({sections}: BucketPlan): number {
 }
 
 /** @returns ranges in order that together hold every key; one without ends where nothing says how to cut. */
-async function keyRanges(session: Session, table: PaimonTable, bucket: BucketPlan, pieceRows: number): Promise<(KeyRange | undefined)[]> {
-  const field = table.keyFields.find(({id}) => !table.partitionFields.some((partition) => partition.id === id));
+async function keyRanges(session: Session, field: DataField | undefined, buckets: readonly BucketPlan[], pieceRows: number): Promise<(KeyRange | undefined)[]> {
   const type = field === undefined ? undefined : logicalType(field.type);
   if (field === undefined || type === undefined || !rangeKinds.has(type.kind)) return [undefined];
-  const files = bucket.sections.flatMap(({runs}) => runs.at(-1)!).map(({path}) => path);
+  const files = buckets.flatMap(({sections}) => sections.flatMap(({runs}) => runs.at(-1)!)).map(({path}) => path);
   const cuts = await cutValues(session, field, typeText(type), files, pieceRows);
   if (cuts.length === 0) return [undefined];
   const column = quoteIdentifier(field.name);
