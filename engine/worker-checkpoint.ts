@@ -24,14 +24,13 @@ import {checkpointPath, newestCheckpoint, writeCheckpoint, type Checkpoint, type
 import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan, type ScanPlan} from '../storage/lsm/scan-plan.ts';
-import {scanSql} from '../storage/lsm/scan-sql.ts';
 import {CheckpointIndex} from './checkpoint-index.ts';
 import {flushTable, type TailEpoch} from './checkpoint-table.ts';
 import {HistoryHolds, keptCheckpoints, type HeldHistory, type HistoryHold} from './history-holds.ts';
 import {checkpointDirectory, directoryOf, droppedDirectory, metaDirectory} from './layout.ts';
 import type {CheckpointerOptions} from './checkpointer-options.ts';
 import type {CheckpointView} from './protocol.ts';
-import {moveAside, paimonSpec, positionOrder, removeDropped, tableHome} from './table-home.ts';
+import {moveAside, paimonSpec, removeDropped, tableHome} from './table-home.ts';
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
 const tailFactorMax = 4;
@@ -165,12 +164,6 @@ export class Checkpointer {
   /** Resolves when no checkpoint is under way. */
   async settled(): Promise<void> {
     while (this.#pending > 0) await this.#running.catch(() => undefined);
-  }
-
-  /** @returns SQL of a table's rows at the newest checkpoint, in `_pos` order; null if it has none there. */
-  async scanSql(table: TableSpec): Promise<string | null> {
-    const found = await this.planOf(table);
-    return found === null ? null : scanSql(found.paimon, found.plan, {ordered: positionOrder(table)});
   }
 
   /** @returns what a read of a table at the newest checkpoint opens; null if it has no rows there. */

@@ -48,6 +48,7 @@ test('ordered scan: the pieces, one after the other, are the rows in their order
       await flush(flushed, 3n);
       const plan = await scanPlan(table);
       for (const [pieceRows, ordered] of [[1, true], [20, true], [1_000_000, true], [10, 'key']] as const) {
+        if (ordered === 'key' && shape.partitions !== undefined) continue; // one key in several partitions: no bag has them
         const pieces = await orderedScan(session, table, plan, {pieceRows, ordered});
         const found: InternalValue[][] = [];
         for (const sql of pieces) found.push(...(await readRows(session, sql, types, columnNames(shape))));

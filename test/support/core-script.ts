@@ -11,6 +11,7 @@ import {encodeRows} from '../../engine/encode-rows.ts';
 import type {Request, ReplyBody, TableWrite, ToMain, WorkerOptions} from '../../engine/protocol.ts';
 import {WorkerCore} from '../../engine/worker-core.ts';
 import {columnsFromRows} from '../../kernel/column-values.ts';
+import {scanSql} from '../../storage/lsm/scan-sql.ts';
 import type {FileSystem} from '../../storage/file/file-system.ts';
 
 const integer: LogicalType = {kind: 'integer'};
@@ -169,8 +170,8 @@ export class CoreHarness {
     assert.equal(this.core.checkpointer.epoch, this.core.epoch);
     const content = new Map<TableId, readonly string[]>();
     for (const table of this.core.catalog.tables()) {
-      const sql = await this.core.checkpointer.scanSql(table);
-      const {rows} = sql === null ? {rows: []} : await this.core.session.rows(`SELECT ${table.columns.map(({name}) => name).join(', ')} FROM (${sql})`);
+      const found = await this.core.checkpointer.planOf(table);
+      const {rows} = found === null ? {rows: []} : await this.core.session.rows(`SELECT ${table.columns.map(({name}) => name).join(', ')} FROM (${scanSql(found.paimon, found.plan)})`);
       content.set(table.id, rows.map((row) => row.join('|')).sort());
       assert.equal(this.core.dataflow.state(table.id).rowCount, rows.length, `rows of ${table.name} in memory`);
     }
