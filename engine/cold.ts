@@ -26,7 +26,8 @@ import {changelogSql} from '../storage/lsm/changelog-sql.ts';
 import type {Checkpoint, CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
 import {sequenceAfter} from '../storage/lsm/epoch-sequences.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
-import {scanPlan} from '../storage/lsm/scan-plan.ts';
+import {scanPlan, type ScanPlan} from '../storage/lsm/scan-plan.ts';
+import {orderedScan} from '../storage/lsm/ordered-scan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
 import type {Past} from './past.ts';
 import type {CheckpointView} from './protocol.ts';
@@ -52,10 +53,11 @@ export class ColdReader {
     this.#history = history;
   }
 
-  /** @returns SQL of a table's rows at a checkpoint, all columns, in `_pos` order; null if it has none. */
-  async orderedSql(table: TableSpec, checkpoint: CheckpointView): Promise<string | null> {
+  /** @returns SELECTs of a table's rows at a checkpoint, all columns, one after the other in `_pos` order; null if it has none. */
+  async orderedSql(table: TableSpec, checkpoint: CheckpointView, session: Session): Promise<readonly string[] | null> {
     const place = checkpoint.tables.find((candidate) => candidate.table === table.id);
-    return place === undefined ? null : this.#filesSql(table, place, true);
+    const found = place === undefined ? null : await this.#planOf(table, place);
+    return found === null ? null : orderedScan(session, found.paimon, found.plan, {ordered: positionOrder(table), columns: table.columns.map((column) => column.name)});
   }
 
   /**
@@ -67,7 +69,7 @@ export class ColdReader {
   async sqlAt(table: TableSpec, epoch: Epoch, session: Session, bound: string[]): Promise<string> {
     const {before, after} = await this.#past.around(epoch);
     const empty = `SELECT ${table.columns.map((column) => `NULL::${typeText(column.type)} AS ${quoteIdentifier(column.name)}`).join(', ')} WHERE false`;
-    const filesOf = async (entry: CheckpointTable | undefined): Promise<string> => (entry === undefined ? null : await this.#filesSql(table, await this.#placeOf(entry), false)) ?? empty;
+    const filesOf = async (entry: CheckpointTable | undefined): Promise<string> => (entry === undefined ? null : await this.#filesSql(table, await this.#placeOf(entry))) ?? empty;
     const start = entryOf(before, table.id);
     if (after === null) {
       const files = await filesOf(start);
@@ -95,14 +97,19 @@ export class ColdReader {
     return PaimonTable.open({files: nodeFileSystem, clock: systemClock}, await tableHome(nodeFileSystem, this.#directory, entry));
   }
 
-  async #filesSql(table: TableSpec, {directory, snapshot}: Place, ordered: boolean): Promise<string | null> {
+  async #filesSql(table: TableSpec, place: Place): Promise<string | null> {
+    const found = await this.#planOf(table, place);
+    return found === null ? null : scanSql(found.paimon, found.plan, {columns: table.columns.map((column) => column.name)});
+  }
+
+  async #planOf(table: TableSpec, {directory, snapshot}: Place): Promise<{readonly paimon: PaimonTable; readonly plan: ScanPlan} | null> {
     if (snapshot === null) return null;
     const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directory);
     const plan = await scanPlan(paimon, snapshot, {own: true});
     const owner = plan.snapshot === undefined ? undefined : tableOfSnapshot(plan.snapshot);
     // The table was dropped and another has taken its name since the read began.
     if (owner !== undefined && owner !== table.id) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${table.schema}.${table.name} was dropped meanwhile`);
-    return scanSql(paimon, plan, {ordered: ordered && positionOrder(table), columns: table.columns.map((column) => column.name)});
+    return {paimon, plan};
   }
 
   /** @returns a table expression of a table's changes in (since, until]: `_op`, `_seq`, all columns; null if there are none. */

@@ -15,7 +15,9 @@ import {systemClock} from '../base/clock.ts';
 import type {TableId} from '../catalog/spec.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
 import {positionsDirectory} from './layout.ts';
+import {orderedScan} from '../storage/lsm/ordered-scan.ts';
 import {typesOf} from './frame-batch.ts';
+import {positionOrder} from './table-home.ts';
 import type {WorkerCore} from './worker-core.ts';
 
 const magic = 'MRPOS001';
@@ -58,12 +60,13 @@ async function writeImage(core: WorkerCore, directory: string, id: TableId, endM
   const state = core.dataflow.state(id);
   const path = join(directory, String(id));
   const types = table.key.map((index) => typesOf(table)[index]!);
-  const sql = state.rowCount === 0 ? null : await core.checkpointer.scanSql(table, table.key.map((index) => table.columns[index]!.name));
+  const found = state.rowCount === 0 ? null : await core.checkpointer.planOf(table);
+  const pieces = found === null ? [] : await orderedScan(core.session, found.paimon, found.plan, {ordered: positionOrder(table), columns: table.key.map((index) => table.columns[index]!.name)});
   const temporary = `${path}.tmp`;
   let [rowCount, crc] = [0, 0];
   {
     await using file = await core.files.open(temporary, 'w+');
-    if (sql !== null) {
+    for (const sql of pieces) {
       const stream = await core.session.stream(sql, [], {types});
       try {
         for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
@@ -72,6 +75,7 @@ async function writeImage(core: WorkerCore, directory: string, id: TableId, endM
           if (rows.includes(-1) || systemClock.monotonicMs() > endMs) return false;
           const positions = new Float64Array(chunk.rowCount);
           state.store.getPositions(rows, chunk.rowCount, positions);
+          state.store.endChunk();
           const bytes = new Uint8Array(positions.buffer);
           crc = crc32(bytes, crc);
           await file.write([bytes], headerBytes + 8 * rowCount);

@@ -10,14 +10,14 @@ import type {LiveRelation} from '../query/live.ts';
 const attemptsMax = 5;
 const retryMs = 2_000;
 
-/** @param contentOf SQL of a table's rows in `_pos` order, at the epoch that `live` was opened at. @param stopped whether the warehouse closes. */
-export async function warmCache(live: LiveRelation, tables: readonly TableId[], contentOf: (table: TableId) => Promise<string | null>, stopped: () => boolean): Promise<void> {
+/** @param contentOf SELECTs of a table's rows, one after the other in `_pos` order, at the epoch that `live` was opened at. @param stopped whether the warehouse closes. */
+export async function warmCache(live: LiveRelation, tables: readonly TableId[], contentOf: (table: TableId) => Promise<readonly string[] | null>, stopped: () => boolean): Promise<void> {
   for (const table of tables) {
     for (let attempt = 1; live.coldTables.has(table); attempt++) {
       try {
-        const sql = await contentOf(table);
-        if (sql === null || !live.coldTables.has(table)) break;
-        await live.load(table, sql);
+        const pieces = await contentOf(table);
+        if (pieces === null || !live.coldTables.has(table)) break;
+        await live.load(table, pieces);
       } catch {
         if (attempt === attemptsMax || stopped()) break;
         await new Promise<void>((resolve) => { systemClock.after(retryMs * attempt, resolve); });

@@ -155,15 +155,22 @@ export class LiveRelation {
   }
 
   /**
-   * Fills a cold table with rows in `_pos` order 0, 1, 2 …; `sql` yields all its columns, hidden ones included, in table order, at
-   * the epoch that the relation was opened at. Beside everything else: later epochs take positions above and may come before, in
+   * Fills a cold table with rows in `_pos` order 0, 1, 2 …; `pieces`, one after the other, yield all its columns, hidden ones
+   * included, in table order, at the epoch that the relation was opened at. Beside everything else: later epochs take positions above and may come before, in
    * any order, since what they kill is a set. Resolves when the table is hot, or when it was dropped meanwhile.
    */
-  async load(table: TableId, sql: string): Promise<void> {
+  async load(table: TableId, pieces: readonly string[]): Promise<void> {
     const {spec} = this.#table(table);
     const session = await this.#kernel.connect();
     const names = spec.columns.map((column) => quoteIdentifier(column.name)).join(', ');
-    const inserted = session.run(`INSERT INTO ${liveName(spec)} SELECT row_number() OVER () - 1, ${names} FROM (${sql})`).then(({rowsChanged}) => rowsChanged);
+    const insert = async (): Promise<number> => {
+      let rowCount = 0;
+      await session.run('BEGIN TRANSACTION');
+      for (const sql of pieces) rowCount += (await session.run(`INSERT INTO ${liveName(spec)} SELECT ${rowCount} - 1 + row_number() OVER (), ${names} FROM (${sql})`)).rowsChanged;
+      await session.run('COMMIT');
+      return rowCount;
+    };
+    const inserted = insert(); // what fails is taken back when the session closes
     this.#loading.set(table, {session, inserted});
     try {
       const rowCount = await inserted.finally(() => this.#loading.delete(table));
