@@ -19,6 +19,7 @@ import {typeText} from '../base/type.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
+import type {Kernel} from '../kernel/duckdb.ts';
 import type {Session} from '../kernel/session.ts';
 import type {EpochHistory} from '../query/history.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
@@ -54,10 +55,12 @@ export class ColdReader {
   }
 
   /** @returns SELECTs of a table's rows at a checkpoint, all columns, one after the other in `_pos` order; null if it has none. */
-  async orderedSql(table: TableSpec, checkpoint: CheckpointView, session: Session): Promise<readonly string[] | null> {
+  async orderedSql(table: TableSpec, checkpoint: CheckpointView, kernel: Kernel): Promise<readonly string[] | null> {
     const place = checkpoint.tables.find((candidate) => candidate.table === table.id);
     const found = place === undefined ? null : await this.#planOf(table, place);
-    return found === null ? null : orderedScan(session, found.paimon, found.plan, {ordered: positionOrder(table), columns: table.columns.map((column) => column.name)});
+    if (found === null) return null;
+    await using session = await kernel.connect();
+    return await orderedScan(session, found.paimon, found.plan, {ordered: positionOrder(table), columns: table.columns.map((column) => column.name)});
   }
 
   /**

@@ -400,10 +400,7 @@ export class Warehouse implements AsyncDisposable {
       readFiles: (since, until, tables) => epochsOfFiles({directory: this.directory, kernel: this.#serve, past: this.#past}, since, until, tables),
     });
     this.#live = live;
-    const contentOf = async (table: TableId): Promise<readonly string[] | null> => {
-      await using session = await this.#serve.connect();
-      return await this.#cold.orderedSql(this.#everKnown.get(table)!, checkpoint, session);
-    };
+    const contentOf = (table: TableId): Promise<readonly string[] | null> => this.#cold.orderedSql(this.#everKnown.get(table)!, checkpoint, this.#serve);
     if (this.#readCache) this.#warming = warmCache(live, filed, contentOf, () => this.#closing !== null || this.#failure !== null);
   }
   #warming: Promise<void> = Promise.resolve();
