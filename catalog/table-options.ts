@@ -33,6 +33,9 @@ const withKey: readonly TableStorage[] = ['keyed', 'bag'];
 const oneOf = (...values: string[]): Pick<OptionRule, 'expected' | 'accepts'> =>
   ({expected: values.map((value) => `'${value}'`).join(' or '), accepts: (value) => values.includes(value.toLowerCase())});
 
+const wholeNumber = (least: number, most: number): Pick<OptionRule, 'expected' | 'accepts'> =>
+  ({expected: `a whole number from ${least} to ${most}`, accepts: (value) => /^\d{1,9}$/.test(value) && Number(value) >= least && Number(value) <= most});
+
 const bucketsMax = 1024;
 const namesRule: Pick<OptionRule, 'expected' | 'accepts'> = {expected: 'column names with commas between', accepts: (value) => optionNames(value).length > 0};
 const statsRule: Pick<OptionRule, 'expected' | 'accepts'> = {
@@ -56,14 +59,20 @@ const rules: Readonly<Record<string, OptionRule>> = {
   'ignore-delete': {...oneOf('true', 'false'), storage: ['keyed'], base: true},
   changelog: {...oneOf('full'), storage: withKey},
   'metadata.stats-mode': {...statsRule, storage: all},
+  'history.retention': {expected: "a duration such as '24 h' or '7 d'", accepts: (value) => /^\s*\d{1,9}\s*(?:ms|s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)\s*$/i.test(value), storage: all},
+  'target-file-size': {expected: "a size from '1 mb' to '16 gb'", accepts: (value) => /^\s*\d{1,5}\s*(?:mb?|gb?)\s*$/i.test(value) && Number.parseInt(value, 10) > 0 && !(/g/i.test(value) && Number.parseInt(value, 10) > 16), storage: all},
+  'num-sorted-run.compaction-trigger': {...wholeNumber(2, 100), storage: all},
+  'num-sorted-run.stop-trigger': {...wholeNumber(3, 200), storage: all},
+  'compaction.max-size-amplification-percent': {...wholeNumber(1, 10_000), storage: withKey},
+  'compaction.size-ratio': {...wholeNumber(1, 1000), storage: all},
   'partition.default-name': {expected: 'a name without "/"', accepts: (value) => /^[^/\s]+$/.test(value), storage: all},
   'partition.legacy-name': {...oneOf('true', 'false'), storage: all},
 };
 
 /** Known, with a meaning that this version does not give them. */
 const unsupportedOptions: ReadonlySet<string> = new Set([
-  'async', 'deletion-vectors.enabled', 'deletion-vectors.merge-on-read', 'deletion-vectors.bitmap64', 'late-rows', 'schema.evolution', 'history.retention', 'partition', 'primary-key',
-  'rowkind.field', 'row-tracking.enabled', 'data-evolution.enabled', 'write-only', 'snapshot.time-retained', 'snapshot.num-retained.min', 'snapshot.num-retained.max', 'target-file-size', 'type', 'bucket-function.type', 'sequence.snapshot-ordering',
+  'async', 'deletion-vectors.enabled', 'deletion-vectors.merge-on-read', 'deletion-vectors.bitmap64', 'late-rows', 'schema.evolution', 'partition', 'primary-key',
+  'rowkind.field', 'row-tracking.enabled', 'data-evolution.enabled', 'write-only', 'snapshot.time-retained', 'snapshot.num-retained.min', 'snapshot.num-retained.max', 'type', 'bucket-function.type', 'sequence.snapshot-ordering',
   'pk-clustering-override', 'primary-key.nullable', 'query-auth.enabled', 'chain-table.enabled', 'data-file.thin-mode', 'data-file.path-directory', 'data-file.external-paths', 'file.format.per.level', 'file.compression.per.level', 'metadata.stats-dense-store',
   'dynamic-bucket.target-row-num', 'dynamic-bucket.initial-buckets', 'dynamic-bucket.max-buckets', 'partial-update.remove-record-on-delete', 'aggregation.remove-record-on-delete', 'fields.default-aggregate-function', 'local-merge-buffer-size', 'record-level.expire-time', 'record-level.time-field',
   'partition.expiration-time', 'metastore.partitioned-table', 'metadata.iceberg.storage', 'changelog-file.format',

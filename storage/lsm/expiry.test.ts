@@ -106,17 +106,15 @@ async function checkRest(life: Life, at: string, leaks = false): Promise<void> {
   if (!leaks) assert.deepEqual(await findOrphans(table, new Set()), [], `${at}: leaked`);
 }
 
-test('expiry plan: oldest first, up to the floor, a consumer, the number that stays, or the number that goes at once', () => {
+test('expiry plan: oldest first, up to the floor, a consumer, or the number that goes at once', () => {
   const ids = [3, 4, 5, 6, 7, 8];
-  const plan = (changes: Partial<Parameters<typeof planExpiry>[0]>): unknown => planExpiry({ids, floor: 7, countMin: 1, countMax: 50, nextRead: undefined, ...changes});
+  const plan = (changes: Partial<Parameters<typeof planExpiry>[0]>): unknown => planExpiry({ids, floor: 7, countMax: 50, nextRead: undefined, ...changes});
   assert.deepEqual(plan({}), {gone: [3, 4, 5, 6], floor: 7});
   assert.deepEqual(plan({floor: 100}), {gone: [3, 4, 5, 6, 7], floor: 8}, 'the newest stays');
   assert.deepEqual(plan({nextRead: 5}), {gone: [3, 4], floor: 5});
-  assert.deepEqual(plan({countMin: 4}), {gone: [3, 4], floor: 5});
   assert.deepEqual(plan({countMax: 2}), {gone: [3, 4], floor: 5});
   assert.equal(plan({floor: 3}), undefined);
   assert.equal(plan({nextRead: 1}), undefined);
-  assert.equal(plan({countMin: 10}), undefined);
   assert.equal(plan({ids: []}), undefined);
   assert.deepEqual(plan({ids: [3, 5, 7, 8]}), {gone: [3, 5], floor: 7}, 'what an expiry that was cut off left');
 });

@@ -11,6 +11,8 @@
  * engines begin no read below it; snapshot files go one by one, oldest first, each durably; then the files, which nothing names any more.
  * A crash between leaves files that nothing names: orphans, and orphans.ts removes them when they are old enough.
  *
+ * `snapshot.num-retained.*` and `snapshot.time-retained` of a table are for other engines, so that they leave this to us.
+ *
  * Who calls it has seen to it that nobody of this process reads below the floor (engine/history-holds.ts).
  */
 import {dirname} from 'node:path';
@@ -26,8 +28,6 @@ export interface ExpiryInput {
   readonly ids: readonly number[];
   /** The first that must stay, for all that we know. */
   readonly floor: number;
-  /** So many newest ones stay whatever the floor (`snapshot.num-retained.min`). */
-  readonly countMin: number;
   /** What a consumer of another engine reads next. */
   readonly nextRead: number | undefined;
   /** Snapshots that go at once. */
@@ -35,9 +35,9 @@ export interface ExpiryInput {
 }
 
 /** @returns the snapshots that go, oldest first, and the first that stays; undefined when none goes. The newest always stays. */
-export function planExpiry({ids, floor, countMin, countMax, nextRead}: ExpiryInput): {readonly gone: readonly number[]; readonly floor: number} | undefined {
+export function planExpiry({ids, floor, countMax, nextRead}: ExpiryInput): {readonly gone: readonly number[]; readonly floor: number} | undefined {
   if (ids.length === 0) return undefined;
-  const end = Math.min(floor, nextRead ?? Infinity, ids[Math.max(0, ids.length - Math.max(1, countMin))]!);
+  const end = Math.min(floor, nextRead ?? Infinity, ids.at(-1)!);
   const gone = ids.slice(0, countMax).filter((id) => id < end);
   return gone.length === 0 ? undefined : {gone, floor: ids[gone.length]!};
 }
@@ -84,7 +84,7 @@ export class Expiry {
     const ids = await table.snapshots.ids();
     if (ids.length === 0 || ids[0]! >= spec.floor) return undefined;
     const references = await tableReferences(table);
-    const planned = planExpiry({...spec, ids, countMin: Number(table.schema.options['snapshot.num-retained.min'] ?? 1), nextRead: references.nextRead});
+    const planned = planExpiry({...spec, ids, nextRead: references.nextRead});
     if (planned === undefined) return undefined;
     const gone: Snapshot[] = [];
     for (const id of planned.gone) gone.push(await table.snapshots.read(id));

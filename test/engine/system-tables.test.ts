@@ -50,7 +50,7 @@ test('system tables: SHOW and DESCRIBE say the same', async () => {
   assert.deepEqual(await rows('SHOW COLUMNS FROM ods.sales'), await rows('DESCRIBE ods.sales'));
   assert.deepEqual((await rows('DESCRIBE millrace.metrics')).map(([name]) => name), ['name', 'labels', 'value', 'help']);
   assert.deepEqual(await rows('SHOW CREATE TABLE ods.sales'), [['ods.sales', 'CREATE TABLE ods.sales (shop VARCHAR NOT NULL, day DATE NOT NULL, amount DECIMAL(12,2) NOT NULL, PRIMARY KEY (shop, day))']]);
-  assert.deepEqual((await rows('SHOW SETTINGS')).map(([name]) => name), ['executor', 'epoch_interval']);
+  assert.deepEqual((await rows('SHOW SETTINGS')).map(([name]) => name), ['executor', 'epoch_interval', 'history_retention']);
 });
 
 test('system tables: they are read only, and the schema is ours', async () => {
