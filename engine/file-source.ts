@@ -37,7 +37,7 @@ export function rowsOfCsv(path: string): AsyncGenerator<Row[]> {
   return objectsOfQuery(`SELECT * FROM read_csv(${quoteLiteral(path)}, header = true, all_varchar = true, max_line_size = ${2 * lineBytesMax})`);
 }
 
-/** Rows of a Parquet file; what no column could be (unsigned, nested …) comes as text. */
+/** Rows of a Parquet file; what no column could be (unsigned …) comes as text, and as JSON text where it is nested. */
 export function rowsOfParquet(path: string): AsyncGenerator<Row[]> {
   return objectsOfQuery(`SELECT * FROM read_parquet(${quoteLiteral(path)})`);
 }
@@ -47,8 +47,8 @@ async function* objectsOfQuery(sql: string): AsyncGenerator<Row[]> {
   try {
     const session = await kernel.connect();
     const {rows: described} = await session.rows(`DESCRIBE ${sql}`);
-    const columns = described.map(([name, type]) => ({name: String(name), type: parseTypeText(String(type))}));
-    const list = columns.map(({name, type}) => (type === undefined ? `CAST(${quoteIdentifier(name)} AS VARCHAR)` : quoteIdentifier(name)));
+    const columns = described.map(([name, type]) => ({name: String(name), type: parseTypeText(String(type)), isNested: /\]$|^(?:STRUCT|MAP)\(/.test(String(type))}));
+    const list = columns.map(({name, type, isNested}) => (type === undefined ? `CAST(${quoteIdentifier(name)} AS ${isNested ? 'JSON' : 'VARCHAR'})::VARCHAR` : quoteIdentifier(name)));
     const types = columns.map(({type}): LogicalType => type ?? {kind: 'varchar'});
     const stream = await session.stream(`SELECT ${list.join(', ')} FROM (${sql})`, [], {types});
     for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {

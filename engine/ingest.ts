@@ -9,6 +9,7 @@ import {lineBytesMax} from '../base/limit.ts';
 import {typeText} from '../base/type.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {ColumnBuilder} from './column-builder.ts';
+import {quoteLongNumbers} from './long-numbers.ts';
 import {NEEDS_TEXT} from './nested-builder.ts';
 import type {RejectedRow} from './protocol.ts';
 
@@ -135,10 +136,11 @@ export class RowDecoder {
 }
 
 function rawOf(row: unknown): string {
-  return JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)) ?? String(row);
-}
-
-/** Puts quotes around numbers of 16 digits or more that stand outside strings, so that JSON.parse keeps every digit. */
-export function quoteLongNumbers(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.]{15,}(?:[eE][+-]?\d+)?/g, (token) => (token.startsWith('"') ? token : `"${token}"`));
+  try {
+    return JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)) ?? String(row);
+  } catch (cause) {
+    // Text can nest deeper than the stack goes, and the library's caller can give circles.
+    if (!(cause instanceof RangeError || cause instanceof TypeError)) throw cause;
+    return '(nested too deep to be kept)';
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * Builds one column of nested values from JSON or from the library's caller: LIST an array, STRUCT an object (fields left out are NULL,
- * others are refused), MAP an array of `{key, value}`, each key once. What nested values hold goes through the same strict builders as
+ * others are refused), MAP an array of `{key, value}`, each key once; or any of them as its JSON text. What nested values hold goes through the same strict builders as
  * plain columns, straight into typed arrays; a value that is refused half way leaves no trace.
  */
 import type {BytesColumn, Column} from '../base/delta.ts';
@@ -10,6 +10,7 @@ import type {Parts} from '../base/nested.ts';
 import {encodeNested} from '../base/nested-encode.ts';
 import {leafParts} from '../base/nested-leaf.ts';
 import {typeText, type LogicalType, type NestedType, type ScalarType} from '../base/type.ts';
+import {quoteLongNumbers} from './long-numbers.ts';
 
 /** Returned by `push` for a number that may have lost digits. */
 export const NEEDS_TEXT = 'needs-text';
@@ -35,10 +36,14 @@ export interface LeafBuilders {
 interface Meter {bytes: number}
 
 export class NestedBuilder {
+  readonly #type: NestedType;
+  readonly #leaves: LeafBuilders;
   readonly #node: Node;
   readonly #meter: Meter = {bytes: 0};
 
   constructor(type: NestedType, leaves: LeafBuilders) {
+    this.#type = type;
+    this.#leaves = leaves;
     this.#node = nodeOf(type, leaves, this.#meter);
   }
 
@@ -46,9 +51,21 @@ export class NestedBuilder {
   push(value: unknown): string | null {
     const before = this.#node.count;
     this.#meter.bytes = 0;
-    const problem = this.#node.push(value);
+    const problem = typeof value === 'string' ? this.#pushText(value) : this.#node.push(value);
     if (problem !== null) this.#node.truncate(before);
     return problem;
+  }
+
+  /** No nested value is a string: text is its JSON, as in a cell of CSV. */
+  #pushText(text: string): string | null {
+    let value: unknown = null;
+    try {
+      value = JSON.parse(quoteLongNumbers(text));
+    } catch {} // refused below: NULL is no text
+    if (value === null) {
+      return `expected ${typeText(this.#type)} or its JSON text, found ${this.#leaves.found(text)}`;
+    }
+    return this.#node.push(value);
   }
 
   truncate(count: number): void {

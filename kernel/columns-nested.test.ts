@@ -73,7 +73,7 @@ test('nested columns: values come back the same, as values, through DuckDB and t
     // Equal bytes are equal values, and different ones different values.
     const {rows} = await session.rows(`SELECT count(DISTINCT v) FROM kept`);
     assert.equal(Number(rows[0]![0]), new Set(expected.filter((bytes) => bytes !== 'null')).size, `DISTINCT of ${typeText(type)}`);
-  }), {seed, numRuns: Number(process.env['MR_RUNS'] ?? 40)});
+  }), {seed, numRuns: Number(process.env['MR_RUNS'] ?? 25)});
   for (const kind of ['list', 'struct', 'map']) for (const depth of [1, 2, 3]) assert.ok(reached.has(`${kind} ${depth}`), `no ${kind} of depth ${depth}`);
 });
 

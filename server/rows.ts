@@ -7,7 +7,7 @@ import type {FastifyReply, FastifyRequest} from 'fastify';
 import {WarehouseError} from '../base/error.ts';
 import {requestBytesMax} from '../base/limit.ts';
 import type {InsertResult} from '../engine/api.ts';
-import {quoteLongNumbers} from '../engine/ingest.ts';
+import {quoteLongNumbers} from '../engine/long-numbers.ts';
 import type {IngestSession} from '../engine/ingest-session.ts';
 import type {Warehouse} from '../engine/warehouse.ts';
 import type {JsonBody} from './app.ts';

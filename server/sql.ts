@@ -6,7 +6,7 @@ import {Readable} from 'node:stream';
 import type {FastifyReply, FastifyRequest} from 'fastify';
 import {WarehouseError} from '../base/error.ts';
 import type {Result, SqlOptions} from '../engine/api.ts';
-import {quoteLongNumbers} from '../engine/ingest.ts';
+import {quoteLongNumbers} from '../engine/long-numbers.ts';
 import type {Warehouse} from '../engine/warehouse.ts';
 import type {JsonBody} from './app.ts';
 import {jsonColumns, jsonRow} from './json.ts';

@@ -147,6 +147,17 @@ test('cli ingest: ndjson, csv and parquet by the names of their columns; bad row
   assert.equal(await ingest(join(path, 'd.parquet')), 'INSERT 1 (epoch 6)\n');
   assert.equal(await ingest(join(path, 'd.parquet'), 'reject'), 'accepted 1, rejected 0 (epoch 6)\n');
   assert.deepEqual(await content('SELECT id, at_, note FROM t ORDER BY id'), [[1n, '2026-01-01T00:00:00.000000', 'x, y'], [2n, null, null], [3n, null, 'c'], [5n, null, null], [7n, '2026-02-03T04:05:06.000000', 'p']]);
+
+  await content('CREATE TABLE nested (id BIGINT PRIMARY KEY, l INTEGER[], s STRUCT(a BIGINT, b VARCHAR)); SELECT 1');
+  const nest = (name: string, onError = 'fail'): Promise<string> => told(() => runIngest('nested', name, {warehouse, onError}));
+  await nest(file('n.csv', 'id,l,s\n1,"[1, null]","{""a"": 9007199254740993}"\n2,,\n'));
+  await nest(file('n.ndjson', '{"id":3,"l":[],"s":{"b":"x"}}\n'));
+  await session.run(`COPY (SELECT 4 AS id, [5::UTINYINT] AS l, {'b': 'y', 'a': 6::UBIGINT} AS s) TO '${join(path, 'n.parquet')}'`);
+  await nest(join(path, 'n.parquet'), 'reject');
+  await session.run(`COPY (SELECT 5 AS id, [7] AS l, {'a': 8, 'b': NULL::VARCHAR} AS s) TO '${join(path, 'n.parquet')}'`);
+  await nest(join(path, 'n.parquet'));
+  await rejects(nest(file('m.csv', 'id,l,s\n6,"1, 2",\n')), 'invalid', 'MR_TYPE', /row 1|line 1: column "l": expected INTEGER\[\] or its JSON text/);
+  assert.deepEqual(await content('SELECT * FROM nested ORDER BY id'), [[1n, [1, null], {a: 9007199254740993n, b: null}], [2n, null, null], [3n, [], {a: null, b: 'x'}], [4n, [5], {a: 6n, b: 'y'}], [5n, [7], {a: 8n, b: null}]]);
 });
 
 test('cli: a folder that a server holds is reached through it: sql, ingest, subscribe; the server ends cleanly', async (t) => {

@@ -6,12 +6,12 @@ import {runLaws} from '../support/laws-run.ts';
 import {temporaryFolder} from '../support/temporary.ts';
 import {testSeed} from '../support/random.ts';
 
-const regressions = JSON.parse(readFileSync(join(import.meta.dirname, '../fuzz/regressions/laws.json'), 'utf8')) as {seed: number; steps: number; views: number}[];
+const regressions = JSON.parse(readFileSync(join(import.meta.dirname, '../fuzz/regressions/laws.json'), 'utf8')) as {seed: number; steps: number; views: number; nested?: boolean}[];
 const runs = Number(process.env['MR_RUNS'] ?? '3');
 
-for (const {seed, steps, views} of regressions) {
+for (const {seed, steps, views, nested} of regressions) {
   test(`laws: the run of seed ${seed} that failed once holds`, async (t) => {
-    await runLaws({path: temporaryFolder(t), seed, steps, views});
+    await runLaws({path: temporaryFolder(t), seed, steps, views, nested: nested === true});
   });
 }
 
@@ -23,4 +23,9 @@ test('laws: tables are the fold of their changelog, layers equal batch, subscrip
       t.diagnostic(`${epochs} epochs, ${restarts} restarts, ${checkpoints} checkpoints`);
     });
   }
+});
+
+test('laws: the same over LIST, STRUCT and MAP columns', async (t) => {
+  const {epochs, restarts, checkpoints} = await runLaws({path: temporaryFolder(t), seed: testSeed(20260101), steps: 10, views: 3, nested: true});
+  t.diagnostic(`${epochs} epochs, ${restarts} restarts, ${checkpoints} checkpoints`);
 });

@@ -9,7 +9,8 @@ import {sharedFolder} from '../support/expect.ts';
 let wh: Warehouse;
 let app: FastifyInstance;
 const folder = sharedFolder();
-const types = ['BOOLEAN', 'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'FLOAT', 'DOUBLE', 'DECIMAL(4,1)', 'DECIMAL(12,2)', 'DECIMAL(38,10)', 'VARCHAR', 'BLOB', 'DATE', 'TIMESTAMP', 'TIMESTAMPTZ'];
+const types = ['BOOLEAN', 'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'FLOAT', 'DOUBLE', 'DECIMAL(4,1)', 'DECIMAL(12,2)', 'DECIMAL(38,10)', 'VARCHAR', 'BLOB', 'DATE', 'TIMESTAMP', 'TIMESTAMPTZ',
+  'INTEGER[]', 'STRUCT(a BIGINT, b VARCHAR[])', 'MAP(VARCHAR, DECIMAL(5,2))', 'STRUCT(t TIMESTAMP, x BLOB)[][]'];
 const tableOf = (type: string): string => `t_${type.replaceAll(/\W/g, '_').toLowerCase()}`;
 
 before(async () => {
@@ -44,6 +45,10 @@ const taken: readonly (readonly [string, string, string])[] = [
   ['TIMESTAMP', '"2026-01-01T03:04:05"', '"2026-01-01T03:04:05.000000"'], ['TIMESTAMP', '"2026-01-01 03:04:05.123456"', '"2026-01-01T03:04:05.123456"'], ['TIMESTAMP', '"2026-01-01"', '"2026-01-01T00:00:00.000000"'],
   ['TIMESTAMP', '"2026-01-01T03:04:05+02:00"', '"2026-01-01T01:04:05.000000"'], ['TIMESTAMP', '"2026-01-01T03:04:05Z"', '"2026-01-01T03:04:05.000000"'], ['TIMESTAMP', '"2025-12-31 23:30:00.5-05:30"', '"2026-01-01T05:00:00.500000"'], ['TIMESTAMP', '"1969-12-31T23:59:59.999999"', '"1969-12-31T23:59:59.999999"'],
   ['TIMESTAMPTZ', '"2026-01-01T03:04:05+02"', '"2026-01-01T01:04:05.000000Z"'], ['TIMESTAMPTZ', '"2026-01-01 03:04"', '"2026-01-01T03:04:00.000000Z"'],
+  ['INTEGER[]', '[]', '[]'], ['INTEGER[]', '[1, null, "3"]', '[1, null, 3]'], ['INTEGER[]', '"[4]"', '[4]'], ['INTEGER[]', 'null', 'null'],
+  ['STRUCT(a BIGINT, b VARCHAR[])', '{"a": 9007199254740993, "b": ["x", null, ""]}', '{"a": "9007199254740993", "b": ["x", null, ""]}'], ['STRUCT(a BIGINT, b VARCHAR[])', '{}', '{"a": null, "b": null}'],
+  ['MAP(VARCHAR, DECIMAL(5,2))', '[{"key": "k", "value": 1.5}, {"key": ""}]', '[{"key": "k", "value": "1.50"}, {"key": "", "value": null}]'], ['MAP(VARCHAR, DECIMAL(5,2))', '[]', '[]'],
+  ['STRUCT(t TIMESTAMP, x BLOB)[][]', '[[{"t": "2026-01-01", "x": "AAE="}, null], null, []]', '[[{"t": "2026-01-01T00:00:00.000000", "x": "AAE="}, null], null, []]'],
 ];
 
 test('values: JSON in, JSON out, for every type', async () => {
@@ -80,6 +85,37 @@ test('values: what is of another type is refused, with what was expected and wha
   }
 });
 
+const wrongInside: readonly (readonly [string, string, string])[] = [
+  ['INTEGER[]', '5', ': expected INTEGER[], found number 5'], ['INTEGER[]', '{}', ': expected INTEGER[], found an object'], ['INTEGER[]', '"1, 2"', ': expected INTEGER[] or its JSON text, found string "1, 2"'],
+  ['INTEGER[]', '"null"', ': expected INTEGER[] or its JSON text'], ['INTEGER[]', '[1, 2147483648]', ': [1]: expected INTEGER, found number 2147483648'], ['INTEGER[]', '[[1]]', ': [0]: expected INTEGER, found an array'],
+  ['STRUCT(a BIGINT, b VARCHAR[])', '[1]', ': expected STRUCT("a" BIGINT, "b" VARCHAR[]), found an array'], ['STRUCT(a BIGINT, b VARCHAR[])', '{"a": 1, "c": 2}', 'found a field "c"'],
+  ['STRUCT(a BIGINT, b VARCHAR[])', '{"A": 1}', 'found a field "A"'], ['STRUCT(a BIGINT, b VARCHAR[])', '{"b": ["x", 5]}', ': .b[1]: expected VARCHAR, found number 5'], ['STRUCT(a BIGINT, b VARCHAR[])', '{"a": 1.5}', ': .a: expected BIGINT, found number 1.5'],
+  ['MAP(VARCHAR, DECIMAL(5,2))', '{"k": 1}', 'found an object'], ['MAP(VARCHAR, DECIMAL(5,2))', '[{"key": null, "value": 1}]', ': [0]: expected a key, found null'], ['MAP(VARCHAR, DECIMAL(5,2))', '[{"value": 1}]', ': [0]: expected a key, found nothing'],
+  ['MAP(VARCHAR, DECIMAL(5,2))', '[{"key": "a", "value": 1}, {"key": "a", "value": 2}]', ': [1]: expected each key once'], ['MAP(VARCHAR, DECIMAL(5,2))', '[{"key": "a", "value": 1000}]', ': [0].value: expected DECIMAL(5,2), found number 1000'],
+  ['STRUCT(t TIMESTAMP, x BLOB)[][]', '[[{"t": "x"}]]', ': [0][0].t: expected TIMESTAMP, found string "x"'], ['STRUCT(t TIMESTAMP, x BLOB)[][]', `${'['.repeat(5000)}${']'.repeat(5000)}`, ': [0][0]: expected STRUCT'],
+];
+
+test('values: what is wrong inside a nested value is named with its place, and nothing of its row is kept', async () => {
+  for (const [type, given, message] of wrongInside) {
+    const table = tableOf(type);
+    const {status, json} = await post(`/v1/tables/${table}/rows`, `[{"id": 1000, "v": ${given}}]`);
+    assert.deepEqual([status, json['code']], [400, 'MR_TYPE'], `${type} ${given.slice(0, 60)}: ${JSON.stringify(json)}`);
+    assert.ok(String(json['message']).startsWith('line 1: column "v": ') && String(json['message']).includes(message.replace(/^: /, '')), String(json['message']));
+    // Good rows around it are taken as they are.
+    const good = taken.find(([other]) => other === type)!;
+    const aside = await post(`/v1/tables/${table}/rows?on_error=reject`, `[{"id": 1001, "v": ${good[1]}}, {"id": 1000, "v": ${given}}, {"id": 1002, "v": ${good[1]}}]`);
+    assert.deepEqual([aside.status, aside.json['accepted'], aside.json['rejected']], [200, 2, 1], JSON.stringify(aside.json));
+    const {json: found} = await post('/v1/sql', JSON.stringify({sql: `SELECT id, v FROM ${table} WHERE id >= 1000 AND id < 2000 ORDER BY id`}));
+    assert.deepEqual(found['rows'], [1001, 1002].map((id) => ({id, v: JSON.parse(good[2]) as unknown})), type);
+  }
+});
+
+test('values: a nested value that is too large is refused with its limit', async () => {
+  const {json} = await post('/v1/sql', JSON.stringify({sql: `INSERT INTO ${tableOf('INTEGER[]')} SELECT 5000, range(4300000)::INTEGER[]`}));
+  assert.deepEqual([json['code'], String(json['message']).includes('16777216')], ['MR_NESTED_LIMIT', true], JSON.stringify(json));
+  assert.deepEqual((await wh.sql(`SELECT count(*) AS n FROM ${tableOf('INTEGER[]')} WHERE id = 5000`)).rows, [{n: 0n}]);
+});
+
 test('values: nested types and names that come twice', async () => {
   const {json} = await post('/v1/sql', JSON.stringify({sql: "SELECT [1::BIGINT, NULL] AS l, {'a': 1.50::DECIMAL(4,2), 'b': DATE '2026-01-01'} AS s, MAP {'k': 1} AS m, 12345678901234567890123::HUGEINT AS h, 'NaN'::DOUBLE AS l, INTERVAL 3 DAY AS i, 1 AS l"}));
   assert.deepEqual(json['rows'], [{l: ['1', null], s: {a: '1.50', b: '2026-01-01'}, m: [{key: 'k', value: 1}], h: '12345678901234567890123', 'l:1': 'NaN', i: '3 days', 'l:2': 1}]);
@@ -87,8 +123,10 @@ test('values: nested types and names that come twice', async () => {
 });
 
 test('values: the library takes and gives JavaScript values', async () => {
-  const given = {BOOLEAN: true, TINYINT: 1, SMALLINT: 2n, INTEGER: 3, BIGINT: 4n, FLOAT: 0.25, DOUBLE: -0.5, 'DECIMAL(4,1)': '9.5', 'DECIMAL(12,2)': 7, 'DECIMAL(38,10)': 12345678901234567890n, VARCHAR: 'text', BLOB: new Uint8Array([0, 255]), DATE: '2026-01-31', TIMESTAMP: new Date('2026-01-01T00:00:00.250Z'), TIMESTAMPTZ: '2026-01-01T01:00:00+01:00'};
-  const expected = {BOOLEAN: true, TINYINT: 1, SMALLINT: 2, INTEGER: 3, BIGINT: 4n, FLOAT: 0.25, DOUBLE: -0.5, 'DECIMAL(4,1)': '9.5', 'DECIMAL(12,2)': '7.00', 'DECIMAL(38,10)': '12345678901234567890.0000000000', VARCHAR: 'text', BLOB: new Uint8Array([0, 255]), DATE: '2026-01-31', TIMESTAMP: '2026-01-01T00:00:00.250000', TIMESTAMPTZ: '2026-01-01T00:00:00.000000Z'};
+  const given = {BOOLEAN: true, TINYINT: 1, SMALLINT: 2n, INTEGER: 3, BIGINT: 4n, FLOAT: 0.25, DOUBLE: -0.5, 'DECIMAL(4,1)': '9.5', 'DECIMAL(12,2)': 7, 'DECIMAL(38,10)': 12345678901234567890n, VARCHAR: 'text', BLOB: new Uint8Array([0, 255]), DATE: '2026-01-31', TIMESTAMP: new Date('2026-01-01T00:00:00.250Z'), TIMESTAMPTZ: '2026-01-01T01:00:00+01:00',
+    'INTEGER[]': [1, 2n, null], 'STRUCT(a BIGINT, b VARCHAR[])': {a: 5n, b: ['x']}, 'MAP(VARCHAR, DECIMAL(5,2))': [{key: 'k', value: '1.5'}], 'STRUCT(t TIMESTAMP, x BLOB)[][]': [[{t: new Date(0), x: new Uint8Array([7])}]]};
+  const expected = {BOOLEAN: true, TINYINT: 1, SMALLINT: 2, INTEGER: 3, BIGINT: 4n, FLOAT: 0.25, DOUBLE: -0.5, 'DECIMAL(4,1)': '9.5', 'DECIMAL(12,2)': '7.00', 'DECIMAL(38,10)': '12345678901234567890.0000000000', VARCHAR: 'text', BLOB: new Uint8Array([0, 255]), DATE: '2026-01-31', TIMESTAMP: '2026-01-01T00:00:00.250000', TIMESTAMPTZ: '2026-01-01T00:00:00.000000Z',
+    'INTEGER[]': [1, 2, null], 'STRUCT(a BIGINT, b VARCHAR[])': {a: 5n, b: ['x']}, 'MAP(VARCHAR, DECIMAL(5,2))': [{key: 'k', value: '1.50'}], 'STRUCT(t TIMESTAMP, x BLOB)[][]': [[{t: '1970-01-01T00:00:00.000000', x: new Uint8Array([7])}]]};
   for (const type of types) {
     const at = wh.epoch;
     await wh.insert(tableOf(type), [{id: 2000, v: given[type as keyof typeof given]}]);

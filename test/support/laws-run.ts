@@ -9,8 +9,9 @@
 import assert from 'node:assert/strict';
 import {Warehouse} from '../../engine/warehouse.ts';
 import type {Row, Value} from '../../base/value.ts';
-import type {LogicalType} from '../../base/type.ts';
-import {typeText} from '../../base/type.ts';
+import {unreachable} from '../../base/invariant.ts';
+import type {LogicalType, NestedType} from '../../base/type.ts';
+import {isNested, typeText} from '../../base/type.ts';
 import type {Change} from '../../query/change-rows.ts';
 import {randomSelect, type GeneratorTable} from './query-generator.ts';
 import {Random} from './random.ts';
@@ -30,6 +31,12 @@ const columnTypes: readonly LogicalType[] = [
   {kind: 'integer'}, {kind: 'bigint'}, {kind: 'decimal', precision: 12, scale: 2}, {kind: 'varchar'}, {kind: 'boolean'}, {kind: 'date'}, {kind: 'timestamp'},
 ];
 
+const nestedTypes: readonly LogicalType[] = [
+  {kind: 'list', element: {kind: 'varchar'}}, {kind: 'list', element: {kind: 'list', element: {kind: 'bigint'}}}, {kind: 'map', key: {kind: 'varchar'}, value: {kind: 'decimal', precision: 30, scale: 3}},
+  {kind: 'struct', fields: [{name: 'a', type: {kind: 'double'}}, {name: 'b', type: {kind: 'list', element: {kind: 'timestamptz'}}}]},
+  {kind: 'list', element: {kind: 'struct', fields: [{name: 'day', type: {kind: 'date'}}, {name: 'bytes', type: {kind: 'blob'}}, {name: 'm', type: {kind: 'map', key: {kind: 'integer'}, value: {kind: 'boolean'}}}]}},
+];
+
 export interface LawsOptions {
   readonly path: string;
   readonly seed: number;
@@ -37,14 +44,16 @@ export interface LawsOptions {
   readonly views: number;
   /** Deltas above it go by reference; the warehouse's own default unless given. */
   readonly referenceBytes?: number;
+  /** Every table has nested columns, and views compute with them. */
+  readonly nested?: boolean;
 }
 
-export async function runLaws({path, seed, steps, views, referenceBytes}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number}> {
+export async function runLaws({path, seed, steps, views, referenceBytes, nested = false}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number}> {
   const random = new Random(seed);
   // How files lie, and what else must make no difference, is drawn apart from what is written: the same writes meet any lay-out.
   const layout = new Random(seed * 31 + 7);
   const apart = new Random(seed ^ 0x5bd1e995);
-  const tables = randomTables(random, layout);
+  const tables = randomTables(random, layout, nested);
   const open = (): Promise<Warehouse> => Warehouse.open({path, readCache: !apart.chance(0.4), ...(referenceBytes === undefined ? {} : {referenceBytes})});
   let warehouse = await open();
   const watch = new Watch();
@@ -79,23 +88,23 @@ export async function runLaws({path, seed, steps, views, referenceBytes}: LawsOp
     stats.epochs = warehouse.epoch;
   } catch (cause) {
     // Every step is checked, so the steps up to the one that failed are the shortest run that fails.
-    throw new Error(`step ${step + 1} of seed ${seed} failed; keep ${JSON.stringify({seed, steps: step + 1, views})} in test/fuzz/regressions/laws.json`, {cause});
+    throw new Error(`step ${step + 1} of seed ${seed} failed; keep ${JSON.stringify({seed, steps: step + 1, views, ...(nested ? {nested} : {})})} in test/fuzz/regressions/laws.json`, {cause});
   } finally {
     await warehouse.close();
   }
   return stats;
 }
 
-function randomTables(random: Random, layout: Random): BaseTable[] {
+function randomTables(random: Random, layout: Random, nested: boolean): BaseTable[] {
   return (['keyed', 'keyed', 'append', 'bag'] as const).map((kind, index) => {
-    const columns = Array.from({length: random.integer(2, 5)}, (_, at) => ({name: `c${at}`, type: random.pick(columnTypes)}));
+    const columns = Array.from({length: random.integer(2, 5)}, (_, at) => ({name: `c${at}`, type: random.pick(nested && (at === 0 || random.chance(0.4)) ? nestedTypes : columnTypes)}));
     const keyType = random.pick([{kind: 'integer'}, {kind: 'bigint'}] satisfies LogicalType[]);
     const partitioned = layout.chance(0.5);
     const parts: typeof columns = partitioned ? [{name: 'p', type: layout.pick(partitionTypes)}] : [];
     const all = kind === 'keyed' ? [{name: 'k', type: keyType}, ...parts, ...columns] : [...parts, ...columns];
     const options: Record<string, string> = {};
     if (kind === 'bag') options['append-only'] = 'false';
-    const hashed = columns.find(({type}) => !['float', 'double', 'blob'].includes(type.kind));
+    const hashed = columns.find(({type}) => !['float', 'double', 'blob', 'list', 'struct', 'map'].includes(type.kind));
     if (layout.chance(0.4) && (kind !== 'append' || hashed !== undefined)) {
       options['bucket'] = '3';
       if (kind === 'append') options['bucket-key'] = hashed!.name;
@@ -150,9 +159,19 @@ async function createView(warehouse: Warehouse, random: Random, tables: readonly
 }
 
 function literal(value: Value, type: LogicalType): string {
+  if (value !== null && isNested(type)) return `${nestedLiteral(value, type)}::${typeText(type)}`;
   if (value instanceof Uint8Array) return `'${[...value].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}'::BLOB`;
   if (typeof value === 'number' && !Number.isFinite(value)) return `'${value}'::${typeText(type)}`;
   return value === null ? 'NULL' : typeof value === 'string' ? `'${value.replaceAll("'", "''")}'::${typeText(type)}` : `${String(value)}::${typeText(type)}`;
+}
+
+function nestedLiteral(value: Value, type: NestedType): string {
+  switch (type.kind) {
+    case 'list': return `[${(value as readonly Value[]).map((element) => literal(element, type.element)).join(', ')}]`;
+    case 'struct': return `{${type.fields.map((field) => `'${field.name}': ${literal((value as Row)[field.name]!, field.type)}`).join(', ')}}`;
+    case 'map': return `MAP {${(value as readonly Row[]).map((entry) => `${literal(entry['key']!, type.key)}: ${literal(entry['value']!, type.value)}`).join(', ')}}`;
+    default: return unreachable(type);
+  }
 }
 
 async function randomWrite(warehouse: Warehouse, random: Random, layout: Random, tables: readonly BaseTable[]): Promise<void> {
