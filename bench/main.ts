@@ -10,6 +10,9 @@ const benches: Readonly<Record<string, () => Promise<{run: (options: Record<stri
   e2: () => import('./e2-scaling.ts'),
   i1: () => import('./i1-flights.ts'),
   o1: () => import('./o1-olap.ts'),
+  o2: () => import('./o2-wide-mix.ts'),
+  w3: () => import('./w3-upserts.ts'),
+  c1: () => import('./c1-space.ts'),
 };
 
 const [id = '', ...rest] = process.argv.slice(2);
