@@ -109,6 +109,8 @@ export const nestedTypesMax = 1_000;
 export const nestedBytesMax = 16 * MiB;
 /** Bytes of the nested values of one column that are put together at a time. */
 export const nestedColumnBytesMax = 1024 * MiB;
+/** Time for which a transaction may hold its epoch. */
+export const transactionMsMax = 3_600_000;
 /** Overwritten rows in the read cache before they are deleted physically. */
 export const sweepRowsMin = 100_000;
 

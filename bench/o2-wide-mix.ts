@@ -98,19 +98,19 @@ function text(rows: readonly (readonly unknown[])[]): string {
 
 /** Upserts of 1,000 uniform keys, some twenty a second. */
 function upserts(warehouse: Warehouse, rows: number): {stop(): Promise<number>} {
-  let [stopped, epochs] = [false, 0];
+  const state = {stopped: false, epochs: 0};
   const loop = (async (): Promise<void> => {
-    while (!stopped) {
-      await warehouse.sql(`INSERT INTO t SELECT (hash(i, ${epochs}) % ${rows})::BIGINT, 1, 2, 3, 4.5, TIMESTAMP '2024-01-01', 'city-0', 'upserted' FROM range(1000) r(i)`);
-      epochs++;
+    while (!state.stopped) {
+      await warehouse.sql(`INSERT INTO t SELECT (hash(i, ${state.epochs}) % ${rows})::BIGINT, 1, 2, 3, 4.5, TIMESTAMP '2024-01-01', 'city-0', 'upserted' FROM range(1000) r(i)`);
+      state.epochs++;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   })();
   return {
     stop: async () => {
-      stopped = true;
+      state.stopped = true;
       await loop;
-      return epochs;
+      return state.epochs;
     },
   };
 }

@@ -69,6 +69,8 @@ export interface OpenOptions {
    * reads go to files and log.
    */
   readonly readCache?: boolean;
+  /** ms for which BEGIN holds its epoch; then the transaction can only be rolled back. Default one hour. */
+  readonly transactionMsMax?: number;
   /** Folders that SQL may read files from. Default none. */
   readonly allowDirectories?: readonly string[];
   /** Bytes of changes after which a checkpoint is written. */

@@ -27,6 +27,8 @@ export interface Host {
   /** Where spools lie, and above how many bytes a statement's rows go there. */
   readonly spoolDirectory: string;
   readonly referenceBytes: number;
+  /** ms for which BEGIN holds its epoch. */
+  readonly transactionMsMax: number;
   /** Runs `work` alone among statements that change the catalog. */
   alone<T>(work: () => Promise<T>): Promise<T>;
   define(records: readonly DdlRecord[]): Promise<ReplyBody>;

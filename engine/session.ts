@@ -38,6 +38,8 @@ interface Transaction {
   readonly own: OwnWrites;
   /** Why nothing of it will be done, once a statement failed. */
   failure: WarehouseError | null;
+  /** Ends the wait for the moment at which it is too old. */
+  readonly cancelExpiry: () => void;
 }
 
 export interface SessionOptions {
@@ -110,6 +112,7 @@ export class WarehouseSession implements AsyncDisposable {
   }
 
   async #rollback(): Promise<void> {
+    this.#transaction?.cancelExpiry();
     await this.#transaction?.read.release();
     this.#transaction = null;
   }
@@ -221,8 +224,16 @@ export class WarehouseSession implements AsyncDisposable {
     if (this.#transaction !== null) throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', 'a transaction is open already', {hint: 'COMMIT or ROLLBACK it first'});
     // A block may stay open for long: it takes no turn from the reads that come and go.
     const read = await this.#host.live.pin(signal === undefined ? {held: true} : {held: true, signal});
-    this.#transaction = {read, readOnly, own: new OwnWrites(), failure: null};
+    const cancelExpiry = systemClock.after(this.#host.transactionMsMax, () => void this.#alone(() => this.#expire(read)));
+    this.#transaction = {read, readOnly, own: new OwnWrites(), failure: null, cancelExpiry};
     return done('BEGIN', read.epoch);
+  }
+
+  /** What is pinned holds memory and files: after a while it is let go of, and the block can only be rolled back. */
+  async #expire(read: PinnedRead): Promise<void> {
+    if (this.#transaction?.read !== read) return;
+    this.#transaction.failure ??= new WarehouseError('unavailable', 'MR_TRANSACTION_EXPIRED', `the transaction is open for ${this.#host.transactionMsMax} ms, the longest that an epoch is held for one`, {hint: 'begin again; AT (VERSION => …) reads an old epoch without holding it'});
+    await read.release();
   }
 
   async #commit(): Promise<Result> {

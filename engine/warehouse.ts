@@ -10,8 +10,7 @@ import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import type {Column} from '../base/delta.ts';
 import {epoch as toEpoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {historyRetentionMs, inFlightBytesMax, publishRowsMax, referenceBytesMin} from '../base/limit.ts';
-import {ByteBudget} from '../base/semaphore.ts';
+import {historyRetentionMs, inFlightBytesMax, referenceBytesMin, transactionMsMax} from '../base/limit.ts';
 import type {Row} from '../base/value.ts';
 import {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
@@ -42,6 +41,7 @@ import {prepareDirectory} from './prepare-directory.ts';
 import {Progress} from './progress.ts';
 import type {CheckpointView, ReplyBody} from './protocol.ts';
 import {sealedFromMessage, type SealedSource} from './sealed.ts';
+import {WriteDoor} from './write-door.ts';
 import {warmCache, withinMs} from './warm-cache.ts';
 import {WarehouseSession, type SessionOptions} from './session.ts';
 import {Subscriptions} from './subscriptions.ts';
@@ -63,12 +63,12 @@ export class Warehouse implements AsyncDisposable {
   readonly #shares: MemoryShares;
   readonly #binder: Binder;
   readonly #client: WorkerClient;
-  #inFlightBytesMax = inFlightBytesMax;
   #readCache = true;
+  #transactionMsMax = transactionMsMax;
   /** With the read cache of the process before. */
   #place!: LivePlace;
   #historyRetentionMs = historyRetentionMs;
-  #budget = new ByteBudget(inFlightBytesMax);
+  #door!: WriteDoor;
   readonly #past: Past;
   readonly #cold: ColdReader;
   readonly #host: Host;
@@ -127,8 +127,8 @@ export class Warehouse implements AsyncDisposable {
       warehouse.#historyRetentionMs = retained;
       warehouse.#readCache = options.readCache ?? true;
       warehouse.#place = place;
-      warehouse.#inFlightBytesMax = options.inFlightBytesMax ?? inFlightBytesMax;
-      warehouse.#budget = new ByteBudget(warehouse.#inFlightBytesMax);
+      warehouse.#transactionMsMax = options.transactionMsMax ?? transactionMsMax;
+      warehouse.#door = new WriteDoor({bytesMax: options.inFlightBytesMax ?? inFlightBytesMax, client: () => warehouse.#client, live: () => warehouse.#requireLive()});
       undo.push(() => warehouse.#client.stop());
       await warehouse.#ready();
       return warehouse;
@@ -298,8 +298,8 @@ export class Warehouse implements AsyncDisposable {
     const stats = await this.#client.request({kind: 'stats'});
     return metricsOf(this.#catalog, stats.rows ?? [], {
       memoryBytesMax: this.#shares.total, subscriptions: await this.subscriptions.states(),
-      epoch: this.epoch, inFlightBytes: this.#budget.used, waitingWrites: this.#budget.waiting, pendingRows: this.#requireLive().pendingRows,
-      memory: memoryOf(stats.rows ?? [], this.#shares, {serve: await kernelBytes(this.#serve), history: this.#requireHistory().bytes, inFlight: this.#budget.used, inFlightMax: this.#inFlightBytesMax}),
+      epoch: this.epoch, inFlightBytes: this.#door.usedBytes, waitingWrites: this.#door.waitingWrites, pendingRows: this.#requireLive().pendingRows,
+      memory: memoryOf(stats.rows ?? [], this.#shares, {serve: await kernelBytes(this.#serve), history: this.#requireHistory().bytes, inFlight: this.#door.usedBytes, inFlightMax: this.#door.bytesMax}),
     });
   }
 
@@ -423,11 +423,12 @@ export class Warehouse implements AsyncDisposable {
   #ddlMirror: Promise<void> = Promise.resolve();
 
   #makeHost(allowDirectories: readonly string[], referenceBytes: number): Host {
-    const [catalog, live, history] = [() => this.#catalog, () => this.#requireLive(), () => this.#requireHistory()] as const;
+    const [catalog, live, history, longest] = [() => this.#catalog, () => this.#requireLive(), () => this.#requireHistory(), () => this.#transactionMsMax] as const;
     return {
       get catalog() { return catalog(); },
       get live() { return live(); },
       get history() { return history(); },
+      get transactionMsMax() { return longest(); },
       binder: this.#binder,
       directory: this.directory,
       subscriptions: this.subscriptions,
@@ -437,20 +438,11 @@ export class Warehouse implements AsyncDisposable {
       write: async (writes, rejected) => {
         this.#requireOpen();
         for (const {table} of rejected) await ensureRejected(this.#host, table);
-        const bytes = writes.reduce((sum, {rows}) => sum + rows.bytes.byteLength, 256);
-        await this.#budget.take(bytes);
-        try {
-          // The cache takes rows slower than the log: beyond this, writers wait for it instead of memory.
-          if (this.#requireLive().pendingRows > 4 * publishRowsMax) await this.#requireLive().settle(2 * publishRowsMax);
-          return await this.#client.request({kind: 'write', writes, rejected});
-        } finally {
-          this.#budget.give(bytes);
-        }
+        return this.#door.write(writes, rejected);
       },
-      bulk: async (spool) => {
+      bulk: (spool) => {
         this.#requireOpen();
-        if (this.#requireLive().pendingRows > 4 * publishRowsMax) await this.#requireLive().settle(2 * publishRowsMax);
-        return this.#client.request({kind: 'bulk', spool});
+        return this.#door.bulk(spool);
       },
       spoolDirectory: spoolDirectory(this.directory),
       referenceBytes,

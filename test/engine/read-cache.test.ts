@@ -177,3 +177,17 @@ test('read cache: one that is damaged, of another epoch or of another warehouse 
     await warehouse.close();
   }
 });
+
+test('pinned reads: a transaction that is open too long holds its epoch no more, and says so', async (t) => {
+  await using warehouse = await Warehouse.open({path: temporaryFolder(t), transactionMsMax: 200});
+  await warehouse.sql('CREATE TABLE k (id BIGINT PRIMARY KEY)');
+  const session = await warehouse.session();
+  await session.sql('BEGIN; INSERT INTO k VALUES (1)');
+  let failure: unknown = null;
+  while (failure === null) failure = await session.sql('SELECT count(*) FROM k').then(() => null, (cause: unknown) => cause);
+  assert.match(String(failure), /MR_TRANSACTION_EXPIRED: the transaction is open for 200 ms/);
+  await rejects(session.sql('COMMIT'), 'invalid', 'MR_TRANSACTION_ABORTED', /MR_TRANSACTION_EXPIRED/);
+  assert.equal((await warehouse.sql('SELECT count(*) AS n FROM k')).rows[0]!['n'], 0n);
+  await session.sql('BEGIN; INSERT INTO k VALUES (2); COMMIT');
+  await session.close();
+});

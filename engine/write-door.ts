@@ -1,0 +1,54 @@
+/**
+ * Where writes go in: each takes bytes of what may be in flight and waits where there are none, so that overload stays with the caller
+ * instead of in memory. The read cache takes rows slower than the log; far behind it writers wait too.
+ */
+import {publishRowsMax} from '../base/limit.ts';
+import {ByteBudget} from '../base/semaphore.ts';
+import type {LiveRelation} from '../query/live.ts';
+import type {ReplyBody, Spool, TableWrite} from './protocol.ts';
+import type {Host} from './host.ts';
+import type {WorkerClient} from './worker-client.ts';
+
+export interface WriteDoorParts {
+  /** Bytes of writes that are accepted and not yet visible. */
+  readonly bytesMax: number;
+  readonly client: () => WorkerClient;
+  readonly live: () => LiveRelation;
+}
+
+export class WriteDoor {
+  readonly #parts: WriteDoorParts;
+  readonly #budget: ByteBudget;
+
+  constructor(parts: WriteDoorParts) {
+    this.#parts = parts;
+    this.#budget = new ByteBudget(parts.bytesMax);
+  }
+
+  get bytesMax(): number { return this.#parts.bytesMax; }
+  get usedBytes(): number { return this.#budget.used; }
+  get waitingWrites(): number { return this.#budget.waiting; }
+
+  /** @returns the epoch of the writes, when they are visible. */
+  async write(writes: readonly TableWrite[], rejected: Parameters<Host['write']>[1]): Promise<ReplyBody> {
+    const bytes = writes.reduce((sum, {rows}) => sum + rows.bytes.byteLength, 256);
+    await this.#budget.take(bytes);
+    try {
+      await this.#settle();
+      return await this.#parts.client().request({kind: 'write', writes, rejected});
+    } finally {
+      this.#budget.give(bytes);
+    }
+  }
+
+  /** The writes of one large statement, which wait in a file. */
+  async bulk(spool: Spool): Promise<ReplyBody> {
+    await this.#settle();
+    return this.#parts.client().request({kind: 'bulk', spool});
+  }
+
+  async #settle(): Promise<void> {
+    const live = this.#parts.live();
+    if (live.pendingRows > 4 * publishRowsMax) await live.settle(2 * publishRowsMax);
+  }
+}
