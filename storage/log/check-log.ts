@@ -3,7 +3,7 @@ import type {Epoch} from '../../base/epoch.ts';
 import {epoch} from '../../base/epoch.ts';
 import {WarehouseError} from '../../base/error.ts';
 import type {FileSystem} from '../file/file-system.ts';
-import {decodeFrame} from './frame.ts';
+import {decodeFrame, type Frame} from './frame.ts';
 import {findProof, scanSegment} from './scan-segment.ts';
 import {damagedSegment, listSegments} from './segment.ts';
 
@@ -30,9 +30,10 @@ export interface LogReport {
 /**
  * Checks the log in `directory`. It may be in use: an append on its way looks like a torn tail, which is no problem.
  *
+ * @param onFrame takes every sound frame, in order.
  * @throws {WarehouseError} of the file system; what is wrong with the log itself is in the report.
  */
-export async function checkLog(files: FileSystem, directory: string): Promise<LogReport> {
+export async function checkLog(files: FileSystem, directory: string, onFrame?: (frame: Frame, path: string) => Promise<void>): Promise<LogReport> {
   const reports: SegmentReport[] = [];
   const problems: string[] = [];
   const segments = await listSegments(files, directory);
@@ -50,7 +51,8 @@ export async function checkLog(files: FileSystem, directory: string): Promise<Lo
       for (; !step.done; step = await scan.next()) {
         for (const frame of step.value) {
           position = frame.position;
-          decodeFrame(frame.bytes);
+          const decoded = decodeFrame(frame.bytes);
+          await onFrame?.(decoded, segment.path);
           frameCount++;
           position += frame.bytes.length;
           next = epoch(frame.epoch + 1);
