@@ -23,12 +23,12 @@ export interface CheckReport {
 
 const checkMemoryBytes = 1024 ** 3;
 
-/** @throws {WarehouseError} `MR_LOCKED` while it is open elsewhere; `MR_NOT_A_WAREHOUSE`. */
+/** @throws {WarehouseError} `MR_LOCKED` while it is open elsewhere; `MR_NOT_A_WAREHOUSE`; `MR_BACKUP_INCOMPLETE`; `MR_FORMAT_NEWER`, `MR_FORMAT_DAMAGED`. */
 export async function checkWarehouse(path: string): Promise<CheckReport> {
   const directory = resolve(path);
   const files = nodeFileSystem;
-  if (!(await files.exists(formatFile(directory)))) throw new WarehouseError('invalid', 'MR_NOT_A_WAREHOUSE', `${directory} is no warehouse: it has no _millrace/format`, {hint: 'name the folder that was given to -w'});
   await refuseIncomplete(directory);
+  if (!(await files.exists(formatFile(directory)))) throw new WarehouseError('invalid', 'MR_NOT_A_WAREHOUSE', `${directory} is no warehouse: it has no _millrace/format`, {hint: 'name the folder that was given to -w'});
   readFormat(formatFile(directory), Buffer.from(await files.readFile(formatFile(directory))).toString('utf8'));
   await using lock = await WarehouseLock.acquire({directory: metaDirectory(directory), fileSystem: files});
   void lock;
