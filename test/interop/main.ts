@@ -11,6 +11,7 @@ import type {Session} from '../../kernel/session.ts';
 import {preparePeers, type Peers} from './peers.ts';
 import {ReadMatrix} from './read-matrix.ts';
 import {Report} from './report.ts';
+import {featureTables} from './feature-cases.ts';
 import {javaWritten} from './java-cases.ts';
 import {liveWarehouse} from './live-case.ts';
 import {demoWarehouse} from './demo-case.ts';
@@ -37,6 +38,7 @@ const suites: Readonly<Record<string, SuiteStart>> = {
   live: ({folder, peers, report, matrix}) => liveWarehouse(folder, peers, report, matrix),
   demo: ({folder, report, matrix}) => demoWarehouse(folder, report, matrix),
   writer: ({session, folder, peers, report, matrix}) => writerCases(session, folder, peers, report, matrix),
+  features: ({folder, peers, report, matrix}) => featureTables(folder, peers, report, matrix),
   storage: ({session, folder, peers, report, matrix}) => storageCases(session, folder, peers, report, matrix),
 };
 
