@@ -11,6 +11,7 @@ import type {ManifestEntry} from '../paimon/manifest.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
 import {trimmedKey} from '../paimon/table-schema.ts';
 import {KIND_COLUMN, keyTextSql, parquetSql, parseKeyText, SEQUENCE_COLUMN} from './column-sql.ts';
+import {statsProblems} from './check-stats.ts';
 import {fileColumnSql} from './file-schema.ts';
 import {overlappingFiles} from './key-range.ts';
 import {PaimonTable, type TableDoors} from './paimon-table.ts';
@@ -123,6 +124,7 @@ class TableCheck {
         if (String(expected) !== String(value)) this.problems.push({path, problem: `${what}: its manifest says ${String(expected)}, the file holds ${String(value)}`});
       };
       expect('rows', entry.file.rowCount, found['row_count']);
+      for (const problem of await statsProblems(this.#session, table, entry, path)) this.problems.push({path, problem});
       if (table.keyFields.length === 0) return;
       expect('deletes', entry.file.deleteRowCount, found['deletes']);
       expect('smallest sequence number', entry.file.minSequence, found['min_sequence']);

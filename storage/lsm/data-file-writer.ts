@@ -14,6 +14,7 @@ import {type DataFileMeta, type ManifestEntry, NO_STATS} from '../paimon/manifes
 import {fieldIdSql, KEY_FIELD_ID_OFFSET, KEY_PREFIX, KIND_COLUMN, KIND_FIELD_ID, keyTextSql, parquetSql, parseKeyText, SEQUENCE_COLUMN, SEQUENCE_FIELD_ID} from './column-sql.ts';
 import {type PaimonTable, syncFiles} from './paimon-table.ts';
 import {namedRows, type SqlSession} from './sql-session.ts';
+import {NO_VALUE_STATS, valueStats, type ValueStats} from './value-stats.ts';
 import {CODECS} from './table-features.ts';
 
 /** A file that is about to be written, or is written and not described yet. */
@@ -74,6 +75,7 @@ export async function describeFiles(session: SqlSession, table: PaimonTable, fil
     if (group.length === 0) continue;
     for (const row of await namedRows(session, describeSql(table, group, sorted))) rows.set(String(row['file']), row);
   }
+  const stats = await valueStats(session, table.schema, files.map((file) => file.path), table.directory);
   // Paimon writes the local wall clock as if it were UTC.
   const nowMs = table.clock.nowMs();
   const creationTime = nowMs - new Date(nowMs).getTimezoneOffset() * 60_000;
@@ -82,7 +84,7 @@ export async function describeFiles(session: SqlSession, table: PaimonTable, fil
     const row = rows.get(file.path);
     const stat = await table.files.stat(file.path);
     if (row === undefined || stat === undefined) throw damaged(file.path, 'expected the file that was just written, found nothing');
-    entries.push({kind: 'add', partition: file.partition, bucket: Math.max(file.bucket, 0), totalBuckets: table.bucketCount, file: fileMeta(table, file, row, stat.bytes, creationTime)});
+    entries.push({kind: 'add', partition: file.partition, bucket: Math.max(file.bucket, 0), totalBuckets: table.bucketCount, file: fileMeta(table, file, row, stats.get(file.path) ?? NO_VALUE_STATS, stat.bytes, creationTime)});
   }
   return entries;
 }
@@ -105,7 +107,7 @@ function describeSql(table: PaimonTable, files: readonly NewFile[], sorted: bool
     + `CAST(min(${SEQUENCE_COLUMN}) AS VARCHAR) AS min_sequence, CAST(max(${SEQUENCE_COLUMN}) AS VARCHAR) AS max_sequence, ${bounds.join(', ')} FROM ${from} GROUP BY filename`;
 }
 
-function fileMeta(table: PaimonTable, file: NewFile, row: Row, fileSize: number, creationTime: number): DataFileMeta {
+function fileMeta(table: PaimonTable, file: NewFile, row: Row, values: ValueStats, fileSize: number, creationTime: number): DataFileMeta {
   const types = table.keyFields.map((field) => field.type);
   const key = (side: string): Uint8Array => encodeBinaryRow(types, types.map((type, i) => parseKeyText(type, row[`${side}${i}`])));
   const keyed = types.length > 0;
@@ -116,10 +118,10 @@ function fileMeta(table: PaimonTable, file: NewFile, row: Row, fileSize: number,
   invariant(keyed || file.sequences !== undefined, () => `append file without sequence range: ${file.path}`);
   return {
     fileName: file.fileName, fileSize, rowCount, minKey, maxKey,
-    keyStats: keyed ? {minValues: minKey, maxValues: maxKey, nullCounts: types.map(() => 0n)} : NO_STATS, valueStats: NO_STATS,
+    keyStats: keyed ? {minValues: minKey, maxValues: maxKey, nullCounts: types.map(() => 0n)} : NO_STATS, valueStats: values.stats,
     minSequence: keyed ? BigInt(String(row['min_sequence'])) : file.sequences![0], maxSequence: keyed ? BigInt(String(row['max_sequence'])) : file.sequences![1],
     schemaId: table.schema.id, level: file.level, extraFiles: [], creationTime, deleteRowCount: keyed ? Number(row['deletes']) : 0,
-    embeddedIndex: null, fileSource: file.source === 'flush' ? SOURCE_FLUSH : SOURCE_COMPACTION, valueStatsColumns: [],
+    embeddedIndex: null, fileSource: file.source === 'flush' ? SOURCE_FLUSH : SOURCE_COMPACTION, valueStatsColumns: values.columns,
     externalPath: null, firstRowId: null, writeColumns: null,
   };
 }
