@@ -31,7 +31,7 @@ export const checkpointMs = 60_000;
 export const timedCheckpointsMax = 480;
 /** How long content and changes of the past are kept unless told otherwise (`history.retention`). */
 export const historyRetentionMs = 24 * 3_600_000;
-/** Expiry runs after a checkpoint, at most so often; so many snapshots of a table go at once. */
+/** Expiry runs after a checkpoint, at most so often (four times within the retention where that is more); so many snapshots of a table go at once. */
 export const expiryMs = 60_000;
 export const expirySnapshotsMax = 50;
 /** A file of a table that nothing names goes at this age (`orphan age`): before, another engine may be about to name it. */

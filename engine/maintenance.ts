@@ -24,7 +24,7 @@ export function makeMaintenance(core: WorkerCore, memoryBytes: number): {readonl
   checkpointer.holds.addSource(() => subscriptionHolds(core.catalog));
   const expiry = new ExpiryService({
     clock: systemClock, files, directory: options.directory, checkpointer, orphanAgeMs: options.orphanAgeMs, background,
-    tables: () => core.catalog.tables(), held: () => heldBeside(checkpointer, systemClock.nowMs()),
+    tables: () => core.catalog.tables(), retentionMs: () => core.retentionMs, held: () => heldBeside(checkpointer, systemClock.nowMs()),
   });
   return {compaction, expiry};
 }

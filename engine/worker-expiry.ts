@@ -36,6 +36,8 @@ export interface ExpiryServiceOptions {
   readonly tables: () => readonly TableSpec[];
   /** The epoch from which history is kept for whoever comes; epochs from which somebody reads on; moments that somebody keeps. */
   readonly held: () => {readonly retained: Epoch; readonly onward: Epoch | undefined; readonly moments: readonly Epoch[]};
+  /** For how long history is kept: expiry runs more often where that is short. */
+  readonly retentionMs: () => number;
   /** A file that nothing names goes at this age. */
   readonly orphanAgeMs: number;
   readonly background: boolean;
@@ -62,7 +64,7 @@ export class ExpiryService {
   /** A checkpoint was written. */
   kick(): void {
     if (!this.#options.background || this.#stopped || this.#running !== null) return;
-    if (this.#options.clock.monotonicMs() - this.#lastMs < expiryMs) return;
+    if (this.#options.clock.monotonicMs() - this.#lastMs < Math.min(expiryMs, this.#options.retentionMs() / 4)) return;
     void this.run().catch(() => undefined); // noted in `failure`
   }
 
@@ -85,7 +87,7 @@ export class ExpiryService {
     const {clock, checkpointer, tables, orphanAgeMs} = this.#options;
     this.#lastMs = clock.monotonicMs();
     this.failure = null;
-    const searches = search || this.#lastMs - this.#lastSearchMs >= orphanSearchMs;
+    const searches = search || this.#lastMs - this.#lastSearchMs >= Math.min(orphanSearchMs, orphanAgeMs);
     if (searches) this.#lastSearchMs = this.#lastMs;
     const floors = await this.#floors();
     const step = async (work: () => Promise<void>): Promise<void> => {
