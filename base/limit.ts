@@ -113,6 +113,8 @@ export const nestedColumnBytesMax = 1024 * MiB;
 export const transactionMsMax = 3_600_000;
 /** Overwritten rows in the read cache before they are deleted physically. */
 export const sweepRowsMin = 100_000;
+/** Rows of a table in the read cache below which holes that sweeps leave are not worth a rewrite. */
+export const rewriteRowsMin = 100_000;
 
 invariant(lineBytesMax <= requestBytesMax, 'a line must fit a request');
 invariant(epochBytesMax <= inFlightBytesMax, 'an epoch must fit what may be in flight');

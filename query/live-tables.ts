@@ -45,8 +45,13 @@ export function createStatements(table: TableSpec, kept: boolean): string[] {
   return statements;
 }
 
+/** @returns the statements that drop the table's views. */
+export function dropViewStatements(table: TableSpec): string[] {
+  return [`DROP VIEW ${viewName(table)}`, `DROP VIEW ${rowsViewName(table)}`];
+}
+
 export function dropStatements(table: TableSpec): string[] {
-  const statements = [`DROP VIEW ${viewName(table)}`, `DROP VIEW ${rowsViewName(table)}`, `DROP TABLE ${liveName(table)}`];
+  const statements = [...dropViewStatements(table), `DROP TABLE ${liveName(table)}`];
   if (table.storage !== 'append') statements.push(`DROP TABLE ${deadName(table)}`);
   return statements;
 }

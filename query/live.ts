@@ -13,20 +13,18 @@
 import {WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {publishRowsMax, readsWaitingMax, sweepRowsMin} from '../base/limit.ts';
+import {publishRowsMax, readsWaitingMax, rewriteRowsMin, sweepRowsMin} from '../base/limit.ts';
 import type {ChangeBatch} from '../base/delta.ts';
-import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
+import type {DdlRecord, TableId} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {Session} from '../kernel/session.ts';
 import {countOf, keptTables, type CachedTable} from './live-kept.ts';
 import {createStatements, deadName, dropStatements, liveName} from './live-tables.ts';
 import {deadPositions, publishable, referenceInsert, type Publishable} from './live-publish.ts';
+import {LiveUpkeep, type LiveTable} from './live-upkeep.ts';
 import {closedError, ReadTurns} from './read-turns.ts';
 import type {DeltaReference, SealedEpoch} from './sealed-epoch.ts';
-
-/** `sweepAt`: dead rows at which a sweep that failed is tried again. `hot`: all rows are in the cache. */
-interface LiveTable {readonly spec: TableSpec; deadRows: number; rowCount: number; sweepAt: number; hot: boolean}
 
 /** The filling of a table that existed before the cache did. `inserted` tells when its statement has ended. */
 interface Loading {readonly session: Session; readonly inserted: Promise<number>}
@@ -34,6 +32,7 @@ interface Loading {readonly session: Session; readonly inserted: Promise<number>
 /** Other limits than the house's, for tests. */
 export interface LiveOptions {
   readonly sweepRowsMin?: number;
+  readonly rewriteRowsMin?: number;
   readonly readsWaitingMax?: number;
   readonly heldReadsMax?: number;
   /** Tables are not copied: all are read from files and log. */
@@ -77,19 +76,29 @@ export class LiveRelation {
   #known: Epoch; // newest epoch enqueued
   #published: Epoch; // newest epoch in the cache
   #queue: Promise<unknown> = Promise.resolve();
-  #sweepWanted = false;
   #failure: WarehouseError | null = null;
   #closing: Promise<void> | null = null;
-  /** Tables swept since the opening. */
-  sweepCount = 0;
+  readonly #upkeep: LiveUpkeep;
 
   private constructor(kernel: Kernel, writer: Session, at: Epoch, limits: LiveOptions) {
-    this.#limits = {sweepRowsMin, readsWaitingMax, heldReadsMax, off: false, ...limits};
+    this.#limits = {sweepRowsMin, rewriteRowsMin, readsWaitingMax, heldReadsMax, off: false, ...limits};
     this.#kernel = kernel;
     this.#turns = new ReadTurns(kernel, this.#limits);
     this.#writer = writer;
     this.#known = at;
     this.#published = at;
+    this.#upkeep = new LiveUpkeep({
+      kernel, writer, sweepRowsMin: this.#limits.sweepRowsMin, rewriteRowsMin: this.#limits.rewriteRowsMin, tables: () => this.#tables,
+      enqueue: (work) => this.#enqueueWork(work), rolledBack: () => this.#rolledBack(),
+      failed: (what, cause) => {
+        this.#failure ??= new WarehouseError('unavailable', 'MR_CACHE_FAILED', `the read cache is in an unknown state after ${what}`, {cause, hint: 'close the warehouse and open it again: the cache is built anew, no data is lost'});
+      },
+    });
+  }
+
+  /** Tables swept and rewritten since the opening. */
+  get upkeepCounts(): {readonly sweeps: number; readonly rewrites: number} {
+    return {sweeps: this.#upkeep.sweepCount, rewrites: this.#upkeep.rewriteCount};
   }
 
   /**
@@ -117,6 +126,7 @@ export class LiveRelation {
   async save(): Promise<{readonly epoch: Epoch; readonly tables: readonly CachedTable[]} | null> {
     return this.#enqueueWork(async () => {
       await this.#publish();
+      await this.#upkeep.end();
       const hot = [...this.#tables.values()].filter((live) => live.hot);
       const tables: CachedTable[] = [];
       for (const {spec, deadRows} of hot) {
@@ -181,7 +191,7 @@ export class LiveRelation {
           live.hot = true;
         }
         this.#noteCold();
-        this.#considerSweep();
+        this.#upkeep.consider();
         return Promise.resolve();
       });
     } catch (cause) {
@@ -268,6 +278,7 @@ export class LiveRelation {
     this.#failure ??= closed;
     this.#turns.close();
     for (const {session} of this.#loading.values()) session.interrupt('MR_INTERRUPTED');
+    this.#upkeep.stop();
     await this.#queue.catch(() => undefined);
     await this.#writer.close();
     await this.#turns.closeIdle();
@@ -308,12 +319,13 @@ export class LiveRelation {
     }
     this.#published = to;
     if (ddl) this.#noteCold();
-    this.#considerSweep();
+    this.#upkeep.consider();
   }
 
   /** A table is not changed while another session fills it. */
   async #endLoading(record: DdlRecord): Promise<void> {
     if (record.kind !== 'drop-table') return;
+    await this.#upkeep.endRewrite(record.id);
     const loading = this.#loading.get(record.id);
     if (loading === undefined) return;
     loading.session.interrupt('MR_INTERRUPTED');
@@ -379,39 +391,6 @@ export class LiveRelation {
     }
   }
 
-  #considerSweep(): void {
-    if (this.#sweepWanted || ![...this.#tables.values()].some((live) => this.#due(live))) return;
-    this.#sweepWanted = true;
-    void this.#enqueueWork(() => this.#sweep()).catch(() => undefined);
-  }
-
-  /** A table that is being filled waits: a dead row may not have come yet. */
-  #due({hot, deadRows, rowCount, sweepAt}: LiveTable): boolean {
-    return hot && deadRows >= Math.max(this.#limits.sweepRowsMin, rowCount / 100, sweepAt);
-  }
-
-  /** Deletes dead rows physically: the anti-join's cost grows with the list, the delete's hardly. */
-  async #sweep(): Promise<void> {
-    this.#sweepWanted = false;
-    for (const live of this.#tables.values()) {
-      if (!this.#due(live)) continue;
-      try {
-        await this.#writer.run('BEGIN TRANSACTION');
-        await this.#writer.run(`DELETE FROM ${liveName(live.spec)} WHERE _pos IN (SELECT p FROM ${deadName(live.spec)})`);
-        await this.#writer.run(`DELETE FROM ${deadName(live.spec)}`);
-        await this.#writer.run('COMMIT');
-        live.deadRows = 0;
-        live.sweepAt = 0;
-        this.sweepCount++;
-      } catch (cause) {
-        // Nothing is wrong with the rows: they are only slower to read. It is tried again when there is twice as much to sweep.
-        live.sweepAt = 2 * live.deadRows;
-        if (!(await this.#rolledBack())) this.#failure ??= new WarehouseError('unavailable', 'MR_CACHE_FAILED', 'the read cache is in an unknown state after a failed sweep', {cause, hint: 'close the warehouse and open it again: the cache is built anew, no data is lost'});
-        return;
-      }
-    }
-  }
-
   async #applyDdl(record: DdlRecord): Promise<void> {
     const kept = record.kind === 'create-table' ? this.#kept.get(record.table.id) : undefined;
     switch (record.kind) {
@@ -423,7 +402,7 @@ export class LiveRelation {
         return;
       case 'create-table':
         for (const statement of createStatements(record.table, kept !== undefined)) await this.#writer.run(statement);
-        this.#tables.set(record.table.id, {spec: record.table, deadRows: kept?.deadRows ?? 0, rowCount: kept === undefined ? 0 : kept.storedRows - kept.deadRows, sweepAt: 0, hot: !this.#limits.off});
+        this.#tables.set(record.table.id, {spec: record.table, deadRows: kept?.deadRows ?? 0, rowCount: kept === undefined ? 0 : kept.storedRows - kept.deadRows, sweptRows: 0, sweepAt: 0, rewriteAt: 0, hot: !this.#limits.off});
         return;
       case 'drop-table':
         for (const statement of dropStatements(this.#table(record.id).spec)) await this.#writer.run(statement);
