@@ -48,6 +48,10 @@ export function memoryOf(stats: readonly StatRow[], shares: MemoryShares, held: 
   ];
 }
 
+function labelsOf({table, kind}: StatRow): Metric['labels'] {
+  return {...(typeof table === 'string' ? {table} : {}), ...(typeof kind === 'string' ? {kind} : {})};
+}
+
 /** @param stats rows of the worker: `{metric, help, value, table?}`. */
 export function metricsOf(catalog: Catalog, stats: readonly StatRow[], main: MainStats): Metric[] {
   const metric = (name: string, help: string, value: number): Metric => ({name: `millrace_${name}`, help, labels: {}, value});
@@ -71,6 +75,6 @@ export function metricsOf(catalog: Catalog, stats: readonly StatRow[], main: Mai
       ];
     }),
     metric('tables', 'tables and dynamic tables', catalog.tables().length),
-    ...stats.map((row): Metric => ({name: `millrace_${String(row['metric'])}`, help: String(row['help']), value: Number(row['value']), labels: typeof row['table'] === 'string' ? {table: row['table']} : {}})),
+    ...stats.map((row): Metric => ({name: `millrace_${String(row['metric'])}`, help: String(row['help']), value: Number(row['value']), labels: labelsOf(row)})),
   ];
 }

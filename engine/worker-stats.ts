@@ -1,4 +1,5 @@
-/** What the engine says about itself: rows of `{metric, help, value, table?}`. */
+/** What the engine says about itself: rows of `{metric, help, value, table?, kind?}`. */
+import {systemClock} from '../base/clock.ts';
 import {kernelBytes} from './metrics.ts';
 import type {ReplyBody} from './protocol.ts';
 import type {WorkerCore} from './worker-core.ts';
@@ -42,6 +43,22 @@ function maintenanceRows({compaction, expiry}: WorkerCore): StatRow[] {
   ];
 }
 
+/** What is kept of the past, and for whom. */
+function historyRows({checkpointer}: WorkerCore): StatRow[] {
+  const nowMs = systemClock.nowMs();
+  const counts = new Map<string, {count: number; oldest: number}>();
+  for (const {kind, epoch} of checkpointer.holds.all(nowMs)) {
+    const known = counts.get(kind);
+    counts.set(kind, {count: (known?.count ?? 0) + 1, oldest: Math.min(known?.oldest ?? epoch, epoch)});
+  }
+  return [
+    {metric: 'history_oldest_epoch', help: 'the oldest epoch from which everything can be read', value: checkpointer.holds.oldest},
+    ...[...counts].flatMap(([kind, {count, oldest}]): StatRow[] => [
+      {metric: 'history_holds', help: 'what holds history, by kind', kind, value: count}, {metric: 'history_held_epoch', help: 'the oldest epoch that is held, by kind', kind, value: oldest},
+    ]),
+  ];
+}
+
 /** @returns the engine's numbers. */
 export async function statsRows(core: WorkerCore): Promise<StatRow[]> {
   const rows: StatRow[] = [
@@ -58,6 +75,7 @@ export async function statsRows(core: WorkerCore): Promise<StatRow[]> {
     {metric: 'checkpoint_bytes', help: 'bytes of changes that the newest checkpoint covered', value: core.checkpointer.lastBytes},
     {metric: 'checkpoints_total', help: 'checkpoints since the opening', value: core.checkpointer.count},
     ...maintenanceRows(core),
+    ...historyRows(core),
     ...spillRows(core),
   ];
   for (const table of core.catalog.tables()) {

@@ -16,7 +16,7 @@ import {PaimonTable} from '../../storage/lsm/paimon-table.ts';
 import {directoryOf, metaDirectory} from '../../engine/layout.ts';
 import {systemClock} from '../../base/clock.ts';
 import {nodeFileSystem} from '../../storage/file/node-file-system.ts';
-import {contents, CoreHarness, script, specs} from '../support/core-script.ts';
+import {contents, CoreHarness, script, specs, subscriptionAt} from '../support/core-script.ts';
 import {Random, testSeed} from '../support/random.ts';
 import {temporaryFolder} from '../support/temporary.ts';
 
@@ -39,6 +39,7 @@ async function checkRecovered(root: string, answered: number, at: string): Promi
     await harness.open().catch((cause: unknown) => assert.fail(`${at}: does not open: ${cause instanceof Error ? cause.stack : String(cause)}`));
     const {epoch} = harness.core;
     assert.ok(epoch === answered || epoch === answered + 1, `${at}: epoch ${answered} was answered, ${epoch} is found`);
+    assert.deepEqual(harness.core.catalog.findSubscription('s'), subscriptionAt(epoch), `${at}: the subscription at epoch ${epoch}`);
     assert.deepEqual(await harness.filesContent(), states[epoch], `${at}: at epoch ${epoch}`);
     await harness.goOn();
     await checkEnd(harness, at);

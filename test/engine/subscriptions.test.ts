@@ -3,7 +3,10 @@
  * tables with common boundaries; the net change of what waits.
  */
 import assert from 'node:assert/strict';
+import {readdirSync, rmSync} from 'node:fs';
+import {join} from 'node:path';
 import test, {after, before} from 'node:test';
+import {checkWarehouse} from '../../engine/check.ts';
 import {Warehouse} from '../../engine/warehouse.ts';
 import type {Result} from '../../engine/api.ts';
 import {rejects, sharedFolder} from '../support/expect.ts';
@@ -239,4 +242,36 @@ test('subscription: whatever is fetched, committed and begun anew, what was comm
   }
   assert.ok(commits > 3 && crashes > 3, `${commits} commits, ${crashes} new consumers`);
   t.diagnostic(`${commits} commits, ${crashes} new consumers`);
+});
+
+test('subscription: what it has not read is held beyond log and retention, told again from files, and let go when it is committed', async (t) => {
+  const path = `${folder.path}-files`;
+  t.after(() => rmSync(path, {recursive: true, force: true}));
+  const options = {path, logCheckpoints: 1, historyRetentionMs: 1, logSegmentBytesMax: 512};
+  let own = await Warehouse.open(options);
+  try {
+    await own.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR); CREATE TABLE other (x INTEGER); INSERT INTO t VALUES (0, 'before'); CHECKPOINT; CREATE SUBSCRIPTION s ON t");
+    const expected: string[] = [];
+    for (let i = 1; i <= 6; i++) {
+      const {epoch} = await own.sql(`INSERT INTO t VALUES (${i}, 'v${i}')`);
+      expected.push(`${epoch} +I ${i},v${i} |`);
+      await own.sql(`INSERT INTO other VALUES (${i}); CHECKPOINT`);
+    }
+    await own.close();
+    own = await Warehouse.open(options);
+    const oldest = (await own.sql("SELECT position FROM millrace.subscriptions WHERE name = 's'")).rows[0]?.['position'];
+    assert.ok(own.oldestEpoch <= Number(oldest), `history from ${own.oldestEpoch} on, position ${String(oldest)}`);
+    assert.ok(readdirSync(join(path, '_millrace', 'log')).every((name) => Number(/^(\d+)\.log$/.exec(name)?.[1]) > Number(oldest) + 1), 'the log has let go of it');
+    const first = await own.sql('FETCH 3 FROM s');
+    assert.deepEqual(lines(first), expected.slice(0, 3));
+    await own.sql(`COMMIT s THROUGH EPOCH ${first.epoch}`);
+    const rest = await own.sql('FETCH FROM s');
+    assert.deepEqual(lines(rest), expected.slice(3));
+    await own.sql(`COMMIT s THROUGH EPOCH ${rest.epoch}; INSERT INTO other VALUES (7); CHECKPOINT; INSERT INTO other VALUES (8); CHECKPOINT`);
+    assert.ok(own.oldestEpoch >= Number(first.epoch), `history is let go up to what was committed: ${own.oldestEpoch}`);
+    assert.ok((await own.metrics()).some(({name, labels}) => name === 'millrace_history_holds' && labels['kind'] === 'subscription'), 'the hold is told');
+  } finally {
+    await own.close();
+  }
+  assert.deepEqual((await checkWarehouse(path)).problems, []);
 });

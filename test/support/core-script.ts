@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import {WarehouseError, type ErrorReport} from '../../base/error.ts';
 import type {LogicalType} from '../../base/type.ts';
 import type {Value} from '../../base/value.ts';
-import type {DdlRecord, TableId, TableSpec} from '../../catalog/spec.ts';
+import {Catalog} from '../../catalog/catalog.ts';
+import type {DdlRecord, SubscriptionSpec, TableId, TableSpec} from '../../catalog/spec.ts';
 import {encodeRows} from '../../engine/encode-rows.ts';
 import type {Request, ReplyBody, TableWrite, ToMain, WorkerOptions} from '../../engine/protocol.ts';
 import {WorkerCore} from '../../engine/worker-core.ts';
@@ -50,6 +51,7 @@ export const script: readonly Step[] = [
   {kind: 'write', writes: [upsert(specs.stock, [1, 10], [2, 20], [3, 30], [4, 40])]},
   {kind: 'checkpoint'},
   {kind: 'write', writes: [upsert(specs.orders, [2, 'zwei']), {table: specs.stock, remove: [3]}, upsert(specs.events, [2, 'second'], [2, 'second'])]},
+  {kind: 'ddl', records: [{kind: 'create-subscription', subscription: {name: 's', tables: [specs.stock.id], start: 'snapshot', position: {epoch: 3, timeMs: 1, loggedBytes: 9}, conflate: false, split: true, lagMsMax: 1e9, lagBytesMax: 1e9, createdMs: 5}}]},
   {kind: 'ddl', records: [{kind: 'drop-table', id: specs.orders.id}]},
   {kind: 'ddl', records: [{kind: 'create-table', table: specs.again}]},
   {kind: 'write', writes: [upsert(specs.again, [1, 100, 'new']), upsert(specs.stock, [5, 50])]},
@@ -58,6 +60,7 @@ export const script: readonly Step[] = [
   {kind: 'checkpoint'},
   {kind: 'write', writes: [upsert(specs.stock, [1, 12], [6, 60])]},
   {kind: 'checkpoint'},
+  {kind: 'ddl', records: [{kind: 'move-subscription', name: 's', position: {epoch: 6, timeMs: 2, loggedBytes: 99}}]},
   {kind: 'write', writes: [{table: specs.stock, remove: [2], rows: [[1, 13]]}]},
   {kind: 'checkpoint'},
   {kind: 'write', writes: [upsert(specs.stock, [1, 14], [7, 70]), upsert(specs.events, [3, 'third'])]},
@@ -98,6 +101,18 @@ export function contents(): Content[] {
     states.push(new Map([...tables].map(([id, {rows}]) => [id, rows.map((row) => row.join('|')).sort()])));
   }
   return states;
+}
+
+/** @returns where the script's subscription stands at an epoch; undefined before it is made. */
+export function subscriptionAt(epoch: number): SubscriptionSpec | undefined {
+  let at = 0;
+  const catalog = new Catalog();
+  for (const step of script) {
+    if (step.kind === 'checkpoint' || step.kind === 'compact') continue;
+    if (++at > epoch) break;
+    if (step.kind === 'ddl') for (const record of step.records) catalog.apply(record);
+  }
+  return catalog.findSubscription('s');
 }
 
 /** A core and its conversation. */
