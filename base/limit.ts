@@ -51,8 +51,8 @@ export const compactionRetriesMax = 3;
 /** A failed compaction is tried again after the first, doubled from failure to failure up to the second. */
 export const compactionRetryMsMin = 1000;
 export const compactionRetryMsMax = 600_000;
-/** Sorted runs of a bucket at which checkpoints are refused while its compaction fails. */
-export const sortedRunsMax = 64;
+/** Checkpoints are refused while compaction fails and a bucket has so many times the sorted runs of its stop trigger: 64 by default. */
+export const stopFactorMax = 8;
 /** Recent frames kept in memory for subscribers; older ones are read from the log. */
 export const historyBytesMax = 64 * MiB;
 /** Checkpoints of the past that a thread holds decoded. */

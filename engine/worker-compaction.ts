@@ -9,12 +9,13 @@
  * again, a failure is tried again after a while, each attempt can be dropped at any point: what is left of one are orphans.
  *
  * Bounds. A flush waits (`room`) while a bucket has `num-sorted-run.stop-trigger` runs or more, and compaction then does not rest: a
- * bucket has at most those runs and what one checkpoint adds. While compaction fails flushes go on up to `sortedRunsMax` runs, then
- * checkpoints are refused with the reason, and writers when the tail is full: nothing grows in silence.
+ * bucket has at most those runs and what one checkpoint adds. While compaction fails flushes go on up to `stopFactorMax` times as many, then
+ * checkpoints are refused with the reason, and writers when the tail is full: nothing grows in silence. Every checkpoint that is tried then
+ * tries the compaction once more.
  */
 import type {Clock} from '../base/clock.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
-import {compactionCommitBytes, compactionRestMsMax, compactionRetriesMax, compactionRetryMsMax, compactionRetryMsMin, compactionShare, sortedRunsMax} from '../base/limit.ts';
+import {compactionCommitBytes, compactionRestMsMax, compactionRetriesMax, compactionRetryMsMax, compactionRetryMsMin, compactionShare, stopFactorMax} from '../base/limit.ts';
 import type {TableId} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import type {Session} from '../kernel/session.ts';
@@ -103,21 +104,27 @@ export class CompactionService {
   /**
    * Resolves when a checkpoint may add a run to every bucket.
    *
-   * @throws {WarehouseError} `MR_COMPACTION_BEHIND` (unavailable) when compaction fails and a bucket has `sortedRunsMax` runs.
+   * @throws {WarehouseError} `MR_COMPACTION_BEHIND` (unavailable) when compaction fails and a bucket has `stopFactorMax` times its stop trigger.
    */
   async room(): Promise<void> {
     if (!this.#options.background) return;
     this.#hurry(1);
+    const retried = new Set<TableId>();
     try {
       for (;;) {
         await this.#plan();
         const full = [...this.#planned].filter(([, {runsMax, stopTrigger, specs}]) => runsMax >= stopTrigger && specs.length > 0);
-        for (const [id, {runsMax, table}] of full) {
+        for (const [id, {runsMax, stopTrigger, table}] of full) {
           const failing = this.#failing.get(id);
-          if (failing === undefined || runsMax < sortedRunsMax) continue;
-          throw new WarehouseError('unavailable', 'MR_COMPACTION_BEHIND', `a bucket of '${table.directory}' has ${runsMax} sorted runs, at most ${sortedRunsMax} may wait for compaction, which fails: ${failing.error.message}`, {cause: failing.error, hint: failing.error.hint ?? 'see to the cause; compaction is tried again by itself'});
+          if (failing === undefined || runsMax < stopFactorMax * stopTrigger) continue;
+          if (!retried.has(id)) {
+            retried.add(id);
+            this.#failing.set(id, {...failing, retryAtMs: -Infinity});
+            continue;
+          }
+          throw new WarehouseError('unavailable', 'MR_COMPACTION_BEHIND', `a bucket of '${table.directory}' has ${runsMax} sorted runs, at most ${stopFactorMax * stopTrigger} may wait for compaction, which fails: ${failing.error.message}`, {cause: failing.error, hint: failing.error.hint ?? 'see to the cause; compaction is tried again by itself'});
         }
-        if (this.#stopped || full.every(([id]) => this.#failing.has(id))) return;
+        if (this.#stopped || full.every(([id]) => (this.#failing.get(id)?.retryAtMs ?? -Infinity) !== -Infinity)) return;
         const changed = new Promise<void>((resolve) => this.#changed.push(resolve));
         this.kick();
         await changed;
@@ -300,11 +307,12 @@ export class CompactionService {
       this.dropped++;
       return;
     }
-    this.failed++;
     const count = (this.#failing.get(id)?.count ?? 0) + 1;
+    if (error.code === 'MR_PAIMON_CONFLICT' && count <= compactionRetriesMax) this.dropped++;
+    else this.failed++;
     // Overtaken: planned again at once, a few times.
     const delayMs = error.code === 'MR_PAIMON_CONFLICT' && count <= compactionRetriesMax ? 0 : Math.min(compactionRetryMsMax, compactionRetryMsMin * 2 ** Math.min(count - 1, 20));
-    this.#failing.set(id, {count, error, retryAtMs: this.#options.clock.monotonicMs() + delayMs});
+    this.#failing.set(id, {count, error, retryAtMs: delayMs === 0 ? -Infinity : this.#options.clock.monotonicMs() + delayMs});
   }
 
   async #commit(id: TableId, table: PaimonTable, prepared: readonly Compaction[], signal: AbortSignal): Promise<void> {

@@ -33,7 +33,7 @@ function maintenanceRows({compaction, expiry}: WorkerCore): StatRow[] {
   return [
     {metric: 'compactions_total', help: 'compactions of buckets that were committed', value: compaction.done},
     {metric: 'compactions_failed_total', help: 'compactions that failed, and are tried again', value: compaction.failed},
-    {metric: 'compactions_dropped_total', help: 'compactions that were given up: their table was dropped, or the engine closed', value: compaction.dropped},
+    {metric: 'compactions_dropped_total', help: 'compactions that were given up: their table was dropped, others changed its files first, or the engine closed', value: compaction.dropped},
     {metric: 'compaction_input_bytes_total', help: 'bytes of files that compactions merged', value: compaction.bytes},
     {metric: 'expired_snapshots_total', help: 'table snapshots that expired', value: snapshots},
     {metric: 'expired_files_total', help: 'data, changelog and metadata files that expired', value: dataFiles + changelogFiles + metadataFiles},

@@ -3,8 +3,12 @@ import assert from 'node:assert/strict';
 import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
+import {WarehouseError} from '../../base/error.ts';
 import {checkWarehouse} from '../../engine/check.ts';
 import {Warehouse} from '../../engine/warehouse.ts';
+import type {FileSystem} from '../../storage/file/file-system.ts';
+import {nodeFileSystem} from '../../storage/file/node-file-system.ts';
+import {CoreHarness, specs} from '../support/core-script.ts';
 import {temporaryFolder} from '../support/temporary.ts';
 
 const metric = async (warehouse: Warehouse, name: string, table?: string): Promise<number> =>
@@ -46,6 +50,34 @@ test('maintenance: under a steady stream of small writes runs and files stay wit
     assert.ok(files < 75, `${table}: ${files} files after ${rounds} checkpoints`);
   }
   assert.deepEqual((await checkWarehouse(path)).problems, []);
+});
+
+test('maintenance: while compaction fails flushes go on up to a bound, are then refused with the reason, and go on when it is mended', async (t) => {
+  const root = temporaryFolder(t);
+  const disk = {full: true};
+  const mkdir: FileSystem['mkdir'] = (path) => {
+    if (disk.full && path.endsWith('/live/compaction')) throw new WarehouseError('unavailable', 'MR_DISK_FULL', `no room for '${path}'`, {hint: 'make room'});
+    return nodeFileSystem.mkdir(path);
+  };
+  const harness = new CoreHarness(root, {...nodeFileSystem, mkdir}, {maintenance: 'background'});
+  await harness.open();
+  const table = {...specs.orders, options: {'num-sorted-run.compaction-trigger': '2', 'num-sorted-run.stop-trigger': '3'}};
+  await harness.step({kind: 'ddl', records: [{kind: 'create-table', table}]});
+  let refused: WarehouseError | undefined;
+  let checkpoints = 0;
+  for (; refused === undefined && checkpoints < 100; checkpoints++) {
+    await harness.step({kind: 'write', writes: [{table, rows: [[checkpoints, 'x']]}]});
+    refused = await harness.step({kind: 'checkpoint'}).then(() => undefined, (cause: WarehouseError) => cause);
+  }
+  assert.equal(refused?.code, 'MR_COMPACTION_BEHIND');
+  assert.match(refused!.message, /24 sorted runs.*no room/);
+  assert.equal(checkpoints, 24 + 1, 'flushes went on up to the bound');
+  assert.ok(harness.core.compaction.failed > 0);
+  disk.full = false;
+  await harness.step({kind: 'checkpoint'});
+  assert.equal((await harness.filesContent()).get(table.id)!.length, checkpoints);
+  assert.ok(harness.core.compaction.figures.get(table.id)!.runsMax <= 3);
+  await harness.abandon();
 });
 
 test('maintenance: OPTIMIZE of a table that others changed, of an empty one, of none', async (t) => {
