@@ -57,6 +57,8 @@ export const stopFactorMax = 8;
 export const historyBytesMax = 64 * MiB;
 /** Checkpoints of the past that a thread holds decoded. */
 export const checkpointCacheCount = 8;
+/** Tags of a warehouse. */
+export const tagsMax = 1_000;
 /** Reads, subscriptions and leases that hold history at once, tags apart. */
 export const historyHoldsMax = 10_000;
 /** Rows waiting to be published to the read cache before it is done without a reader. */

@@ -4,7 +4,7 @@
  */
 import {invariant, unreachable} from '../base/invariant.ts';
 import {decodeJson, encodeJson, type Json} from './record-json.ts';
-import {MAIN_SCHEMA, type DdlRecord, type SubscriptionSpec, type TableId, type TableSpec} from './spec.ts';
+import {MAIN_SCHEMA, type DdlRecord, type SubscriptionSpec, type TableId, type TableSpec, type TagSpec} from './spec.ts';
 
 const snapshotVersion = 1;
 
@@ -16,6 +16,8 @@ export class Catalog {
   readonly #dependents = new Map<TableId, Set<TableId>>();
   /** By lower-case name. */
   readonly #subscriptions = new Map<string, SubscriptionSpec>();
+  /** By lower-case name. */
+  readonly #tags = new Map<string, TagSpec>();
   #nextTableId = 1;
   #version = 0;
 
@@ -52,6 +54,13 @@ export class Catalog {
         this.#subscriptions.set(record.name.toLowerCase(), {...this.#requireSubscription(record.name), ended: {atMs, reason}});
         break;
       }
+      case 'create-tag':
+        invariant(this.findTag(record.tag.name) === undefined, () => `tag "${record.tag.name}" exists`);
+        this.#tags.set(record.tag.name.toLowerCase(), record.tag);
+        break;
+      case 'drop-tag':
+        invariant(this.#tags.delete(record.name.toLowerCase()), () => `tag "${record.name}" does not exist`);
+        break;
       case 'table-ids': this.#nextTableId = Math.max(this.#nextTableId, record.next); break;
       default: unreachable(record);
     }
@@ -146,6 +155,16 @@ export class Catalog {
     return this.#subscriptions.get(name.toLowerCase());
   }
 
+  /** @returns the tag, or undefined; `name` in any case. One whose time has ended is there until it is dropped. */
+  findTag(name: string): TagSpec | undefined {
+    return this.#tags.get(name.toLowerCase());
+  }
+
+  /** @returns tags in the order they were made. */
+  tags(): TagSpec[] {
+    return [...this.#tags.values()];
+  }
+
   /** @returns subscriptions in the order they were made. */
   subscriptions(): SubscriptionSpec[] {
     return [...this.#subscriptions.values()];
@@ -178,6 +197,7 @@ export class Catalog {
       ...this.schemas().filter((name) => name !== MAIN_SCHEMA).map((name): DdlRecord => ({kind: 'create-schema', name})),
       // By id, so that each finds its inputs: ids only grow, and an input is older than what reads it.
       ...this.tables().toSorted((a, b) => a.id - b.id).map((table): DdlRecord => ({kind: 'create-table', table})),
+      ...this.tags().map((tag): DdlRecord => ({kind: 'create-tag', tag})),
       ...this.subscriptions().map((subscription): DdlRecord => ({kind: 'create-subscription', subscription})),
       {kind: 'table-ids', next: this.#nextTableId},
     ];

@@ -29,6 +29,12 @@ export function checkSubscriptionName(name: string): void {
   checkFileName('subscription', name);
 }
 
+/** Tags are files of every table, under other engines' rules too: a number alone would be a snapshot's. @throws {WarehouseError} `MR_BAD_NAME`. */
+export function checkTagName(name: string): void {
+  checkFileName('tag', name);
+  if (/^\d+$/.test(name)) throw badName('tag', name, 'is a number');
+}
+
 /** @throws {WarehouseError} `MR_BAD_NAME`. */
 export function checkColumnName(name: string): void {
   checkLength('column', name);

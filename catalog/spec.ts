@@ -93,6 +93,18 @@ export interface SubscriptionSpec {
   readonly ended?: {readonly atMs: number; readonly reason: string};
 }
 
+/** A name for an epoch of the whole warehouse, which holds what reads of that epoch need. */
+export interface TagSpec {
+  readonly name: string;
+  readonly epoch: number;
+  /** The epoch is a checkpoint's: then its tables' snapshots hold all, and other engines see the tag in each table. */
+  readonly checkpoint: boolean;
+  /** ms since 1970. */
+  readonly createdMs: number;
+  /** ms since 1970 from which it is no more; null: it stays until it is dropped. */
+  readonly untilMs: number | null;
+}
+
 export type DdlRecord =
   | {readonly kind: 'create-schema'; readonly name: string}
   | {readonly kind: 'drop-schema'; readonly name: string}
@@ -103,6 +115,8 @@ export type DdlRecord =
   /** Its position rises; nothing before it will be asked for again. `start`: what was to come first still does. */
   | {readonly kind: 'move-subscription'; readonly name: string; readonly position: StreamPosition; readonly start?: SubscriptionSpec['start']}
   | {readonly kind: 'end-subscription'; readonly name: string; readonly atMs: number; readonly reason: string}
+  | {readonly kind: 'create-tag'; readonly tag: TagSpec}
+  | {readonly kind: 'drop-tag'; readonly name: string}
   /** Says that ids below `next` are taken, by tables that are gone too: how a catalog is handed on as records. */
   | {readonly kind: 'table-ids'; readonly next: number};
 

@@ -45,8 +45,8 @@ export interface InsertResult {
 }
 
 export interface SqlOptions {
-  /** Read at this epoch; only the newest is readable in this version. */
-  readonly at?: number;
+  /** Read tables as they were at this epoch, or at that of this tag; where a table has its own AT, that counts. */
+  readonly at?: number | string;
   readonly signal?: AbortSignal;
   /** ms after which the statement is interrupted with `MR_DEADLINE`. */
   readonly deadlineMs?: number;

@@ -18,6 +18,7 @@ import type {PinnedRead} from '../query/live.ts';
 import {viewName} from '../query/live-tables.ts';
 import type {Result, ResultColumn} from './api.ts';
 import {requireTable} from './lookup.ts';
+import {epochOfRequest} from './sql-epoch.ts';
 import {isDerived, prepareReferences, referenceKey} from './sql-references.ts';
 import {findSystemTable, isSystemSchema, nearSystemTables} from './system-tables.ts';
 import {inUserWords} from './user-words.ts';
@@ -41,17 +42,17 @@ function startOf(start: Span | undefined): {start?: {line: number; column: numbe
 }
 
 /** What user SQL may read: tables of the catalog by their own names, what is derived from them, files below allowed folders. */
-export function gateContext(context: StatementContext, options: QueryPlace & {derived?: ReadonlyMap<string, string>} = {}): GateContext {
+export function gateContext(context: StatementContext, options: QueryPlace & {derived?: ReadonlyMap<string, string>; past?: boolean} = {}): GateContext {
   const {catalog, allowDirectories} = context.host;
   return {
     allowedDirectories: allowDirectories,
     ...startOf(options.start),
     resolve: (reference): Resolution => {
       const {schema, name} = reference;
-      const {target, derived} = options;
-      if (target !== undefined && schema === undefined && name === target.name) return {relation: target.relation};
+      const {target, derived, past} = options;
+      if (target !== undefined && reference.at === undefined && schema === undefined && name === target.name) return {relation: target.relation};
       if (isSystemSchema(schema) && findSystemTable(name) === undefined) return {unknown: true, nearest: nearSystemTables(name)};
-      if (isDerived(reference)) return {relation: derived?.get(referenceKey(reference)) ?? "mr_rows('mr_pending')"};
+      if (isDerived(reference, past)) return {relation: derived?.get(referenceKey(reference)) ?? "mr_rows('mr_pending')"};
       const table = catalog.find(schema, name);
       return table === undefined ? {unknown: true, nearest: nearTables(catalog, reference)} : {relation: derived?.get(referenceKey(reference)) ?? viewName(table)};
     },
@@ -66,6 +67,7 @@ export function definitionContext(context: StatementContext, relationOf: (table:
     resolve: (reference): Resolution => {
       const {schema, name} = reference;
       if (isSystemSchema(schema) && findSystemTable(name) === undefined) return {unknown: true, nearest: nearSystemTables(name)};
+      if (reference.at !== undefined) throw new WarehouseError('invalid', 'MR_NOT_ALLOWED', `a definition reads ${schema === undefined ? '' : `${schema}.`}${name} AT (…)`, {hint: 'a dynamic table follows its inputs as they are; to keep what was, INSERT INTO a table SELECT … AT (…)'});
       if (isDerived(reference)) throw new WarehouseError('invalid', 'MR_NOT_ALLOWED', `a definition reads ${schema === undefined ? '' : `${schema}.`}${name}${reference.kind === 'table' ? ', a system table' : `, its ${reference.kind}`}`, {hint: 'a dynamic table reads tables and dynamic tables'});
       const table = catalog.find(reference.schema, reference.name);
       if (table === undefined) return {unknown: true, nearest: nearTables(catalog, reference)};
@@ -83,16 +85,18 @@ export interface ReadyQuery {
 
 /** Passes `text` through the gate; what it derives from the changelog is computed and bound first. */
 export async function readyQuery(context: StatementContext, read: PinnedRead, text: string, place: QueryPlace = {}): Promise<ReadyQuery> {
-  const first = await gateSelect(read.session, text, gateContext(context, place));
+  const past = epochOfRequest(context, read) !== read.epoch;
+  const first = await gateSelect(read.session, text, gateContext(context, {...place, past}));
+  const isTarget = ({schema, name, at, kind}: GateReference): boolean => place.target !== undefined && kind === 'table' && at === undefined && schema === undefined && name === place.target.name;
   const isCold = (reference: GateReference): boolean => {
-    const table = read.cold.size === 0 || isDerived(reference) ? undefined : context.host.catalog.find(reference.schema, reference.name);
+    const table = read.cold.size === 0 ? undefined : context.host.catalog.find(reference.schema, reference.name);
     return table !== undefined && read.cold.has(table.id);
   };
-  const derived = first.references.filter((reference) => isDerived(reference) || isCold(reference));
+  const derived = first.references.filter((reference) => !isTarget(reference) && (isDerived(reference, past) || isCold(reference)));
   if (derived.length === 0) return {sql: first.sql, params: paramsOf(first, context.params), release: () => undefined};
   const {relations, release} = await prepareReferences(context, read, derived);
   try {
-    const gated = await gateSelect(read.session, text, gateContext(context, {...place, derived: relations}));
+    const gated = await gateSelect(read.session, text, gateContext(context, {...place, past, derived: relations}));
     return {sql: gated.sql, params: paramsOf(gated, context.params), release};
   } catch (cause) {
     release();
@@ -110,12 +114,10 @@ function paramsOf(gated: GatedSelect, params: readonly Value[]): Value[] {
 }
 
 export async function runSelect(context: StatementContext, read: PinnedRead, select: SqlText, prefix: string): Promise<Result> {
-  const {at} = context.options;
-  if (at !== undefined && at !== read.epoch) throw new WarehouseError('invalid', 'MR_UNSUPPORTED', `reading at epoch ${at} is not supported in this version; the newest epoch is ${read.epoch}`);
   const query = await readyQuery(context, read, select.text, {start: select.span});
   try {
     const {columns, rows} = await inUserWords(select, query.sql, () => (prefix === '' ? selectRows(read.session, query) : plainRows(read.session, prefix + query.sql, query.params)));
-    return {columns, rows, epoch: read.epoch, tag: ''};
+    return {columns, rows, epoch: epochOfRequest(context, read), tag: ''};
   } finally {
     query.release();
   }

@@ -1,6 +1,7 @@
 /**
- * What a query reads beside tables: `changes(t, since => n, until => m)`, `t$changelog` (all of it), `t$rejected`, `t$files` and others, system tables. Computed from the
- * changelog at the query's epoch and bound to its session as relations; `t$rejected` is a table like others, empty until it exists.
+ * What a query reads beside tables as they are: `changes(t, since => n, until => m)`, `t$changelog` (all of it), `t$rejected`, `t$files` and others, system tables, and
+ * tables at other epochs than the read's. Changes are computed from the changelog and bound to the session as relations; `t$rejected` is
+ * a table like others, empty until it exists.
  */
 import {WarehouseError} from '../base/error.ts';
 import {Arena} from '../base/arena.ts';
@@ -11,55 +12,28 @@ import {publishSliceRows} from '../base/limit.ts';
 import {typeText} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
-import type {RelationSource} from '../kernel/relation.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
 import type {GateReference} from '../query/gate.ts';
 import {expired} from '../query/history.ts';
 import type {PinnedRead} from '../query/live.ts';
 import {visibleChanges, visibleShape, type ChangePart} from '../query/change-rows.ts';
-import {tableRelation} from './cold-views.ts';
+import {ReadScope} from './read-scope.ts';
 import {emptyRejectedSql} from './rejected-table.ts';
 import {rejectedTableOf, requireTable} from './lookup.ts';
+import {epochOfClause, epochOfRequest, tableAt} from './sql-epoch.ts';
 import {isMetadataKind, metadataRelation} from './table-metadata.ts';
+import {relationAt} from './sql-past.ts';
 import {isSystemSchema, relationOfRows, systemRows} from './system-tables.ts';
 import type {StatementContext} from './statement-context.ts';
 
-export function isDerived({kind, schema}: GateReference): boolean {
-  return kind !== 'table' || isSystemSchema(schema);
+/** @param past the request reads everything at an older epoch. */
+export function isDerived({kind, schema, at}: GateReference, past = false): boolean {
+  return past || kind !== 'table' || at !== undefined || isSystemSchema(schema);
 }
 
 /** Identifies what a reference reads; two equal ones share a relation. */
 export function referenceKey(reference: GateReference): string {
-  return JSON.stringify([reference.kind, reference.schema, reference.name, reference.since, reference.until]);
-}
-
-/** What the relations of a query need while it runs: names bound to its session, history held. */
-class ReadScope {
-  readonly context: StatementContext;
-  readonly read: PinnedRead;
-  readonly bound: string[] = [];
-  readonly #held = new Map<string, () => void>();
-
-  constructor(context: StatementContext, read: PinnedRead) {
-    this.context = context;
-    this.read = read;
-  }
-
-  bind(name: string, relation: RelationSource): void {
-    this.read.session.bindRelation(name, relation);
-    this.bound.push(name);
-  }
-
-  /** @throws {WarehouseError} `MR_EPOCH_EXPIRED`. */
-  async hold(epoch: Epoch, reach: 'onward' | 'moment'): Promise<void> {
-    const key = `${reach} ${epoch}`;
-    if (!this.#held.has(key)) this.#held.set(key, await this.context.host.past.hold(epoch, reach));
-  }
-
-  release(): void {
-    for (const name of this.bound) this.read.session.unbindRelation(name);
-    for (const release of this.#held.values()) release();
-  }
+  return JSON.stringify([reference.kind, reference.schema, reference.name, reference.since, reference.until, reference.at]);
 }
 
 /** @returns SQL of every derived reference, by `referenceKey`. */
@@ -70,29 +44,7 @@ export async function prepareReferences(context: StatementContext, read: PinnedR
     for (const reference of references) {
       const key = referenceKey(reference);
       if (relations.has(key)) continue;
-      if (isSystemSchema(reference.schema)) {
-        const name = `mr_derived_${derivedCount++}`;
-        scope.bind(name, relationOfRows(await systemRows(context.host, reference.name)));
-        relations.set(key, `mr_rows('${name}')`);
-        continue;
-      }
-      if (reference.kind === 'table') {
-        relations.set(key, await tableRelation(context.host, read, requireTable(context.host.catalog, reference)));
-        continue;
-      }
-      if (reference.kind === 'rejected') {
-        const rejected = rejectedTableOf(context.host.catalog, requireTable(context.host.catalog, reference));
-        relations.set(key, rejected === undefined ? `(${emptyRejectedSql})` : await tableRelation(context.host, read, rejected));
-        continue;
-      }
-      if (isMetadataKind(reference.kind)) {
-        const name = `mr_derived_${derivedCount++}`;
-        scope.bind(name, await metadataRelation(context.host.directory, requireTable(context.host.catalog, reference), reference.kind));
-        relations.set(key, `mr_rows('${name}')`);
-        continue;
-      }
-      // Names are the whole instance's, not the session's.
-      relations.set(key, await changesRelation(scope, reference, `mr_derived_${derivedCount++}`));
+      relations.set(key, await relationOf(scope, reference));
     }
   } catch (cause) {
     scope.release();
@@ -101,14 +53,37 @@ export async function prepareReferences(context: StatementContext, read: PinnedR
   return {relations, release: () => scope.release()};
 }
 
+async function relationOf(scope: ReadScope, reference: GateReference): Promise<string> {
+  const {context, context: {host: {catalog}}, read} = scope;
+  if (isSystemSchema(reference.schema)) {
+    const name = scope.newName();
+    scope.bind(name, relationOfRows(await systemRows(context.host, reference.name)));
+    return `mr_rows('${name}')`;
+  }
+  if (isMetadataKind(reference.kind)) {
+    const name = scope.newName();
+    scope.bind(name, await metadataRelation(context.host.directory, requireTable(catalog, reference), reference.kind));
+    return `mr_rows('${name}')`;
+  }
+  const epoch = reference.at === undefined ? epochOfRequest(context, read) : await epochOfClause(context, read, reference.at);
+  if (reference.kind === 'changes' || reference.kind === 'changelog') return changesRelation(scope, reference, epoch, scope.newName());
+  if (epoch !== read.epoch) await scope.hold(epoch, 'moment');
+  if (reference.kind === 'rejected') {
+    const of = epoch === read.epoch ? requireTable(catalog, reference) : await tableAt(context, reference, epoch);
+    const rejected = rejectedTableOf(epoch === read.epoch ? catalog : await context.host.past.catalogAt(epoch, catalog), of);
+    return rejected === undefined ? `(${emptyRejectedSql})` : relationAt(scope, rejected, epoch);
+  }
+  return relationAt(scope, epoch === read.epoch ? requireTable(catalog, reference) : await tableAt(context, reference, epoch), epoch);
+}
+
 /** Columns of the relation: `_epoch`, `_op`, then the table's visible ones. */
-async function changesRelation(scope: ReadScope, reference: GateReference, name: string): Promise<string> {
+async function changesRelation(scope: ReadScope, reference: GateReference, newest: Epoch, name: string): Promise<string> {
   const {context, read} = scope;
   const {host} = context;
   const table = requireTable(host.catalog, reference);
   const oldest = host.history.oldest;
   const since = bound(context, reference.since, 0);
-  const until = Math.min(bound(context, reference.until, read.epoch), read.epoch);
+  const until = Math.min(bound(context, reference.until, newest), newest);
   if (since !== 0 && since < oldest) throw expired(since, oldest);
   if (since === 0 && until < oldest) throw expired(until, oldest);
   const from = since === 0 ? oldest : toEpoch(since);
@@ -154,7 +129,6 @@ async function changesRelation(scope: ReadScope, reference: GateReference, name:
 
 /** Chunks of a large delta that are put into the temporary table at once. */
 const spilledPieces = 32;
-let derivedCount = 0;
 const opArena = Arena.wrap(new TextEncoder().encode(OP_TEXT.join('')));
 
 /** Every change of a batch, as rows of the relation. */

@@ -5,6 +5,7 @@ import type {Catalog} from '../catalog/catalog.ts';
 import {standingRule} from '../catalog/merge-rules.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import {checkSubscriptionRecord} from '../catalog/subscriptions.ts';
+import {checkTagRecord} from '../catalog/tags.ts';
 import type {Dataflow} from '../compute/dataflow.ts';
 import type {MemoryBudget, MemoryShare} from '../compute/state/memory-budget.ts';
 import type {PageFile} from '../compute/state/page-file.ts';
@@ -52,6 +53,7 @@ export function prepareRecords(core: DefineScope, records: readonly DdlRecord[])
     for (const record of records) {
       if (record.kind === 'drop-table' && catalog.byId(record.id) === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${record.id} was dropped meanwhile`);
       checkSubscriptionRecord(catalog, record);
+      checkTagRecord(catalog, record);
       if (record.kind !== 'create-table') continue;
       addTable(core, record.table, 'code');
       added.push(record.table.id);

@@ -53,6 +53,18 @@ export class TextEdits {
     for (const {index, parameter} of parametersOf(this.tokens)) if (this.tokens.text(index) === '?') this.replace(index, index + 1, `$${parameter}`, `$${parameter}`);
   }
 
+  /** @returns the text from character `start` to the end of token `last`, with every `?` saying its number. */
+  numberedText(start: number, last: number): string {
+    const {tokens} = this;
+    let result = '', copied = start;
+    for (const {index, parameter} of parametersOf(tokens)) {
+      if (tokens.start(index) < start || index > last) continue;
+      result += `${tokens.source.slice(copied, tokens.start(index))}$${parameter}`;
+      copied = tokens.end(index);
+    }
+    return result + tokens.source.slice(copied, tokens.end(last));
+  }
+
   /** @returns the text with every edit done; an edit inside another is gone with it. */
   apply(which: 'standIn' | 'final'): string {
     const {source} = this.tokens;

@@ -38,7 +38,8 @@ export async function parseSelect(session: GateSession, source: string, placeAt:
     throw new WarehouseError('invalid', 'MR_UNSUPPORTED', `${message} (in the query at ${placeAt(0)})`);
   }
   const position = Number(answer.position);
-  throw new WarehouseError('invalid', 'MR_SYNTAX', `${message}, at ${placeAt(Number.isSafeInteger(position) ? codePointOffset(source, position) : 0)}`);
+  const hint = /\bAT\s*\(/i.test(source) ? 'an alias stands before AT: FROM t AS x AT (VERSION => 3)' : undefined;
+  throw new WarehouseError('invalid', 'MR_SYNTAX', `${message}, at ${placeAt(Number.isSafeInteger(position) ? codePointOffset(source, position) : 0)}`, {hint});
 }
 
 function read(json: string): Answer {

@@ -4,6 +4,7 @@
  */
 import {WarehouseError} from '../base/error.ts';
 import {tokenize} from '../kernel/statement/lexer.ts';
+import {findAt} from './gate-at.ts';
 import {asAlias, type TextEdits} from './gate-edits.ts';
 import {engineSchemas} from './gate-functions.ts';
 import type {Tree} from './gate-parse.ts';
@@ -19,6 +20,8 @@ const engineName = /^(?:duckdb_|pragma_|sqlite_|pg_)/i;
 
 export class GateTables {
   readonly references: GateReference[] = [];
+  /** A parameter went out of the text with the AT that it was given to. */
+  parameterTaken = false;
   readonly #edits: TextEdits;
   readonly #refuse: Refusals;
   readonly #resolve: GateContext['resolve'];
@@ -44,14 +47,21 @@ export class GateTables {
     if (cte) return;
     const at = this.#edits.tokenAt(node);
     if (catalog !== '') throw this.#refuse.notAllowed(`"${catalog}.${schema}.${name}"`, at, 'a warehouse has no databases above its schemas: write schema.table');
-    if (node['at_clause'] !== null) throw this.#refuse.unsupported('AT (…)', at, 'leave it out to read the newest epoch; changes(t, since => n) reads what came after one');
-    const {resolution, standIn} = this.#reference(this.#named(schema === '' ? [name] : [schema, name], alias, at), at);
+    const moment = node['at_clause'] === null ? undefined : findAt(node['at_clause'] as TreeNode, this.#edits, this.#refuse, at, alias);
+    const named = this.#named(schema === '' ? [name] : [schema, name], alias, at);
+    if (moment !== undefined && named.kind !== 'table') throw this.#refuse.unsupported(`AT of "${name}"`, at, 'changes(t, since => n, until => m) reads a range of epochs');
+    const {resolution, standIn} = this.#reference(moment === undefined ? named : {...named, at: moment.clause}, at);
     if (resolution === 'as-written') return;
     const {tokens} = this.#edits;
     const keyword = tokens.isWord(at - 1, 'TABLE') ? 1 : 0; // TABLE t
     const shown = inShow && ['DESCRIBE', 'DESC', 'SUMMARIZE'].some((word) => tokens.isWord(at - 1, word)); // takes a name alone, or FROM anything
     const before = keyword === 1 ? 'SELECT * FROM ' : shown ? 'FROM ' : '';
     const after = alias === '' ? asAlias(name) : '';
+    if (moment !== undefined) {
+      if (moment.clause.parameters.length > 0) this.parameterTaken = true;
+      this.#edits.replace(moment.first, moment.end, '', '');
+      this.#treeChanges.push(() => Object.assign(node, {at_clause: null}));
+    }
     this.#edits.replace(at - keyword, this.#edits.nameEnd(at), `${before}${standIn}${after}`, `${before}${resolution.relation}${after}`);
     this.#treeChanges.push(() => Object.assign(node, {schema_name: '', table_name: standIn, alias: alias === '' ? name : alias}));
     if (alias === '') this.#renamed.push({schema: schema === '' ? 'main' : schema.toLowerCase(), name: name.toLowerCase()});
@@ -123,9 +133,10 @@ export class GateTables {
     if (known !== undefined) return known;
     const answer = this.#resolve(reference);
     if (answer !== 'as-written' && 'unknown' in answer) throw this.#unknown(reference, answer.nearest, at);
+    if (answer === 'as-written' && reference.at !== undefined) throw this.#refuse.notAllowed('AT (…)', at, 'it is not available here');
     this.references.push(reference);
     // Most tables are read under their own names: then the text stays as it is, and is parsed once.
-    const resolution = answer !== 'as-written' && isNameOf(answer.relation, reference) ? 'as-written' : answer;
+    const resolution = answer !== 'as-written' && reference.at === undefined && isNameOf(answer.relation, reference) ? 'as-written' : answer;
     const resolved = {resolution, standIn: resolution === 'as-written' ? '' : this.#edits.standIn()};
     this.#resolved.set(at, resolved);
     return resolved;

@@ -11,6 +11,16 @@ export type GateReferenceKind = 'table' | 'changes' | 'changelog' | 'rejected' |
 /** A bound of `changes`: an epoch, or the user's parameter that holds it, which then is none of the SQL's. */
 export type EpochBound = number | {readonly parameter: number | string};
 
+/**
+ * `AT (VERSION => …)` or `AT (TIMESTAMP => …)` of a table: `sql` is the user's expression, of constants, parameters and functions, with its
+ * parameters numbered `$1 … $n` without gaps; `parameters[i]` is the user's that `$i+1` stands for.
+ */
+export interface AtClause {
+  readonly unit: 'version' | 'timestamp';
+  readonly sql: string;
+  readonly parameters: readonly (number | string)[];
+}
+
 /** Something with rows that the text names. `name` and `schema` as written, without `$rejected`; no schema means `main`. */
 export interface GateReference {
   readonly kind: GateReferenceKind;
@@ -21,6 +31,8 @@ export interface GateReference {
   /** Of `changes` only; absent where the text has none. */
   readonly since?: EpochBound;
   readonly until?: EpochBound;
+  /** Of a table only: the moment it is to be read at. The relation that the caller gives takes its place too. */
+  readonly at?: AtClause;
 }
 
 /**

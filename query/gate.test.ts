@@ -58,6 +58,33 @@ async function refused(text: string, code: string, ...parts: string[]): Promise<
   }, text);
 }
 
+test('gate: AT leaves the text with the table, its expression is told, whatever stands around it', async () => {
+  const told: GateReference[] = [];
+  const past = (text: string): ReturnType<typeof gate> => gate(text, {resolve: (reference) => {
+    told.push(reference);
+    return reference.at === undefined ? asWritten(reference) : {relation: '(SELECT 7 AS a, 8 AS b)'};
+  }});
+  const cases: readonly (readonly [text: string, clause: GateReference['at'], rows: unknown])[] = [
+    ['SELECT a FROM t AT (VERSION => 3)', {unit: 'version', sql: ' 3', parameters: []}, [[7]]],
+    ['select x.a from t as x at(version=>\'eod\') where x.b = 8', {unit: 'version', sql: "'eod'", parameters: []}, [[7]]],
+    ['SELECT x.p, t.a FROM main.t AS x(p, q) /* AT (1) */ AT -- then\n (TIMESTAMP => TIMESTAMP \'2026-01-01\'), t', {unit: 'timestamp', sql: " TIMESTAMP '2026-01-01'", parameters: []}, [[7, 2]]],
+    ['SELECT "at".a FROM t "at" AT (VERSION => (1 + 2)::BIGINT) TABLESAMPLE 100%', {unit: 'version', sql: ' (1 + 2)::BIGINT', parameters: []}, [[7]]],
+    ['SELECT main.t.a FROM t AT (VERSION => 3)', {unit: 'version', sql: ' 3', parameters: []}, [[7]]],
+  ];
+  for (const [text, clause, rows] of cases) {
+    told.length = 0;
+    const {sql} = await past(text);
+    assert.deepEqual(told.find(({at}) => at !== undefined)?.at, clause, text);
+    assert.deepEqual((await session.rows(sql)).rows, rows, sql);
+  }
+  told.length = 0;
+  const {sql, parameters} = await past('SELECT a + ? FROM t AT (VERSION => ?) WHERE b = ?');
+  assert.deepEqual(told[0]!.at, {unit: 'version', sql: ' $1', parameters: [2]});
+  assert.deepEqual(parameters, [1, 3]);
+  assert.deepEqual((await session.rows(sql, [10, 8])).rows, [[17]]);
+  await assert.rejects(gate('FROM t AT (VERSION => 3) AS x'), {code: 'MR_SYNTAX', hint: /alias stands before AT/});
+});
+
 test('gate: a query over known tables passes unchanged, with its references', async () => {
   for (const text of [
     'SELECT 1', 'VALUES (1, NULL), (2, 3)', 'FROM t', 'SELECT * FROM ods.flights f JOIN t ON f.id = t.a', 'SELECT t.a, main.t.b FROM t WHERE a IN (SELECT id FROM ods.flights) AND EXISTS (FROM t)', 'TABLE t',
@@ -202,7 +229,7 @@ test('gate: parameters are numbered without gaps, and those of changes() are tol
 });
 
 test('gate: what the dialect has and this version has not is refused by name; the rest says what was meant', async () => {
-  for (const [text, part] of [['FROM t AT (VERSION => 3)', 'AT (…)'], ["FROM t x AT (TIMESTAMP => now())", 'AT (…)'], ['FROM t$manifests', 't$manifests'], ['FROM t$late', 't$late'], ['FROM HOP(t, a, 1, 2)', 'hop(…)'], ['FROM session(t, a, 1, a)', 'session(…)'], ['FROM cumulate(t, a, 1, 2)', 'cumulate(…)'], ['FROM lookup(t)', 'lookup(…)'], ['FROM late(t)', 'late(…)']] as const) {
+  for (const [text, part] of [['FROM t AT (VERSION => a)', 'reads rows'], ['FROM t x AT (TIMESTAMP => (SELECT max(a) FROM t))', 'reads rows'], ['FROM t$rejected AT (VERSION => 1)', 'AT of "t$rejected"'], ['FROM t$manifests', 't$manifests'], ['FROM t$late', 't$late'], ['FROM HOP(t, a, 1, 2)', 'hop(…)'], ['FROM session(t, a, 1, a)', 'session(…)'], ['FROM cumulate(t, a, 1, 2)', 'cumulate(…)'], ['FROM lookup(t)', 'lookup(…)'], ['FROM late(t)', 'late(…)']] as const) {
     await refused(text, 'MR_UNSUPPORTED', part, 'line 1');
   }
   for (const text of ['FROM changes()', 'FROM changes(t, 5)', "FROM changes(t, since => 'x')", 'FROM changes(t, since => -1)', 'FROM changes(t, since => 1.5)', 'FROM changes(t, from => 1)', 'FROM changes(t, since => 1, since => 2)', 'FROM rejected(t, since => 1)', "FROM changes('/etc/passwd')", 'FROM changes((SELECT 1))', 'FROM changes(since => 1)', 'FROM changes(a.b.c)']) {

@@ -21,7 +21,7 @@ import {GateTables} from './gate-tables.ts';
 import {walkTree} from './gate-tree.ts';
 import type {GateContext, GatedSelect, GateSession} from './gate-types.ts';
 
-export type {EpochBound, GateContext, GatedSelect, GateReference, GateReferenceKind, GateSession, Resolution} from './gate-types.ts';
+export type {AtClause, EpochBound, GateContext, GatedSelect, GateReference, GateReferenceKind, GateSession, Resolution} from './gate-types.ts';
 
 /** Longer texts than this are refused. */
 export const gateCharactersMax = 16 * 1024 * 1024;
@@ -50,7 +50,7 @@ export async function gateSelect(session: GateSession, text: string, context: Ga
   const judge = new GateJudge(tables, edits, refuse, context.allowedDirectories ?? []);
   walkTree(tree, judge);
   tables.changeTree();
-  if (judge.parameterTaken) edits.numberParameters();
+  if (judge.parameterTaken || tables.parameterTaken) edits.numberParameters();
 
   const {references} = tables, {files} = judge;
   const {first} = edits;

@@ -15,7 +15,7 @@ import {Turns} from './turns.ts';
 interface SqlBody {
   readonly sql: string;
   readonly params: readonly unknown[];
-  readonly at: number | undefined;
+  readonly at: number | string | undefined;
 }
 
 /** Characters handed on at once. */
@@ -56,7 +56,7 @@ function sqlBody(body: unknown): SqlBody {
   if (typeof sql !== 'string') throw new WarehouseError('invalid', 'MR_PARAMETER', 'the body has no text "sql"', {hint: 'send {"sql": "SELECT …", "params": […]} as application/json'});
   if (!Array.isArray(params)) throw new WarehouseError('invalid', 'MR_PARAMETER', `"params" is ${params === null ? 'null' : typeof params}: expected an array`);
   if (branch !== undefined) throw new WarehouseError('invalid', 'MR_UNSUPPORTED', '"branch" is not supported in this version');
-  if (at !== undefined && (typeof at !== 'number' || !Number.isSafeInteger(at) || at < 0)) throw new WarehouseError('invalid', 'MR_PARAMETER', `"at" is ${JSON.stringify(at)}: expected an epoch`);
+  if (at !== undefined && typeof at !== 'string' && (typeof at !== 'number' || !Number.isSafeInteger(at) || at < 0)) throw new WarehouseError('invalid', 'MR_PARAMETER', `"at" is ${JSON.stringify(at)}: expected an epoch or the name of a tag`);
   return {sql, params: params.map((value: unknown, index) => parameter(value, index, String(json?.text))), at};
 }
 

@@ -1,0 +1,72 @@
+/**
+ * Tables of the past as relations of a query. At the newest epoch a table is its live relation; at one a few changes ago the live
+ * relation with those changes taken away, which leaves its speed; at an older one what files and log say (cold.ts).
+ */
+import type {Epoch} from '../base/epoch.ts';
+import type {Column} from '../base/delta.ts';
+import {WarehouseError} from '../base/error.ts';
+import {publishRowsMax, publishSliceRows} from '../base/limit.ts';
+import type {TableSpec} from '../catalog/spec.ts';
+import {quoteIdentifier} from '../kernel/quote.ts';
+import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
+import {liveName, rowsViewName} from '../query/live-tables.ts';
+import {tableRelation} from './cold-views.ts';
+import type {ReadScope} from './read-scope.ts';
+import {rolledBack} from './roll-sql.ts';
+
+/**
+ * @param table as it was at the epoch.
+ * @returns a table expression of its visible columns.
+ * @throws {WarehouseError} `MR_EPOCH_EXPIRED`.
+ */
+export async function relationAt(scope: ReadScope, table: TableSpec, epoch: Epoch): Promise<string> {
+  const {read, context: {host}} = scope;
+  if (epoch === read.epoch) return tableRelation(host, read, table);
+  const visible = table.columns.filter((column) => !column.hidden).map((column) => quoteIdentifier(column.name)).join(', ');
+  const recent = await liveTakenBack(scope, table, epoch);
+  if (recent !== null) return `(SELECT ${visible} FROM (${recent}))`;
+  await scope.hold(epoch, 'moment');
+  const sql = await host.cold(table, epoch, read.session, scope.bound).catch((cause: unknown) => {
+    // A table may keep less history than the warehouse.
+    if (!(cause instanceof WarehouseError) || cause.code !== 'MR_SNAPSHOT_GONE') throw cause;
+    throw new WarehouseError('invalid', 'MR_EPOCH_EXPIRED', `what ${table.schema}.${table.name} held at epoch ${epoch} is no longer kept`, {cause, hint: 'read it at a later epoch'});
+  });
+  return `(SELECT ${visible} FROM (${sql}))`;
+}
+
+/** @returns SQL of all columns from the live relation; null where it is not near, or has no longer what the table was. */
+async function liveTakenBack(scope: ReadScope, table: TableSpec, epoch: Epoch): Promise<string | null> {
+  const {read, context: {host, options}} = scope;
+  const now = host.catalog.byId(table.id);
+  if (read.cold.has(table.id) || now === undefined || now.schemaId !== table.schemaId || epoch < host.history.memoryFrom) return null;
+  const pieces: RelationPiece[] = [];
+  let sequence = 0;
+  let first: number | null = null;
+  for await (const sealed of host.history.epochs(epoch, read.epoch, [table], options.signal)) {
+    const part = sealed.tables.find((candidate) => candidate.table === table.id);
+    if (sealed.ddl.some((record) => record.kind === 'drop-table' && record.id === table.id)) return null;
+    if (part === undefined) continue;
+    if (part.reference !== null || sequence + part.rowCount > publishRowsMax) return null;
+    const {rowCount, ops, columns, positions} = part.batch();
+    first ??= positions[0]!;
+    const op = new Int32Array(rowCount);
+    const seq = new Float64Array(rowCount);
+    for (let i = 0; i < rowCount; i++) {
+      op[i] = ops[i]!;
+      seq[i] = sequence++;
+    }
+    const head: Column[] = [{kind: 'i32', data: op, valid: null}, {kind: 'f64', data: seq, valid: null, bound: sequence}];
+    pieces.push({columns: [...head, ...columns], rowCount});
+  }
+  options.signal?.throwIfAborted();
+  if (first === null) return `FROM ${viewOfRows(table)}`;
+  // Rows of an append table take rising positions and never go.
+  if (table.storage === 'append') return first < 0 ? null : `SELECT * FROM ${liveName(table)} WHERE _pos < ${first}`;
+  const name = scope.newName();
+  scope.bind(name, relationOfPieces([{name: '_op', type: {kind: 'tinyint'}}, {name: '_seq', type: {kind: 'bigint'}}, ...table.columns.map((column) => ({name: column.name, type: column.type}))], pieces, publishSliceRows));
+  return rolledBack(table, `FROM ${viewOfRows(table)}`, `(FROM mr_rows('${name}'))`);
+}
+
+function viewOfRows(table: TableSpec): string {
+  return table.storage === 'append' ? liveName(table) : rowsViewName(table);
+}
