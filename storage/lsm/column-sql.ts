@@ -86,7 +86,7 @@ export function writeSql(field: DataField, column: string, key: boolean): string
 }
 
 /** @returns whether DuckDB writes what a nested type holds as Paimon's readers want it, with no cast inside: timestamps of µs. */
-function exactInside(type: PaimonType): boolean {
+export function exactInside(type: PaimonType): boolean {
   switch (type.root) {
     case 'ARRAY': return exactInside(type.element);
     case 'MAP': return exactInside(type.key) && exactInside(type.value);

@@ -7,6 +7,7 @@ import {logicalType, paimonTypeText} from '../paimon/data-type.ts';
 import {unsupported} from '../paimon/failure.ts';
 import {partitionable} from '../paimon/partition.ts';
 import {optionNames, partitionFields, type TableSchema, trimmedKey} from '../paimon/table-schema.ts';
+import {exactInside} from './column-sql.ts';
 
 const formats = new Set(['parquet']);
 /** Parquet codecs by Paimon's name, with DuckDB's. */
@@ -43,6 +44,8 @@ export function checkReadable(schema: TableSchema, where: string): void {
   }
 }
 
+const nestedRoots: ReadonlySet<string> = new Set(['ARRAY', 'MAP', 'ROW']);
+
 /** @throws {WarehouseError} `MR_PAIMON_UNSUPPORTED` when we can read the table but must not write it. */
 export function checkWritable(schema: TableSchema, where: string): void {
   checkReadable(schema, where);
@@ -65,7 +68,7 @@ export function checkWritable(schema: TableSchema, where: string): void {
   const producer = schema.options['changelog-producer'] ?? 'none';
   if (producer !== 'input' && producer !== 'none') throw unsupported(where, `writing with 'changelog-producer' = '${producer}'`);
   for (const field of schema.fields) {
-    if (logicalType(field.type) === undefined) throw unsupported(where, `writing column "${field.name}" of type ${paimonTypeText(field.type)}`);
+    if (logicalType(field.type) === undefined || (nestedRoots.has(field.type.root) && !exactInside(field.type))) throw unsupported(where, `writing column "${field.name}" of type ${paimonTypeText(field.type)}`);
   }
 }
 

@@ -15,6 +15,7 @@ import {featureTables} from './feature-cases.ts';
 import {javaWritten} from './java-cases.ts';
 import {liveWarehouse} from './live-case.ts';
 import {demoWarehouse} from './demo-case.ts';
+import {nestedWarehouse} from './nested-case.ts';
 import {storageCases} from './storage-cases.ts';
 import {stoppedWarehouse} from './warehouse-case.ts';
 import {writerCases} from './writer-cases.ts';
@@ -39,6 +40,7 @@ const suites: Readonly<Record<string, SuiteStart>> = {
   demo: ({folder, report, matrix}) => demoWarehouse(folder, report, matrix),
   writer: ({session, folder, peers, report, matrix}) => writerCases(session, folder, peers, report, matrix),
   features: ({folder, peers, report, matrix}) => featureTables(folder, peers, report, matrix),
+  nested: ({folder, peers, report, matrix}) => nestedWarehouse(folder, peers, report, matrix),
   storage: ({session, folder, peers, report, matrix}) => storageCases(session, folder, peers, report, matrix),
 };
 
