@@ -2,13 +2,13 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import {readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
-import {systemClock} from '../../base/clock.ts';
+import {type Clock, systemClock} from '../../base/clock.ts';
 import type {Session} from '../../kernel/session.ts';
 import type {FileSystem} from '../file/file-system.ts';
 import {parseFileEntry} from '../paimon/file-entry-json.ts';
 import {nodeFileSystem} from '../file/node-file-system.ts';
 import {commitCompaction, planCompactions, prepareCompaction} from './compact.ts';
-import {commitFlush, type CommitOptions} from './commit.ts';
+import {commitFlush, type CommitOptions, worthMerging} from './commit.ts';
 import {joinPrepared, type PreparedFiles, prepareFlush} from './flush.ts';
 import {findOrphans} from './orphans.ts';
 import {PaimonTable} from './paimon-table.ts';
@@ -80,9 +80,16 @@ test('commit: a race for the snapshot id is lost once and won then, nothing left
         await nodeFileSystem.link(existing, path);
       },
     };
-    const racing = await PaimonTable.open({files, clock: systemClock}, directory);
+    const waits: number[] = [];
+    const clock: Clock = {...systemClock, after: (ms, then) => {
+      waits.push(ms);
+      queueMicrotask(then);
+      return () => undefined;
+    }};
+    const racing = await PaimonTable.open({files, clock}, directory);
     const snapshot = await commitFlush(racing, mine, by(1));
     assert.equal(snapshot!.id, 2);
+    assert.deepEqual(waits, [10]);
     assert.deepEqual(await keysOf(session, table), [1n, 2n]);
     assert.deepEqual(await findOrphans(table, new Set()), []);
   });
@@ -140,6 +147,23 @@ test('commit: small manifests are merged, so that a plan of many commits opens f
     const base = await reopened.manifestList(state.snapshot.baseManifestList, state.snapshot.baseManifestListSize);
     assert.ok(base.length < 30, `${base.length} manifests in the base list`);
     assert.equal(state.snapshot.totalRecordCount, 70);
+  });
+});
+
+test('commit: manifests that are full are not written again and again', () => {
+  assert.equal(worthMerging({fileSize: 2_000, addedCount: 3, deletedCount: 1}), true);
+  assert.equal(worthMerging({fileSize: 2_000_000, addedCount: 20_000, deletedCount: 0}), false);
+  assert.equal(worthMerging({fileSize: 9_000_000, addedCount: 10, deletedCount: 0}), false);
+});
+
+test('commit: files of another bucket count are refused beside those of the partition', async () => {
+  await withSession(async (session, directory) => {
+    const table = await createTable(shape, directory);
+    await commitFlush(table, await flush(session, table, 0, [[1n, 'a']]), by(1));
+    const prepared = await flush(session, table, 1, [[2n, 'b']]);
+    const other = {...prepared, data: prepared.data.map((file) => ({...file, totalBuckets: 4}))};
+    await assert.rejects(commitFlush(table, other, by(2)), (error: {code?: string} & Error) => error.code === 'MR_PAIMON_CONFLICT' && /4 buckets/.test(error.message));
+    assert.deepEqual(await keysOf(session, table), [1n]);
   });
 });
 

@@ -47,11 +47,16 @@ export interface ChangeOptions {
 
 /** Lost races for a snapshot id before giving up; only foreign writers can cause one. */
 const TRIES_MAX = 10;
+/** Between two tries, doubled from one to the next. */
+const RETRY_WAIT_MS_MIN = 10;
+const RETRY_WAIT_MS_MAX = 10_000;
 /** From this many small manifests on, they are merged. */
 const MERGE_MIN_COUNT = 30;
 const MANIFEST_TARGET_BYTES = 8 * 1024 * 1024;
 /** Entries of one merged manifest: about 8 MB before compression. */
 const MANIFEST_ENTRIES_MAX = 20_000;
+/** Bytes of manifests with DELETEs from which on all are merged, so that what they delete goes from the others. */
+const FULL_MERGE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Adds the files of a flush. Repeating it with the same user and identifier completes or confirms it, never doubles it.
@@ -95,6 +100,7 @@ export async function commitChange(table: PaimonTable, change: TableChange, give
       return snapshot;
     }
     await writer.remove();
+    await new Promise<void>((resolve) => table.clock.after(Math.min(RETRY_WAIT_MS_MAX, RETRY_WAIT_MS_MIN * 2 ** attempt), resolve));
   }
   throw new WarehouseError('unavailable', 'MR_PAIMON_BUSY', `lost ${TRIES_MAX} races to commit to '${table.directory}'`, {hint: 'other writers commit to this table without pause'});
 }
@@ -138,6 +144,7 @@ function outputsLive(state: TableState, change: TableChange): boolean {
 
 /** Step 2 of the header. */
 function checkChange(table: PaimonTable, state: TableState | undefined, change: TableChange): void {
+  checkBucketCounts(table, state, change);
   if (change.delta.every((entry) => entry.kind === 'add' && entry.file.level === 0)) return;
   const live = new Map((state?.live ?? []).map((entry) => [entryIdentity(entry), entry]));
   for (const entry of change.delta) {
@@ -148,6 +155,17 @@ function checkChange(table: PaimonTable, state: TableState | undefined, change: 
   }
   const overlap = overlappingFiles(table, [...live.values()].filter((entry) => entry.file.level > 0));
   if (overlap !== undefined) throw compactionConflict(table, `files "${overlap[0].file.fileName}" and "${overlap[1].file.fileName}" of level ${overlap[0].file.level} would overlap`);
+}
+
+/** Readers look for a key in the bucket that its hash gives of the partition's one count. */
+function checkBucketCounts(table: PaimonTable, state: TableState | undefined, change: TableChange): void {
+  const name = ({partition}: ManifestEntry): string => Buffer.from(partition).toString('base64');
+  const added = new Map(change.delta.filter(({kind}) => kind === 'add').map((entry) => [name(entry), entry]));
+  for (const entry of state?.live ?? []) {
+    const other = added.get(name(entry));
+    if (other === undefined || other.totalBuckets === entry.totalBuckets) continue;
+    throw new WarehouseError('conflict', 'MR_PAIMON_CONFLICT', `files of ${other.totalBuckets} buckets cannot be added to '${table.directory}' beside "${entry.file.fileName}" of ${entry.totalBuckets}`, {hint: "the option 'bucket' has changed: the partition must be written anew first"});
+  }
 }
 
 function compactionConflict(table: PaimonTable, found: string): WarehouseError {
@@ -173,15 +191,24 @@ async function writeSnapshotParts(table: PaimonTable, writer: ManifestWriter, st
     totalRecordCount: (before?.totalRecordCount ?? 0) + deltaRecordCount, deltaRecordCount,
     ...(changelogList === undefined ? {} : {changelogRecordCount: change.changelog.reduce((sum, entry) => sum + entry.file.rowCount, 0)}),
     ...(before?.watermark === undefined ? {} : {watermark: before.watermark}),
-    ...(before?.statistics === undefined ? {} : {statistics: before.statistics}),
+    // They are of the columns that the table had.
+    ...(before?.statistics === undefined || before.schemaId !== table.schema.id ? {} : {statistics: before.statistics}),
     ...(options.properties === undefined ? {} : {properties: options.properties}),
     nextRowId: before?.nextRowId ?? 0n,
   };
 }
 
+/** @returns whether a manifest has room for entries of others. One of many entries may be small when it is compressed. */
+export function worthMerging(meta: Pick<ManifestFileMeta, 'fileSize' | 'addedCount' | 'deletedCount'>): boolean {
+  return meta.fileSize < MANIFEST_TARGET_BYTES && (meta.addedCount + meta.deletedCount) * 2 <= MANIFEST_ENTRIES_MAX;
+}
+
 /** Without merging, every commit would add a line to the list and a file to every cold plan. */
 async function mergeManifests(table: PaimonTable, writer: ManifestWriter, metas: readonly ManifestFileMeta[]): Promise<readonly ManifestFileMeta[]> {
-  const small = metas.filter((meta) => meta.fileSize < MANIFEST_TARGET_BYTES);
+  const small = metas.filter((meta) => worthMerging(meta));
+  // DELETEs make their ADDs in other manifests worthless: when they have grown, everything is merged.
+  const deleting = metas.filter((meta) => meta.deletedCount > 0).reduce((sum, meta) => sum + meta.fileSize, 0);
+  if (deleting >= FULL_MERGE_BYTES) return await writer.manifests(mergeEntries(await table.entries(metas)).live);
   if (small.length < MERGE_MIN_COUNT) return metas;
   // DELETEs whose ADD lies in a large manifest stay.
   const {live, deletes} = mergeEntries(await table.entries(small));
