@@ -64,6 +64,10 @@ function levels(): JavaCase[] {
     random('append_buckets', {columns: plain, options: {bucket: '3', 'bucket-key': 'id'}}),
     {name: 'overwritten', spec: keyed(), steps: [{rows: [row(1, 'a', 1), row(2, 'b', 2)]}, {overwrite: [row(7, 'g', 7)]}, {rows: [row(8, 'h', 8)]}], changes: false},
     {name: 'tagged', spec: keyed(), steps: [{rows: [row(1, 'a', 1)]}, {tag: 'before'}, {rows: [row(1, 'b', 2)]}]},
+    {
+      name: 'tagged_and_expired', spec: keyed({'snapshot.num-retained.min': '1', 'snapshot.num-retained.max': '1'}),
+      steps: [{rows: [row(1, 'a', 1), row(2, 'b', 2)]}, {tag: 'kept'}, {rows: [row(1, 'c', 2)]}, full, {rows: [row(1, 'd', 3)]}, {rows: [row(3, 'e', 4)]}],
+    },
     {name: 'expired', spec: keyed({'snapshot.num-retained.min': '1', 'snapshot.num-retained.max': '2'}), steps: [1, 2, 3, 4, 5].map((n): JavaStep => ({rows: [row(n, 'x', n), row(0, 'y', n)]}))},
   ];
 }

@@ -2,6 +2,8 @@
  * Tables that Paimon's Java library wrote, of every kind that we read and of every kind that we must refuse by name. Java is the oracle: our rows at
  * every snapshot, and our changes of every range, are its. Never rows that nobody wrote, never a guess.
  */
+import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
 import type {Session} from '../../kernel/session.ts';
 import {WarehouseError} from '../../base/error.ts';
 import {changelogSql} from '../../storage/lsm/changelog-sql.ts';
@@ -61,6 +63,15 @@ async function oneTable(session: Session, folder: string, java: PeerProcess, jav
       if ((await table.snapshots.read(id)).schemaId !== table.schema.id) continue;
       const expected = parseLines(fields, await java.run('read', directory, '--snapshot', String(id)));
       assertLines(await readLines(session, scanSql(table, await scanPlan(table, id), {ordered: id === ids.at(-1)}), fields), expected, `snapshot ${id}`);
+    }
+  });
+  if (javaCase.steps.some((step) => 'tag' in step)) await report.check(`${name} · millrace at every tag`, async () => {
+    const table = await PaimonTable.open(doors, directory);
+    const folderOfTags = join(directory, 'tag');
+    for (const tag of existsSync(folderOfTags) ? readdirSync(folderOfTags) : []) {
+      const {id} = JSON.parse(readFileSync(join(folderOfTags, tag), 'utf8')) as {id: number};
+      const expected = parseLines(table.schema.fields, await java.run('read', directory, '--tag', tag.slice('tag-'.length)));
+      assertLines(await readLines(session, scanSql(table, await scanPlan(table, id)), table.schema.fields), expected, tag);
     }
   });
   await report.check(`${name} · check`, async () => {
