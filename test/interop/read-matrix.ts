@@ -93,6 +93,7 @@ export class ReadMatrix {
 const tableColumn = '_mr_table';
 /** Tables of one statement: each statement is a job, which costs more than a small table. */
 const tablesPerStatement = 16;
+const linesSharedMax = 2_000;
 
 /**
  * Reads tables of any columns in few jobs: each column of a table goes into a slot of its type, the other slots are NULL, and the tables are
@@ -105,16 +106,16 @@ async function readByFlink(flink: FlinkPeer, folder: string, tables: readonly Ex
   const warehouses = [...new Set(tables.map((table) => dirname(dirname(table.directory))))];
   const statements = warehouses.map((path, i) => `CREATE CATALOG p${i} WITH ('type'='paimon','warehouse'='file://${path}')`);
   const slots = tables.map((table) => slotsOf(fieldsOf(table)));
-  for (let start = 0; start < tables.length; start += tablesPerStatement) {
-    const part = tables.slice(start, start + tablesPerStatement);
-    const width = [...new Set(slots.slice(start, start + tablesPerStatement).flatMap((names) => [...names]))].sort();
-    statements.push(part.map((table, k) => {
+  for (const part of statementParts(tables)) {
+    const width = [...new Set(part.flatMap((number) => slots[number]!))].sort();
+    statements.push(part.map((number) => {
+      const table = tables[number]!;
       const columns = width.map((slot) => {
-        const at = slots[start + k]!.indexOf(slot);
+        const at = slots[number]!.indexOf(slot);
         return `${at === -1 ? `CAST(NULL AS ${slotType(slot)})` : `t.${quote(fieldsOf(table)[at]!.name)}`} AS ${quote(slot)}`;
       });
       const catalog = `p${warehouses.indexOf(dirname(dirname(table.directory)))}`;
-      return `SELECT ${start + k} AS ${tableColumn}, ${columns.join(', ')} FROM ${catalog}.${quote(basename(dirname(table.directory)).replace(/\.db$/, ''))}.${quote(basename(table.directory))} AS t`;
+      return `SELECT ${number} AS ${tableColumn}, ${columns.join(', ')} FROM ${catalog}.${quote(basename(dirname(table.directory)).replace(/\.db$/, ''))}.${quote(basename(table.directory))} AS t`;
     }).join(' UNION ALL '));
   }
   const rows = new Map<number, Record<string, unknown>[]>();
@@ -135,6 +136,22 @@ async function readByFlink(flink: FlinkPeer, folder: string, tables: readonly Ex
     else list.push(plain);
   }
   return failure === undefined ? {rows} : {rows, failure};
+}
+
+/** @returns the numbers of the tables of each statement; a large one stands alone, so that its rows carry no slots of others. */
+function statementParts(tables: readonly ExpectedTable[]): number[][] {
+  const parts: number[][] = [];
+  let open: number[] = [];
+  for (const [number, table] of tables.entries()) {
+    if (table.lines.length > linesSharedMax) {
+      parts.push([number]);
+      continue;
+    }
+    if (open.length === 0) parts.push(open);
+    open.push(number);
+    if (open.length === tablesPerStatement) open = [];
+  }
+  return parts;
 }
 
 /** @returns a slot for each column: `<number among those of its type> <type in Flink's SQL>`. */
