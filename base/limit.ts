@@ -113,6 +113,8 @@ export const nestedBytesMax = 16 * MiB;
 export const nestedColumnBytesMax = 1024 * MiB;
 /** Time for which a transaction may hold its epoch. */
 export const transactionMsMax = 3_600_000;
+/** Forms of one table that are known at once: the present one and those that epochs which can still be read have. */
+export const tableFormsMax = 256;
 /** Overwritten rows in the read cache before they are deleted physically. */
 export const sweepRowsMin = 100_000;
 /** Rows of a table in the read cache below which holes that sweeps leave are not worth a rewrite. */

@@ -3,7 +3,7 @@
  * afterwards. Equal values of both types are equal as keys, as text of JSON up to the quotes of long numbers, and as row hashes where
  * {@link keepsRowHash} says so.
  */
-import {asI128} from './columns.ts';
+import {asI128, nullColumn} from './columns.ts';
 import type {Column} from './delta.ts';
 import {invariant} from './invariant.ts';
 import {type LogicalType, physicalKind, sameType, typeText} from './type.ts';
@@ -55,3 +55,25 @@ export function widenColumn(column: Column, from: LogicalType, to: LogicalType, 
 }
 
 const int32Bound = 2 ** 31;
+
+/** What a column is from form to form of its table. */
+export interface FieldType {
+  /** Never used again in its table. */
+  readonly id: number;
+  readonly type: LogicalType;
+}
+
+/** @returns for every column of `to` the position of the same field in `from`; −1 for one that is not there. */
+export function fieldPositions(from: readonly {readonly id: number}[], to: readonly {readonly id: number}[]): number[] {
+  return to.map(({id}) => from.findIndex((field) => field.id === id));
+}
+
+/** @returns columns of one form of a table as those of a later one: NULL where there were none, wider where their types are. Arrays are shared where they can be. */
+export function evolveColumns(columns: readonly Column[], from: readonly FieldType[], to: readonly FieldType[], rowCount: number): Column[] {
+  return fieldPositions(from, to).map((at, index) => (at < 0 ? nullColumn(to[index]!.type, rowCount) : widenColumn(columns[at]!, from[at]!.type, to[index]!.type, rowCount)));
+}
+
+/** @returns whether rows of the one form are rows of the other as they are. */
+export function sameFields(from: readonly FieldType[], to: readonly FieldType[]): boolean {
+  return from.length === to.length && from.every(({id, type}, index) => to[index]!.id === id && sameType(type, to[index]!.type));
+}

@@ -3,6 +3,8 @@
  * DuckDB, and kept as written; no two differ only by case.
  */
 import {invariant, unreachable} from '../base/invariant.ts';
+import {sameFields} from '../base/widen.ts';
+import {followInput} from './evolve-inputs.ts';
 import {decodeJson, encodeJson, type Json} from './record-json.ts';
 import {MAIN_SCHEMA, type DdlRecord, type SubscriptionSpec, type TableId, type TableSpec, type TagSpec} from './spec.ts';
 
@@ -37,6 +39,7 @@ export class Catalog {
       case 'create-schema': this.#createSchema(record.name); break;
       case 'drop-schema': this.#dropSchema(record.name); break;
       case 'create-table': this.#createTable(record.table); break;
+      case 'alter-table': this.#alterTable(record.table); break;
       case 'drop-table': this.#dropTable(record.id); break;
       case 'create-subscription': this.#createSubscription(record.subscription); break;
       case 'drop-subscription':
@@ -105,6 +108,17 @@ export class Catalog {
     const subscription = this.findSubscription(name);
     invariant(subscription !== undefined, () => `subscription "${name}" does not exist`);
     return subscription;
+  }
+
+  #alterTable(table: TableSpec): void {
+    const before = this.byId(table.id);
+    invariant(before !== undefined, () => `table ${table.id} does not exist`);
+    invariant(before.definition === undefined || sameFields(before.columns, table.columns), () => `dynamic table "${before.schema}.${before.name}" takes other columns`);
+    invariant(before.schema === table.schema && before.name === table.name, () => `table ${table.id} changes its name`);
+    invariant(table.schemaId === before.schemaId + 1, () => `schema ${table.schemaId} of table ${table.id} after ${before.schemaId}`);
+    const readers = this.dependents(table.id).map((reader) => followInput(reader, before, table));
+    this.#tables.set(table.id, table);
+    for (const reader of readers) this.#tables.set(reader.id, reader);
   }
 
   #dropTable(id: TableId): void {

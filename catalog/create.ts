@@ -242,7 +242,7 @@ function keyable(type: LogicalType): boolean {
  *
  * @throws {WarehouseError} `MR_NESTED_LIMIT`, `MR_DUPLICATE_COLUMN`, `MR_BAD_NAME` (invalid).
  */
-function checkNesting({name, type}: Column, where: string): void {
+export function checkNesting({name, type}: {readonly name: string; readonly type: LogicalType}, where: string): void {
   if (!isNested(type)) return;
   const found = `column "${name}" of ${where}`;
   const depth = nestingDepth(type);
@@ -265,8 +265,8 @@ function checkFieldNames(type: LogicalType, where: string): void {
   for (const inner of innerTypes(type)) checkFieldNames(inner, where);
 }
 
-/** A declared type is stored as it is or refused: a wider one would surprise. */
-function declaredType(text: string, column: string, place: Place): LogicalType {
+/** A declared type is stored as it is or refused: a wider one would surprise. @throws {WarehouseError} `MR_TYPE_UNSTORABLE` naming column and cast. */
+export function declaredType(text: string, column: string, place: {readonly schema: string; readonly name: string}): LogicalType {
   const type = parseTypeText(text);
   if (type !== undefined) return type;
   const substitute = insteadOf(text);

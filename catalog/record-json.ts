@@ -7,7 +7,7 @@ import type {DdlRecord} from './spec.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | {readonly [name: string]: Json};
 
-const recordKinds: ReadonlySet<string> = new Set<DdlRecord['kind']>(['create-schema', 'drop-schema', 'create-table', 'drop-table', 'table-ids', 'create-subscription', 'drop-subscription', 'move-subscription', 'end-subscription', 'create-tag', 'drop-tag']);
+const recordKinds: ReadonlySet<string> = new Set<DdlRecord['kind']>(['create-schema', 'drop-schema', 'create-table', 'alter-table', 'drop-table', 'table-ids', 'create-subscription', 'drop-subscription', 'move-subscription', 'end-subscription', 'create-tag', 'drop-tag']);
 
 /** @returns the record as one line of JSON. */
 export function encodeRecord(record: DdlRecord): string {

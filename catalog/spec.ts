@@ -39,6 +39,29 @@ export interface Definition {
   readonly executor?: 'code' | 'sql';
   /** Of a bag: columns that name a row, NULL among their values; readers see −U +U by them. */
   readonly pairBy?: readonly number[];
+  /**
+   * The visible columns that each input had when the definition was made, in order: what `*` and names in its text mean for ever.
+   * `columnIndexes` of the tree's get nodes count in the input's present columns instead. Absent where no input has ever changed.
+   */
+  readonly bound?: readonly BoundInput[];
+}
+
+export interface BoundInput {
+  readonly table: TableId;
+  readonly columns: readonly Pick<ColumnSpec, 'id' | 'name' | 'type'>[];
+}
+
+/** What a table was until an epoch changed it. */
+export interface PastForm {
+  readonly schemaId: number;
+  /** The epoch from which on it is another. */
+  readonly until: number;
+  readonly columns: readonly ColumnSpec[];
+  readonly key: readonly number[];
+  readonly partition?: readonly number[];
+  readonly options: Readonly<Record<string, string>>;
+  readonly highestFieldId: number;
+  readonly comment?: string;
 }
 
 export interface TableSpec {
@@ -55,8 +78,12 @@ export interface TableSpec {
   readonly options: Readonly<Record<string, string>>;
   /** Present on a dynamic table. */
   readonly definition?: Definition;
-  /** Counts changes of `columns`; Paimon's schema id. */
+  /** Counts changes of what stands here; Paimon's schema id. */
   readonly schemaId: number;
+  /** The largest field id that the table ever had; absent: the largest of `columns`. */
+  readonly highestFieldId?: number;
+  /** What it was before, oldest first, as far back as epochs can be read (forms.ts). */
+  readonly past?: readonly PastForm[];
   readonly comment?: string;
   /** ms since 1970. */
   readonly createdMs: number;
@@ -109,6 +136,8 @@ export type DdlRecord =
   | {readonly kind: 'create-schema'; readonly name: string}
   | {readonly kind: 'drop-schema'; readonly name: string}
   | {readonly kind: 'create-table'; readonly table: TableSpec}
+  /** The whole table as it is from this epoch on; the last of `past` is what it was. Definitions that read it follow (evolve-inputs.ts). */
+  | {readonly kind: 'alter-table'; readonly table: TableSpec}
   | {readonly kind: 'drop-table'; readonly id: TableId}
   | {readonly kind: 'create-subscription'; readonly subscription: SubscriptionSpec}
   | {readonly kind: 'drop-subscription'; readonly name: string}

@@ -26,6 +26,8 @@ interface OptionRule {
   readonly storage: readonly TableStorage[];
   /** Of no meaning where a query says what the rows are. */
   readonly base?: true;
+  /** ALTER TABLE … SET may change it: nothing that is stored already depends on it. */
+  readonly changeable?: true;
 }
 
 const all: readonly TableStorage[] = ['keyed', 'append', 'bag'];
@@ -50,7 +52,7 @@ const rules: Readonly<Record<string, OptionRule>> = {
   },
   'bucket-key': {...namesRule, storage: ['keyed', 'append']},
   'file.format': {...oneOf('parquet'), storage: all},
-  'file.compression': {...oneOf('zstd', 'snappy', 'none'), storage: all},
+  'file.compression': {...oneOf('zstd', 'snappy', 'none'), storage: all, changeable: true},
   'append-only': {...oneOf('true', 'false'), storage: ['append', 'bag']},
   'merge-engine': {...oneOf('deduplicate', 'first-row'), storage: withKey},
   'changelog-producer': {...oneOf('input', 'none'), storage: withKey},
@@ -58,13 +60,13 @@ const rules: Readonly<Record<string, OptionRule>> = {
   'sequence.field.sort-order': {...oneOf('ascending', 'descending'), storage: ['keyed'], base: true},
   'ignore-delete': {...oneOf('true', 'false'), storage: ['keyed'], base: true},
   changelog: {...oneOf('full'), storage: withKey},
-  'metadata.stats-mode': {...statsRule, storage: all},
-  'history.retention': {expected: "a duration such as '24 h' or '7 d'", accepts: (value) => /^\s*\d{1,9}\s*(?:ms|s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)\s*$/i.test(value), storage: all},
-  'target-file-size': {expected: "a size from '1 mb' to '16 gb'", accepts: (value) => /^\s*\d{1,5}\s*(?:mb?|gb?)\s*$/i.test(value) && Number.parseInt(value, 10) > 0 && !(/g/i.test(value) && Number.parseInt(value, 10) > 16), storage: all},
-  'num-sorted-run.compaction-trigger': {...wholeNumber(2, 100), storage: all},
-  'num-sorted-run.stop-trigger': {...wholeNumber(3, 200), storage: all},
-  'compaction.max-size-amplification-percent': {...wholeNumber(1, 10_000), storage: withKey},
-  'compaction.size-ratio': {...wholeNumber(1, 1000), storage: all},
+  'metadata.stats-mode': {...statsRule, storage: all, changeable: true},
+  'history.retention': {expected: "a duration such as '24 h' or '7 d'", accepts: (value) => /^\s*\d{1,9}\s*(?:ms|s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)\s*$/i.test(value), storage: all, changeable: true},
+  'target-file-size': {expected: "a size from '1 mb' to '16 gb'", accepts: (value) => /^\s*\d{1,5}\s*(?:mb?|gb?)\s*$/i.test(value) && Number.parseInt(value, 10) > 0 && !(/g/i.test(value) && Number.parseInt(value, 10) > 16), storage: all, changeable: true},
+  'num-sorted-run.compaction-trigger': {...wholeNumber(2, 100), storage: all, changeable: true},
+  'num-sorted-run.stop-trigger': {...wholeNumber(3, 200), storage: all, changeable: true},
+  'compaction.max-size-amplification-percent': {...wholeNumber(1, 10_000), storage: withKey, changeable: true},
+  'compaction.size-ratio': {...wholeNumber(1, 1000), storage: all, changeable: true},
   'partition.default-name': {expected: 'a name without "/"', accepts: (value) => /^[^/\s]+$/.test(value), storage: all},
   'partition.legacy-name': {...oneOf('true', 'false'), storage: all},
 };
@@ -166,5 +168,19 @@ function checkMerging(options: TableOptions, scope: OptionScope): void {
     if (isNested(type) || type.kind === 'float' || type.kind === 'double' || type.kind === 'blob') {
       throw refuse(`expected columns of whole numbers, DECIMAL, text, dates, times or BOOLEAN in option "sequence.field", found "${name}" ${typeText(type)}`, 'declare the column as DECIMAL or TIMESTAMP');
     }
+  }
+}
+
+/**
+ * Checks options that ALTER TABLE … SET gives a table beside those it has.
+ *
+ * @throws {WarehouseError} as {@link checkTableOptions}; `MR_OPTION_FIXED` for one that stays as the table was made.
+ */
+export function checkOptionsChange(before: TableOptions, options: TableOptions, scope: OptionScope): void {
+  checkTableOptions({...before, ...options}, scope);
+  for (const [name, value] of Object.entries(options)) {
+    if (before[name] === value || rules[name]?.changeable === true || columnStatsRe.test(name)) continue;
+    const names = Object.keys(rules).filter((one) => rules[one]!.changeable === true);
+    throw new WarehouseError('invalid', 'MR_OPTION_FIXED', `option "${name}" is what the table was made with and cannot be changed`, {hint: `CREATE a table with '${name}' = '${value}' and INSERT … SELECT into it; ${names.join(', ')} may be changed`});
   }
 }

@@ -11,6 +11,7 @@
 import type {ChangeBatch} from '../base/delta.ts';
 import {invariant} from '../base/invariant.ts';
 import type {LogicalType} from '../base/type.ts';
+import type {FieldType} from '../base/widen.ts';
 import type {PlanNode} from '../kernel/plan/tree.ts';
 import type {Session} from '../kernel/session.ts';
 import {EpochChanges} from './epoch-changes.ts';
@@ -18,6 +19,7 @@ import type {OperatorContext} from './build-operator.ts';
 import type {TableShape, ViewPlan} from './operator-spec.ts';
 import type {PlanOptions} from './plan-view.ts';
 import {planView} from './plan-view.ts';
+import {evolveRows} from './state/evolve-rows.ts';
 import type {MemoryShare} from './state/memory-budget.ts';
 import type {PageFile} from './state/page-file.ts';
 import {TableState} from './state/table-state.ts';
@@ -32,6 +34,25 @@ export interface DataflowTableSpec {
   readonly storage: 'keyed' | 'append' | 'bag';
   readonly key: readonly number[];
   readonly columns: readonly {readonly name: string; readonly type: LogicalType; readonly nullable: boolean; readonly hidden: boolean}[];
+}
+
+/** A table in another form. */
+export interface EvolvedTableSpec extends DataflowTableSpec {
+  readonly columns: readonly (DataflowTableSpec['columns'][number] & FieldType)[];
+  /** The columns that it has. */
+  readonly from: readonly FieldType[];
+}
+
+/** A table's new form, ready and not taken yet: one of the two is called. */
+export interface Evolution {
+  apply(): void;
+  discard(): void;
+}
+
+/** A view that reads a table in another form. */
+export interface EvolvedView {
+  readonly tree: PlanNode;
+  readonly executor: 'code' | 'sql';
 }
 
 interface Table {
@@ -98,6 +119,67 @@ export class Dataflow {
     const state = this.addTable(spec, options);
     this.#views.set(spec.id, new View(spec.id, `${spec.schema}.${spec.name}`, plan, this.#context(), options.stateShare ?? null));
     return state;
+  }
+
+  /**
+   * Makes a table of other columns ready: its rows anew, where they stand, and the operators of the views that read it, over them.
+   * Nothing of it is seen until it is applied; no epoch may step in between. Costs a pass over the table and over all inputs of
+   * its readers; memory holds both forms until then. Where nobody's records change, only names do.
+   *
+   * @param spec its fields have the ids of the present ones where they are the same.
+   * @param trees definitions of the views that read it, over its new columns.
+   * @throws {WarehouseError} `MR_MEMORY_FULL`; nothing has changed then, but the share is the caller's to close.
+   */
+  async evolve(spec: EvolvedTableSpec, trees: ReadonlyMap<number, EvolvedView>, options: TableMemory & {readonly rule?: WinRule | undefined} = {}): Promise<Evolution> {
+    const before = this.#table(spec.id);
+    const visible = spec.columns.flatMap(({hidden}, index) => (hidden ? [] : [index]));
+    const hidden = spec.columns.flatMap((column, index) => (column.hidden ? [index] : []));
+    invariant(!before.state.changed, () => `table ${spec.id} takes another form within an epoch`);
+    const state = new TableState({name: `${spec.schema}.${spec.name}`, types: spec.columns.map(({type}) => type), storage: spec.storage, key: spec.key, hidden, rule: options.rule}, options);
+    const after: Table = {spec, state, visible};
+    const table = (id: number): Table => (id === spec.id ? after : this.#table(id));
+    const shape = (schema: string, name: string): TableShape | undefined => (schema === spec.schema && name === spec.name ? tableShape(spec) : this.#shape(schema, name));
+    const common = this.#context();
+    const endChunk = (): void => {
+      state.store.endChunk();
+      common.endChunk();
+    };
+    const views: View[] = [];
+    try {
+      evolveRows(before.state, state, spec.from, spec.columns, () => {
+        endChunk();
+        this.#relieve();
+      });
+      for (const [id, {tree, executor}] of trees) {
+        const {name, ready, share: stateShare} = this.#view(id);
+        const view = new View(id, name, planView(tree, shape, {executor}), {session: this.#session, table, endChunk}, stateShare);
+        if (ready) {
+          await view.rebuild();
+          view.ready = true;
+        }
+        views.push(view);
+      }
+    } catch (cause) {
+      state.close();
+      throw cause;
+    }
+    return {
+      apply: () => {
+        this.#tables.set(spec.id, after);
+        for (const view of views) {
+          this.#views.set(view.id, view);
+          view.settle();
+        }
+        before.state.close();
+      },
+      discard: () => state.close(),
+    };
+  }
+
+  /** Gives a table other names: its records stay as they are. */
+  rename(spec: DataflowTableSpec): void {
+    const {state, visible} = this.#table(spec.id);
+    this.#tables.set(spec.id, {spec, state, visible});
   }
 
   /** Forgets a table, its state and operators; nothing may read it. */

@@ -37,6 +37,8 @@ export class View {
     this.#operators = buildOperators(plan.operators, context);
   }
 
+  get share(): MemoryShare | null { return this.#share; }
+
   /** @returns the view's change in this epoch, null if nothing that it reads changed. */
   step(changes: EpochChanges): Delta | null | Promise<Delta | null> {
     if (!this.plan.tables.some((table) => changes.has(table))) return null;

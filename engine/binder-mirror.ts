@@ -8,6 +8,12 @@ export async function mirror(binder: Binder, known: ReadonlyMap<TableId, TableSp
     case 'create-schema': return binder.createSchema(record.name);
     case 'drop-schema': return binder.dropSchema(record.name);
     case 'create-table': return binder.createTable(record.table.schema, record.table.name, record.table.columns.filter((column) => !column.hidden));
+    case 'alter-table': {
+      // Nothing reads the scratch table but text that is bound from here on.
+      const {schema, name, columns} = record.table;
+      await binder.dropTable(schema, name);
+      return binder.createTable(schema, name, columns.filter((column) => !column.hidden));
+    }
     case 'drop-table': {
       const table = known.get(record.id)!;
       return binder.dropTable(table.schema, table.name);

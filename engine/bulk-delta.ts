@@ -47,8 +47,8 @@ export function isFileDelta(delta: TableDelta): delta is FileDelta {
 }
 
 /** @returns what the checkpointer notes of an epoch's deltas. */
-export function tailTables(changes: ReadonlyMap<TableId, TableDelta>): TailEpoch['tables'] {
-  return [...changes].filter(([, {rowCount}]) => rowCount > 0).map(([table, delta]) => ({table, rowCount: delta.rowCount, prepared: isFileDelta(delta) ? delta.prepared : undefined}));
+export function tailTables(changes: ReadonlyMap<TableId, TableDelta>, specOf: (id: TableId) => TableSpec): TailEpoch['tables'] {
+  return [...changes].filter(([, {rowCount}]) => rowCount > 0).map(([table, delta]) => ({table, schemaId: specOf(table).schemaId, rowCount: delta.rowCount, prepared: isFileDelta(delta) ? delta.prepared : undefined}));
 }
 
 /** @returns what an epoch added to the log: its frame, and the files that the frame names. */

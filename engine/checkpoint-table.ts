@@ -12,6 +12,7 @@ import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatc
 import type {Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
+import {formOf} from '../catalog/forms.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {RelationColumn, RelationSource} from '../kernel/relation.ts';
 import type {RelationPiece} from '../kernel/relation-pieces.ts';
@@ -24,8 +25,9 @@ import {commitFlush} from '../storage/lsm/commit.ts';
 import {commitCompaction, planLevelZero, prepareCompaction, type Compaction} from '../storage/lsm/compact.ts';
 import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/column-sql.ts';
 import {joinPrepared, prepareFlush, type PreparedFiles} from '../storage/lsm/flush.ts';
-import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
+import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {batchOf, typesOf} from './frame-batch.ts';
+import {tableForm} from './table-form.ts';
 import {settleTable, tableOfSnapshot, tableProperty} from './table-home.ts';
 
 /** A committed epoch that no checkpoint covers yet. */
@@ -36,8 +38,8 @@ export interface TailEpoch {
   /** What it defined. */
   readonly ddl: readonly DdlRecord[];
   readonly frame: Uint8Array;
-  /** `prepared`: the files that hold the rows, where the frame does not. */
-  readonly tables: readonly {readonly table: TableId; readonly rowCount: number; readonly prepared?: PreparedFiles | undefined}[];
+  /** `schemaId`: the form that the rows have. `prepared`: the files that hold the rows, where the frame does not. */
+  readonly tables: readonly {readonly table: TableId; readonly schemaId: number; readonly rowCount: number; readonly prepared?: PreparedFiles | undefined}[];
   /** Tables that the epoch dropped. */
   readonly dropped: readonly TableSpec[];
 }
@@ -61,8 +63,8 @@ interface TailPart {
   readonly rowCount: number;
 }
 
-/** Consecutive changes: rows of frames, numbered from `first`, or files that hold their numbers. */
-type TailRun = {readonly first: number; readonly parts: TailPart[]} | PreparedFiles;
+/** Consecutive changes: rows of frames in one form of the table, numbered from `first`, or files that hold their numbers. */
+type TailRun = {readonly first: number; readonly schemaId: number; readonly parts: TailPart[]} | PreparedFiles;
 
 /**
  * Flushes one table up to the checkpoint's epoch.
@@ -82,13 +84,13 @@ export async function flushTable(context: FlushContext, table: TableSpec, paimon
   for (const sealed of tail) {
     const part = sealed.tables.find((candidate) => candidate.table === table.id);
     if (part === undefined) continue;
-    const {rowCount, prepared} = part;
+    const {rowCount, schemaId, prepared} = part;
     epochs.push({epoch: sealed.epoch, sequence});
     if (sealed.epoch > through.epoch) {
       const last = runs.at(-1);
       if (prepared !== undefined) runs.push(prepared);
-      else if (last !== undefined && 'parts' in last) last.parts.push({frame: sealed.frame, rowCount});
-      else runs.push({first: sequence, parts: [{frame: sealed.frame, rowCount}]});
+      else if (last !== undefined && 'parts' in last && last.schemaId === schemaId) last.parts.push({frame: sealed.frame, rowCount});
+      else runs.push({first: sequence, schemaId, parts: [{frame: sealed.frame, rowCount}]});
     }
     sequence += rowCount;
   }
@@ -103,9 +105,13 @@ export async function flushTable(context: FlushContext, table: TableSpec, paimon
         prepared.push(run);
         continue;
       }
-      session.bindRelation('mr_flush', tailRelation(table, paimon, run.parts, run.first));
+      // Rows go into files as they were logged: an epoch is read back in the form that the table had then.
+      const form = formOf(table, run.schemaId);
+      invariant(form !== undefined, () => `the tail has rows of table ${table.id} under schema ${run.schemaId}, which nobody knows`);
+      const target = form === table ? paimon : await PaimonTable.open(paimon, paimon.directory, tableForm(form));
+      session.bindRelation('mr_flush', tailRelation(form, target, run.parts, run.first));
       try {
-        prepared.push(await prepareFlush(session, paimon, {from: "mr_rows('mr_flush')"}));
+        prepared.push(await prepareFlush(session, target, {from: "mr_rows('mr_flush')"}));
       } finally {
         session.unbindRelation('mr_flush');
       }

@@ -2,6 +2,7 @@
  * Tables that are not in the read cache (yet) answer all the same: for the length of a read each is a temporary view over the files
  * of a checkpoint and the log after it. A view, because the text of a query wants a name; it ends with the read's transaction.
  */
+import {formAt} from '../catalog/forms.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {PinnedRead} from '../query/live.ts';
@@ -13,7 +14,7 @@ const madeFor = new WeakMap<PinnedRead, Map<string, Promise<string>>>();
 /** @returns the name under which a query on `read` reads the visible columns of a table. */
 export function tableRelation(host: Pick<Host, 'cold' | 'past'>, read: PinnedRead, table: TableSpec): Promise<string> | string {
   if (!read.cold.has(table.id)) return viewName(table);
-  const visible = table.columns.filter((column) => !column.hidden).map((column) => quoteIdentifier(column.name));
+  const visible = formAt(table, read.epoch).columns.filter((column) => !column.hidden).map((column) => quoteIdentifier(column.name));
   return once(read, `mr_cold_v${table.id}`, (name) => create(host, read, table, `TEMP VIEW ${name}`, visible.join(', ')));
 }
 
@@ -24,7 +25,7 @@ export function tableRelation(host: Pick<Host, 'cold' | 'past'>, read: PinnedRea
  */
 export function rowsRelation(host: Pick<Host, 'cold' | 'past'>, read: PinnedRead, table: TableSpec, held: boolean): Promise<string> | string {
   if (!read.cold.has(table.id)) return rowsViewName(table);
-  const columns = ['row_number() OVER () - 1 AS _pos', ...table.columns.map((column) => quoteIdentifier(column.name))];
+  const columns = ['row_number() OVER () - 1 AS _pos', ...formAt(table, read.epoch).columns.map((column) => quoteIdentifier(column.name))];
   return once(read, `mr_cold_r${table.id}`, (name) => create(host, read, table, `TEMP ${held ? 'TABLE' : 'VIEW'} ${name}`, columns.join(', ')));
 }
 
@@ -48,5 +49,5 @@ async function create(host: Pick<Host, 'cold' | 'past'>, read: PinnedRead, table
   read.atRelease(() => {
     for (const relation of bound) read.session.unbindRelation(relation);
   });
-  await read.session.run(`CREATE OR REPLACE ${what} AS SELECT ${columns} FROM (${await host.cold(table, read.epoch, read.session, bound)})`);
+  await read.session.run(`CREATE OR REPLACE ${what} AS SELECT ${columns} FROM (${await host.cold(formAt(table, read.epoch), read.epoch, read.session, bound)})`);
 }

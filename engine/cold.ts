@@ -22,6 +22,7 @@ import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts
 import type {Kernel} from '../kernel/duckdb.ts';
 import type {Session} from '../kernel/session.ts';
 import type {EpochHistory} from '../query/history.ts';
+import {changesAs} from '../query/change-rows.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {changelogSql} from '../storage/lsm/changelog-sql.ts';
 import type {Checkpoint, CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
@@ -33,6 +34,7 @@ import {scanSql} from '../storage/lsm/scan-sql.ts';
 import type {Past} from './past.ts';
 import type {CheckpointView} from './protocol.ts';
 import {rolledBack, rolledForward} from './roll-sql.ts';
+import {tableForm} from './table-form.ts';
 import {positionOrder, tableHome, tableOfSnapshot} from './table-home.ts';
 
 /** Where a table lies, at which snapshot. */
@@ -81,14 +83,16 @@ export class ColdReader {
     }
     const end = entryOf(after, table.id);
     if (after.epoch === epoch || end === undefined) return named(table, await filesOf(end ?? start));
+    // Files of a later form may lack what a column held that has gone since: from them no way leads back.
+    const later = end.schemaId > table.schemaId;
     const from = start?.nextSequence ?? 0;
     const cut = sequenceAfter(end.epochs, epoch) ?? end.nextSequence;
     if (cut === from) return named(table, await filesOf(start));
-    if (cut === end.nextSequence) return named(table, await filesOf(end));
-    const paimon = await this.#open(end);
+    if (cut === end.nextSequence && !later) return named(table, await filesOf(end));
+    const paimon = await this.#open(table, end);
     const range = {afterSnapshot: start?.snapshotId ?? 0, untilSnapshot: end.snapshotId};
     const columns = {columns: table.columns.map((column) => column.name)};
-    if (table.storage === 'append' || cut - from <= end.nextSequence - cut) return rolledForward(table, await filesOf(start), `(${await changelogSql(paimon, {...range, untilSequence: BigInt(cut)}, columns)})`);
+    if (table.storage === 'append' || later || cut - from <= end.nextSequence - cut) return rolledForward(table, await filesOf(start), `(${await changelogSql(paimon, {...range, untilSequence: BigInt(cut)}, columns)})`);
     return rolledBack(table, await filesOf(end), `(${await changelogSql(paimon, {...range, fromSequence: BigInt(cut)}, columns)})`);
   }
 
@@ -96,8 +100,8 @@ export class ColdReader {
     return {directory: await tableHome(nodeFileSystem, this.#directory, entry), snapshot: entry.snapshotId === 0 ? null : entry.snapshotId};
   }
 
-  async #open(entry: CheckpointTable): Promise<PaimonTable> {
-    return PaimonTable.open({files: nodeFileSystem, clock: systemClock}, await tableHome(nodeFileSystem, this.#directory, entry));
+  async #open(table: TableSpec, entry: CheckpointTable): Promise<PaimonTable> {
+    return PaimonTable.open({files: nodeFileSystem, clock: systemClock}, await tableHome(nodeFileSystem, this.#directory, entry), tableForm(table));
   }
 
   async #filesSql(table: TableSpec, place: Place): Promise<string | null> {
@@ -107,7 +111,7 @@ export class ColdReader {
 
   async #planOf(table: TableSpec, {directory, snapshot}: Place): Promise<{readonly paimon: PaimonTable; readonly plan: ScanPlan} | null> {
     if (snapshot === null) return null;
-    const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directory);
+    const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directory, tableForm(table));
     const plan = await scanPlan(paimon, snapshot, {own: true});
     const owner = plan.snapshot === undefined ? undefined : tableOfSnapshot(plan.snapshot);
     // The table was dropped and another has taken its name since the read began.
@@ -126,11 +130,11 @@ export class ColdReader {
       const part = sealed.tables.find((candidate) => candidate.table === table.id);
       if (part === undefined) continue;
       if (part.reference !== null) {
-        parts.push(`SELECT _op, ${sequence} - 1 + row_number() OVER () AS _seq, ${names} FROM (${await part.reference.sql()})`);
+        parts.push(`SELECT _op, ${sequence} - 1 + row_number() OVER () AS _seq, ${names} FROM (${await part.reference.sql(table)})`);
         sequence += part.rowCount;
         continue;
       }
-      const {rowCount, ops, columns} = part.batch();
+      const {rowCount, ops, columns} = changesAs(part.batch(), part.form(), table);
       const op = new Int32Array(rowCount);
       const seq = new Float64Array(rowCount);
       for (let i = 0; i < rowCount; i++) {

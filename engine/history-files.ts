@@ -13,6 +13,7 @@ import {systemClock} from '../base/clock.ts';
 import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
 import {decodeRecords} from '../catalog/record-json.ts';
+import {formAt} from '../catalog/forms.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import {expired} from '../query/history.ts';
@@ -26,6 +27,7 @@ import {deltaBatches, sliceBatch} from './delta-sql.ts';
 import {typesOf} from './frame-batch.ts';
 import type {Past} from './past.ts';
 import {asReadersSee} from './sealed.ts';
+import {tableForm} from './table-form.ts';
 import {tableHome} from './table-home.ts';
 
 export interface FileSource {
@@ -71,16 +73,19 @@ export async function* epochsOfFiles(source: FileSource, since: Epoch, until: Ep
 
 async function* epochsOfCheckpoint(source: FileSource, after: Checkpoint, files: readonly TableFiles[], since: Epoch, until: Epoch): AsyncGenerator<SealedEpoch> {
   const ddl = new Map(after.ddl.map(({epoch, records}) => [epoch, records]));
+  const ids = new Set(files.map(({table}) => table.id));
+  const altered = new Set(after.ddl.flatMap(({epoch, records}) => (decodeRecords(records).some((record) => record.kind === 'alter-table' && ids.has(record.table.id)) ? [epoch] : [])));
   const pieces = piecesOf(files, since, until);
   let time = 0;
   let timeMs = after.times[0]?.timeMs ?? after.timeMs;
   for (let at = since; at < until;) {
-    // A span: epochs up to the one with which their rows would be too many. One always goes.
+    // A span: epochs up to the one with which their rows would be too many, or a table has another form. One always goes.
     const first = toEpoch(at + 1);
     const taken = new Map<TableFiles, {start: number; end: number}>();
     let rows = 0;
     let last = at;
     for (let epoch = first; epoch <= until; epoch = toEpoch(epoch + 1)) {
+      if (epoch > first && altered.has(epoch)) break;
       const small = (pieces.get(epoch) ?? []).filter(({start, end}) => end - start <= spanRowsMax);
       const count = small.reduce((sum, {start, end}) => sum + end - start, 0);
       if (rows > 0 && rows + count > spanRowsMax) break;
@@ -97,7 +102,7 @@ async function* epochsOfCheckpoint(source: FileSource, after: Checkpoint, files:
     }
     for (let epoch = first; epoch <= last; epoch = toEpoch(epoch + 1)) {
       while (time < after.times.length && after.times[time]!.epoch <= epoch) timeMs = after.times[time++]!.timeMs;
-      const parts = (pieces.get(epoch) ?? []).map((piece) => spans.get(piece.source)?.take(piece) ?? piece.source.large(piece));
+      const parts = (pieces.get(epoch) ?? []).map((piece) => spans.get(piece.source)?.take(piece) ?? piece.source.large(piece, epoch));
       yield {epoch, timeMs, ddl: decodeRecords(ddl.get(epoch) ?? []), tables: parts, bytes: 0, loggedBytes: 0};
     }
     at = last;
@@ -123,55 +128,57 @@ function piecesOf(files: readonly TableFiles[], since: Epoch, until: Epoch): Map
 /** The changes of one table between two checkpoints. */
 class TableFiles {
   readonly entry: CheckpointTable;
+  readonly table: TableSpec;
   readonly #source: FileSource;
-  readonly #table: TableSpec;
   readonly #before: CheckpointTable | undefined;
 
   constructor(source: FileSource, table: TableSpec, entry: CheckpointTable, before: CheckpointTable | undefined) {
     this.#source = source;
-    this.#table = table;
+    this.table = table;
     this.entry = entry;
     this.#before = before;
   }
 
   /** Reads rows [start, end) of small epochs: without those that large epochs between them have. */
   async read(start: number, end: number, pieces: ReadonlyMap<Epoch, readonly Piece[]>, first: Epoch, last: Epoch): Promise<Span> {
-    const span = new Span(this.#table);
+    const form = formAt(this.table, first);
+    const span = new Span(form);
     let from = start;
     for (let epoch = first; epoch <= last; epoch = toEpoch(epoch + 1)) {
       const large = pieces.get(epoch)?.find((piece) => piece.source === this && piece.end - piece.start > spanRowsMax);
       if (large === undefined || large.start >= end || large.end <= from) continue;
-      if (large.start > from) span.add(from, await this.#rows(from, large.start));
+      if (large.start > from) span.add(from, await this.#rows(form, from, large.start));
       from = large.end;
     }
-    if (from < end) span.add(from, await this.#rows(from, end));
+    if (from < end) span.add(from, await this.#rows(form, from, end));
     return span;
   }
 
   /** @returns a large epoch's changes, read when they are asked for. */
-  large({start, end}: Piece): SealedTable {
-    const reference = {sql: () => this.#sql(start, end).then((sql) => `SELECT * EXCLUDE (_seq) FROM (${sql})`), firstPosition: -1, freed: new Float64Array(0)};
-    const [table, {kernel}] = [this.#table, this.#source];
+  large({start, end}: Piece, epoch: Epoch): SealedTable {
+    const table = formAt(this.table, epoch);
+    const reference = {sql: (form: TableSpec = table) => this.#sql(form, start, end).then((sql) => `SELECT * EXCLUDE (_seq) FROM (${sql})`), firstPosition: -1, freed: new Float64Array(0)};
+    const {kernel} = this.#source;
     const batches = async function* (): AsyncGenerator<ChangeBatch, void, undefined> {
       await using session = await kernel.connect();
       yield* deltaBatches(session, typesOf(table), await reference.sql());
     };
-    return {table: table.id, rowCount: end - start, reference, batches, batch: () => invariantBatch()};
+    return {table: table.id, form: () => table, rowCount: end - start, reference, batches, batch: () => invariantBatch()};
   }
 
-  async #rows(start: number, end: number): Promise<ChangeBatch> {
-    const types = typesOf(this.#table);
+  async #rows(form: TableSpec, start: number, end: number): Promise<ChangeBatch> {
+    const types = typesOf(form);
     const batches: ChangeBatch[] = [];
     await using session = await this.#source.kernel.connect();
-    for await (const batch of deltaBatches(session, types, `SELECT * EXCLUDE (_seq) FROM (${await this.#sql(start, end)})`)) batches.push(batch);
+    for await (const batch of deltaBatches(session, types, `SELECT * EXCLUDE (_seq) FROM (${await this.#sql(form, start, end)})`)) batches.push(batch);
     const all = concatBatches(types, batches);
-    if (all.rowCount !== end - start) throw new WarehouseError('data', 'MR_HISTORY_DAMAGED', `expected ${end - start} changes of table ${this.#table.schema}.${this.#table.name} from number ${start} on in its files, found ${all.rowCount}`, {hint: 'run `millrace check`'});
+    if (all.rowCount !== end - start) throw new WarehouseError('data', 'MR_HISTORY_DAMAGED', `expected ${end - start} changes of table ${form.schema}.${form.name} from number ${start} on in its files, found ${all.rowCount}`, {hint: 'run `millrace check`'});
     return all;
   }
 
-  async #sql(start: number, end: number): Promise<string> {
-    const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, await tableHome(nodeFileSystem, this.#source.directory, this.entry));
-    return changelogSql(paimon, {afterSnapshot: this.#before?.snapshotId ?? 0, untilSnapshot: this.entry.snapshotId, fromSequence: BigInt(start), untilSequence: BigInt(end)}, {columns: this.#table.columns.map((column) => column.name)});
+  async #sql(form: TableSpec, start: number, end: number): Promise<string> {
+    const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, await tableHome(nodeFileSystem, this.#source.directory, this.entry), tableForm(form));
+    return changelogSql(paimon, {afterSnapshot: this.#before?.snapshotId ?? 0, untilSnapshot: this.entry.snapshotId, fromSequence: BigInt(start), untilSequence: BigInt(end)}, {columns: form.columns.map((column) => column.name)});
   }
 }
 
@@ -193,7 +200,7 @@ class Span {
     const part = this.#parts.find((one) => start >= one.start && end <= one.start + one.batch.rowCount);
     if (part === undefined) return undefined;
     const batch = lazily(() => asReadersSee(this.#table, sliceBatch(part.batch, start - part.start, end - part.start)));
-    return {table: this.#table.id, rowCount: end - start, batch, batches: () => [batch()], reference: null};
+    return {table: this.#table.id, form: () => this.#table, rowCount: end - start, batch, batches: () => [batch()], reference: null};
   }
 }
 

@@ -19,7 +19,8 @@ export interface IngestWriter {
 }
 
 export class IngestSession {
-  readonly #table: TableSpec;
+  readonly #current: () => TableSpec;
+  #table: TableSpec;
   readonly #onError: 'fail' | 'reject';
   readonly #write: IngestWriter;
   #decoder: RowDecoder;
@@ -30,12 +31,14 @@ export class IngestSession {
   #rejected = 0;
   #errors: RejectedRow[] = [];
 
-  constructor(table: TableSpec, onError: 'fail' | 'reject', epoch: number, write: IngestWriter) {
-    this.#table = table;
+  /** @param table as it is now: rows of one batch have one form, those of the next may have another. @throws what `table` does. */
+  constructor(table: () => TableSpec, onError: 'fail' | 'reject', epoch: number, write: IngestWriter) {
+    this.#current = table;
+    this.#table = table();
     this.#onError = onError;
     this.#write = write;
     this.#epoch = epoch;
-    this.#decoder = new RowDecoder(table);
+    this.#decoder = new RowDecoder(this.#table);
   }
 
   get accepted(): number {
@@ -65,9 +68,11 @@ export class IngestSession {
     await this.#pending;
     if (this.#failure !== null) throw this.#failure;
     const batch = this.#decoder.finish();
+    const table = this.#table;
+    this.#table = this.#current();
     this.#decoder = new RowDecoder(this.#table);
     if (batch.rowCount === 0 && batch.rejected.length === 0) return;
-    this.#pending = this.#write(this.#table, batch).then(
+    this.#pending = this.#write(table, batch).then(
       (epoch) => {
         this.#epoch = epoch;
         this.#accepted += batch.rowCount;

@@ -22,6 +22,8 @@ export const MUST_BE_ABSENT = -Infinity;
  */
 export interface TableWrite {
   readonly table: TableId;
+  /** The form of the table that the rows have: an ALTER may come before them. */
+  readonly schemaId: number;
   readonly mode: 'upsert' | 'append' | 'delete' | 'remove';
   readonly rows: EncodedRows;
   readonly expected: Float64Array | null;

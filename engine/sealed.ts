@@ -2,6 +2,7 @@
 import {invariant} from '../base/invariant.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import {decodeRecord} from '../catalog/record-json.ts';
+import {formOf} from '../catalog/forms.ts';
 import {pairChanges} from '../compute/pair-changes.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
@@ -32,18 +33,20 @@ export function asReadersSee(table: Pick<TableSpec, 'definition' | 'columns'>, c
 
 function sealedTable(part: FrameTable, source: SealedSource, positions: TablePositions | null): SealedTable {
   const id = part.tableId as TableId;
-  const table = (): TableSpec => {
+  const table = lazily((): TableSpec => {
     const spec = source.known(id);
     invariant(spec !== undefined, () => `table ${id} of a frame is unknown`);
-    return spec;
-  };
+    const form = formOf(spec, part.schemaId);
+    invariant(form !== undefined, () => `schema ${part.schemaId} of table ${id} of a frame is unknown`);
+    return form;
+  });
   const batch = lazily(() => {
     invariant(part.files.length === 0, () => `the delta of table ${id} is in files: it is read by batches`);
     return asReadersSee(table(), batchOf(part, typesOf(table()), positions?.data ?? null));
   });
-  if (part.files.length === 0) return {table: id, rowCount: part.rowCount, batch, batches: () => [batch()], reference: null};
+  if (part.files.length === 0) return {table: id, form: table, rowCount: part.rowCount, batch, batches: () => [batch()], reference: null};
   const reference: DeltaReference = {
-    sql: async () => deltaSql(table(), await deltaPaths(nodeFileSystem, source.directory, id, part.files)),
+    sql: async (form) => deltaSql(table(), await deltaPaths(nodeFileSystem, source.directory, id, part.files), form),
     firstPosition: positions?.first ?? -1,
     freed: positions?.data ?? new Float64Array(0),
   };
@@ -51,7 +54,7 @@ function sealedTable(part: FrameTable, source: SealedSource, positions: TablePos
     await using session = await source.kernel.connect();
     yield* deltaBatches(session, typesOf(table()), await reference.sql());
   };
-  return {table: id, rowCount: part.files.reduce((sum, file) => sum + file.rows, 0), batch, batches, reference};
+  return {table: id, form: table, rowCount: part.files.reduce((sum, file) => sum + file.rows, 0), batch, batches, reference};
 }
 
 export function sealedFromMessage(message: EpochMessage, source: SealedSource): SealedEpoch {

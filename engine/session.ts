@@ -11,6 +11,7 @@ import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {statementMsMax} from '../base/limit.ts';
 import type {Row, Value} from '../base/value.ts';
 import {typeText} from '../base/type.ts';
+import {formAt} from '../catalog/forms.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {valueAt} from '../kernel/column-values.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
@@ -24,6 +25,7 @@ import type {Host} from './host.ts';
 import {OwnWrites} from './own-writes.ts';
 import {done, type StatementContext} from './statement-context.ts';
 import {ColumnBuilder} from './column-builder.ts';
+import {alterTable} from './sql-alter.ts';
 import {createDynamicTable, createSchema, createTable, dropSchema, dropTable} from './sql-ddl.ts';
 import {prepareDelete, prepareInsert, prepareUpdate, retryConflicts, type PreparedWrite} from './sql-dml.ts';
 import {explainIncremental, runSelect} from './sql-query.ts';
@@ -95,10 +97,12 @@ export class WarehouseSession implements AsyncDisposable {
       where.push(`${quoteIdentifier(name)} = CAST($${at + 1} AS ${typeText(type)})`);
       return valueAt(builder.finish(), type, 0);
     });
-    const {rows} = await this.#host.live.read(async (read) => read.session.rows(`SELECT * FROM ${await tableRelation(this.#host, read, table)} WHERE ${where.join(' AND ')}`, values));
+    const {rows, form} = await this.#host.live.read(async (read) => ({
+      ...await read.session.rows(`SELECT * FROM ${await tableRelation(this.#host, read, table)} WHERE ${where.join(' AND ')}`, values), form: formAt(this.#host.catalog.byId(table.id) ?? table, read.epoch),
+    }));
     const first = rows[0];
     if (first === undefined) return null;
-    const visible = table.columns.filter((column) => !column.hidden);
+    const visible = form.columns.filter((column) => !column.hidden);
     return Object.fromEntries(visible.map((column, index) => [column.name, first[index] ?? null]));
   }
 
@@ -168,6 +172,7 @@ export class WarehouseSession implements AsyncDisposable {
       case 'create-schema': return this.#define(statement, () => createSchema(context, statement));
       case 'drop-schema': return this.#define(statement, () => dropSchema(context, statement));
       case 'create-table': return this.#define(statement, () => createTable(context, statement));
+      case 'alter-table': return this.#define(statement, () => alterTable(context, statement));
       case 'create-dynamic-table': return this.#define(statement, () => createDynamicTable(context, statement));
       case 'create-subscription': return this.#define(statement, () => createSubscription(context, statement));
       case 'drop-subscription': return this.#define(statement, () => dropSubscription(context, statement));

@@ -7,6 +7,7 @@ import type {Column} from '../base/delta.ts';
 import {WarehouseError} from '../base/error.ts';
 import {bulkChunkRows, dmlRetriesMax} from '../base/limit.ts';
 import type {LogicalType} from '../base/type.ts';
+import {formAt} from '../catalog/forms.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {deleteQuery, insertQuery, updateQuery, type DmlTable} from '../kernel/statement/dml.ts';
@@ -53,7 +54,7 @@ export async function retryConflicts(host: Host, prepare: () => Promise<Prepared
 }
 
 export async function prepareInsert(context: StatementContext, read: PinnedRead, statement: Extract<Statement, {kind: 'insert'}>): Promise<PreparedWrite> {
-  const table = writable(context, statement.table);
+  const table = writable(context, statement.table, read);
   const shape = dmlTable(table);
   const byName = statement.byName ? await columnNames(context, read, statement.source) : [];
   const query = insertQuery(statement, shape, byName);
@@ -68,14 +69,14 @@ export async function prepareInsert(context: StatementContext, read: PinnedRead,
     for await (const batch of chunks(context, read, query.sql, null, types)) {
       requireNotNull(table, batch.columns, batch.rowCount, rowCount);
       rowCount += batch.rowCount;
-      await spool.add({table: table.id, mode: table.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(types, batch.columns, batch.rowCount), expected: null, asOf: -1});
+      await spool.add({table: table.id, schemaId: table.schemaId, mode: table.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(types, batch.columns, batch.rowCount), expected: null, asOf: -1});
     }
   });
   return {...sent, rowCount, removed: []};
 }
 
 export async function prepareUpdate(context: StatementContext, read: PinnedRead, statement: UpdateStatement): Promise<PreparedWrite> {
-  const table = writable(context, statement.table);
+  const table = writable(context, statement.table, read);
   const bag = table.storage === 'bag';
   const visible = visibleColumns(table);
   // A bag's row is known by all its columns: the old row stands with the position before the new one.
@@ -98,9 +99,9 @@ export async function prepareUpdate(context: StatementContext, read: PinnedRead,
       if (bag && context.own !== null) removed.push({table: table.id, positions});
       if (moves) {
         const old = encodeRows(keyTypes, oldKeys, batch.rowCount);
-        await spool.add(bag ? {table: table.id, mode: 'remove', rows: old, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows: old, ...unchanged(read, table, positions)});
-        await spool.add({table: table.id, mode: bag ? 'append' : 'upsert', rows: encoded, expected: bag ? null : new Float64Array(batch.rowCount).fill(MUST_BE_ABSENT), asOf: -1});
-      } else await spool.add({table: table.id, mode: 'upsert', rows: encoded, ...unchanged(read, table, positions)});
+        await spool.add(bag ? {table: table.id, schemaId: table.schemaId, mode: 'remove', rows: old, expected: null, asOf: read.epoch} : {table: table.id, schemaId: table.schemaId, mode: 'delete', rows: old, ...unchanged(read, table, positions)});
+        await spool.add({table: table.id, schemaId: table.schemaId, mode: bag ? 'append' : 'upsert', rows: encoded, expected: bag ? null : new Float64Array(batch.rowCount).fill(MUST_BE_ABSENT), asOf: -1});
+      } else await spool.add({table: table.id, schemaId: table.schemaId, mode: 'upsert', rows: encoded, ...unchanged(read, table, positions)});
     }
   }, moves ? (a, b) => Number(arrives(a)) - Number(arrives(b)) : undefined);
   // A key may move onto a key that another row of the same statement leaves: all leave before any arrives.
@@ -117,7 +118,7 @@ function arrives({mode}: Pick<TableWrite, 'mode'>): boolean {
 }
 
 export async function prepareDelete(context: StatementContext, read: PinnedRead, statement: DeleteStatement): Promise<PreparedWrite> {
-  const table = writable(context, statement.table);
+  const table = writable(context, statement.table, read);
   const query = deleteQuery(statement, dmlTable(table), {positionExpression: (alias) => `${alias}._pos`, relation: targetName});
   const bag = table.storage === 'bag';
   const keyTypes = bag ? visibleColumns(table).map((column) => column.type) : table.key.map((index) => table.columns[index]!.type);
@@ -129,7 +130,7 @@ export async function prepareDelete(context: StatementContext, read: PinnedRead,
       const positions = positionsOf(batch.columns[0]!, batch.rowCount);
       const rows = encodeRows(keyTypes, batch.columns.slice(1), batch.rowCount);
       if (bag && context.own !== null) removed.push({table: table.id, positions});
-      await spool.add(bag ? {table: table.id, mode: 'remove', rows, expected: null, asOf: read.epoch} : {table: table.id, mode: 'delete', rows, ...unchanged(read, table, positions)});
+      await spool.add(bag ? {table: table.id, schemaId: table.schemaId, mode: 'remove', rows, expected: null, asOf: read.epoch} : {table: table.id, schemaId: table.schemaId, mode: 'delete', rows, ...unchanged(read, table, positions)});
     }
   });
   return {...sent, rowCount, removed};
@@ -189,8 +190,9 @@ async function columnNames(context: StatementContext, read: PinnedRead, source: 
   }
 }
 
-function writable(context: StatementContext, name: TableName): TableSpec {
-  const table = requireTable(context.host.catalog, name);
+/** @returns the table as it is at the statement's epoch: in a transaction it may have changed form since. */
+function writable(context: StatementContext, name: TableName, read: PinnedRead): TableSpec {
+  const table = formAt(requireTable(context.host.catalog, name), read.epoch);
   if (table.definition !== undefined) throw new WarehouseError('invalid', 'MR_DYNAMIC_TABLE', `${table.schema}.${table.name} is a dynamic table: its rows follow from its definition`, {hint: 'write to the tables it reads'});
   return table;
 }

@@ -11,6 +11,7 @@ import {valueAt} from '../kernel/column-values.ts';
 import type {Session} from '../kernel/session.ts';
 import {explainIncremental as planRows} from '../compute/explain-incremental.ts';
 import {planView} from '../compute/plan-view.ts';
+import type {PlanNode} from '../kernel/plan/tree.ts';
 import type {SqlText, Statement} from '../kernel/statement/parse.ts';
 import type {Span} from '../kernel/statement/place.ts';
 import {gateSelect, type GateContext, type GatedSelect, type GateReference, type Resolution} from '../query/gate.ts';
@@ -125,17 +126,17 @@ export async function runSelect(context: StatementContext, read: PinnedRead, sel
 
 export async function explainIncremental(context: StatementContext, statement: Extract<Statement, {kind: 'explain-incremental'}>): Promise<Result> {
   const {host} = context;
-  let sql: string;
+  let tree: PlanNode;
   if (statement.select !== undefined) {
-    sql = statement.select.text;
-    const {span} = statement.select;
-    await host.live.read((read) => gateSelect(read.session, sql, definitionContext(context, viewName, span)));
+    const {text, span} = statement.select;
+    await host.live.read((read) => gateSelect(read.session, text, definitionContext(context, viewName, span)));
+    ({tree} = await host.binder.bindSelect(text));
   } else {
     const table = requireTable(host.catalog, statement.table!);
     if (table.definition === undefined) throw new WarehouseError('invalid', 'MR_WRONG_KIND', `${table.schema}.${table.name} is no dynamic table`);
-    sql = table.definition.sql;
+    // As it was bound: its inputs may have changed form since.
+    ({tree} = table.definition);
   }
-  const {tree} = await host.binder.bindSelect(sql);
   const executor = context.settings.get('executor') === 'sql' ? 'sql' : 'code';
   const rows = planRows(planView(tree, shapesOf(host.catalog), {executor})).map((row): Row => ({...row}));
   const columns = ['step', 'operator', 'level', 'executor', 'state', 'warning'].map((name) => ({name, type: 'VARCHAR'}));

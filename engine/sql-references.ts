@@ -9,6 +9,7 @@ import {gatherColumns} from '../base/columns.ts';
 import {OP_TEXT, type Column} from '../base/delta.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {publishSliceRows} from '../base/limit.ts';
+import {formAt} from '../catalog/forms.ts';
 import {typeText} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
@@ -16,7 +17,7 @@ import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts
 import type {GateReference} from '../query/gate.ts';
 import {expired} from '../query/history.ts';
 import type {PinnedRead} from '../query/live.ts';
-import {visibleChanges, visibleShape, type ChangePart} from '../query/change-rows.ts';
+import {changesAs, visibleChanges, visibleShape, type ChangePart} from '../query/change-rows.ts';
 import {ReadScope} from './read-scope.ts';
 import {emptyRejectedSql} from './rejected-table.ts';
 import {rejectedTableOf, requireTable} from './lookup.ts';
@@ -80,7 +81,7 @@ async function relationOf(scope: ReadScope, reference: GateReference): Promise<s
 async function changesRelation(scope: ReadScope, reference: GateReference, newest: Epoch, name: string): Promise<string> {
   const {context, read} = scope;
   const {host} = context;
-  const table = requireTable(host.catalog, reference);
+  const table = formAt(requireTable(host.catalog, reference), newest);
   const oldest = host.history.oldest;
   const since = bound(context, reference.since, 0);
   const until = Math.min(bound(context, reference.until, newest), newest);
@@ -105,14 +106,14 @@ async function changesRelation(scope: ReadScope, reference: GateReference, newes
       if (part.reference !== null) {
         // Too much for memory: it goes with what came before it to a temporary table, which ends with the read.
         for await (const batch of part.batches()) {
-          const changes = visibleChanges(shape, batch);
+          const changes = visibleChanges(shape, changesAs(batch, part.form(), table));
           if (changes !== null) pieces.push(changePiece(sealed.epoch, changes));
           if (pieces.length >= spilledPieces) await spill();
         }
         await spill();
         continue;
       }
-      const changes = visibleChanges(shape, part.batch());
+      const changes = visibleChanges(shape, changesAs(part.batch(), part.form(), table));
       if (changes !== null) pieces.push(changePiece(sealed.epoch, changes));
     }
     // An abort ends the epochs without a word: a part of the changes must not pass for all of them.

@@ -5,6 +5,8 @@
 import {WarehouseError} from '../base/error.ts';
 import type {Row} from '../base/value.ts';
 import {typeText} from '../base/type.ts';
+import {boundColumns} from '../catalog/evolve-inputs.ts';
+import {formAt} from '../catalog/forms.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {TableName} from '../kernel/statement/parse.ts';
@@ -48,7 +50,7 @@ async function verifyTable(context: StatementContext, read: PinnedRead, table: T
   const names = new Map<string, string>();
   for (const id of table.definition!.inputs) {
     const input = context.host.catalog.byId(id)!;
-    names.set(`${input.schema}.${input.name}`, await cold.view(input));
+    names.set(`${input.schema}.${input.name}`, await cold.input(table, input));
   }
   const own = `SELECT ${kept} FROM ${await cold.view(table)}`;
   const {sql} = await gateSelect(read.session, table.definition!.sql, definitionContext(context, (input) => names.get(`${input.schema}.${input.name}`)!));
@@ -84,6 +86,7 @@ class ColdViews {
   readonly #context: StatementContext;
   readonly #read: PinnedRead;
   readonly #made = new Map<number, string>();
+  readonly #views: string[] = [];
 
   constructor(context: StatementContext, read: PinnedRead) {
     this.#context = context;
@@ -94,6 +97,7 @@ class ColdViews {
     const known = this.#made.get(table.id);
     if (known !== undefined) return known;
     const name = `temp.main.mr_cold_t${table.id}`;
+    table = formAt(table, this.#read.epoch);
     const visible = table.columns.filter((column) => !column.hidden).map((column) => quoteIdentifier(column.name)).join(', ');
     const bound: string[] = [];
     try {
@@ -105,7 +109,23 @@ class ColdViews {
     return name;
   }
 
+  /** @returns an input with the columns that the definition means: those that it had when the definition was made, by their names of then. */
+  async input(reader: TableSpec, table: TableSpec): Promise<string> {
+    const content = await this.view(table);
+    if (reader.definition?.bound?.some((bound) => bound.table === table.id) !== true) return content;
+    const form = formAt(table, this.#read.epoch);
+    const columns = boundColumns(reader, table).map(({id, name, type}) => {
+      const now = form.columns.find((column) => column.id === id);
+      return `${now === undefined ? `CAST(NULL AS ${typeText(type)})` : quoteIdentifier(now.name)} AS ${quoteIdentifier(name)}`;
+    });
+    const name = `mr_cold_t${table.id}_${reader.id}`;
+    await this.#read.session.run(`CREATE TEMP VIEW ${name} AS SELECT ${columns.join(', ')} FROM ${content}`);
+    this.#views.push(name);
+    return `temp.main.${name}`;
+  }
+
   async drop(): Promise<void> {
+    for (const name of this.#views) await this.#read.session.run(`DROP VIEW IF EXISTS temp.main.${name}`).catch(() => undefined);
     for (const name of this.#made.values()) await this.#read.session.run(`DROP TABLE IF EXISTS ${name}`).catch(() => undefined);
   }
 }

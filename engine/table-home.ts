@@ -10,30 +10,13 @@ import {dirname, join} from 'node:path';
 import {WarehouseError} from '../base/error.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
 import {makeDirectoryDurably} from '../storage/file/durable.ts';
-import {type NewTable, PaimonTable, type TableDoors} from '../storage/lsm/paimon-table.ts';
+import {PaimonTable, type TableDoors} from '../storage/lsm/paimon-table.ts';
 import type {Snapshot} from '../storage/paimon/snapshot.ts';
 import {droppedDirectory, directoryOf} from './layout.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 
 /** Property of our snapshots: the id of the table that the directory belongs to. */
 export const tableProperty = 'millrace.table';
-
-/** Options that keep another engine's expiry from outrunning ours: it alone knows what tags, subscriptions and reads still need. */
-function retentionOptions(options: TableSpec['options']): Readonly<Record<string, string>> {
-  const forever = '2147483647';
-  return {'snapshot.num-retained.min': forever, 'snapshot.num-retained.max': forever, 'snapshot.time-retained': options['history.retention'] ?? '24 h'};
-}
-
-/** @returns the table as files have it. Its key there holds the partition columns, a bag's too: a copy lies in one partition. */
-export function paimonSpec({columns, key, partition, options}: TableSpec): NewTable {
-  const partitionKeys = (partition ?? []).map((index) => columns[index]!.name);
-  const keyNames = key.map((index) => columns[index]!.name);
-  return {
-    columns: columns.map(({id, name, type, nullable}) => ({id, name, type, nullable})), partitionKeys,
-    primaryKey: keyNames.length === 0 ? [] : [...partitionKeys.filter((name) => !keyNames.includes(name)), ...keyNames],
-    options: {...retentionOptions(options), ...options},
-  };
-}
 
 /** @returns the order in which a table's rows take their positions. Copies of a bag's row hash rise wherever they lie. */
 export function positionOrder({storage}: TableSpec): true | 'key' {

@@ -24,13 +24,20 @@ export function encodeColumnWrite(catalog: Catalog, {table, columns, rowCount, d
   if (removes === true && spec.storage !== 'keyed') throw new WarehouseError('invalid', 'MR_NO_KEY', `${table} has no primary key to delete by`);
   const shape = removes === true ? spec.key.map((index) => spec.columns[index]!) : visibleColumns(spec);
   const mode = removes === true ? 'delete' : spec.storage === 'keyed' ? 'upsert' : 'append';
-  return {table: spec.id, mode, rows: encodeRows(shape.map((column) => column.type), columns, rowCount), expected: null, asOf: -1};
+  return {table: spec.id, schemaId: spec.schemaId, mode, rows: encodeRows(shape.map((column) => column.type), columns, rowCount), expected: null, asOf: -1};
 }
 
 /** @param epoch the newest one: what is answered for a stream without rows. @throws {WarehouseError} as above. */
 export function ingestInto(host: Host, table: string, options: InsertOptions, epoch: number): IngestSession {
-  return new IngestSession(writableTable(host.catalog, table), options.onError ?? 'fail', epoch, async (target, batch) => {
-    const writes: TableWrite[] = batch.rowCount === 0 ? [] : [{table: target.id, mode: target.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(visibleColumns(target).map((column) => column.type), batch.columns, batch.rowCount), expected: null, asOf: -1}];
+  const {id} = writableTable(host.catalog, table);
+  // The name may be another table's by the time of a later batch.
+  const current = (): TableSpec => {
+    const spec = host.catalog.byId(id);
+    if (spec === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `${table} was dropped meanwhile`);
+    return spec;
+  };
+  return new IngestSession(current, options.onError ?? 'fail', epoch, async (target, batch) => {
+    const writes: TableWrite[] = batch.rowCount === 0 ? [] : [{table: target.id, schemaId: target.schemaId, mode: target.storage === 'keyed' ? 'upsert' : 'append', rows: encodeRows(visibleColumns(target).map((column) => column.type), batch.columns, batch.rowCount), expected: null, asOf: -1}];
     const written = await host.write(writes, batch.rejected.length === 0 ? [] : [{table: target.id, rows: batch.rejected}]);
     return written.epoch;
   });

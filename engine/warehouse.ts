@@ -270,7 +270,7 @@ export class Warehouse implements AsyncDisposable {
   }
 
   #follower(): SubscriptionHost {
-    return {live: this.#requireLive(), history: this.#requireHistory(), cold: async (table: TableSpec, read: PinnedRead) => tableRelation(this.#host, read, table), past: pastContent(this.#host), snapshots: this.#snapshots};
+    return {live: this.#requireLive(), history: this.#requireHistory(), cold: async (table: TableSpec, read: PinnedRead) => tableRelation(this.#host, read, table), past: pastContent(this.#host), known: (id) => this.#catalog.byId(id), snapshots: this.#snapshots};
   }
 
   /** @param key the key's values in key order. @returns the row, or null. */
@@ -400,7 +400,7 @@ export class Warehouse implements AsyncDisposable {
       readFiles: (since, until, tables) => epochsOfFiles({directory: this.directory, kernel: this.#serve, past: this.#past}, since, until, tables),
     });
     this.#live = live;
-    const contentOf = (table: TableId): Promise<readonly string[] | null> => this.#cold.orderedSql(this.#everKnown.get(table)!, checkpoint, this.#serve);
+    const contentOf = (table: TableSpec): Promise<readonly string[] | null> => this.#cold.orderedSql(table, checkpoint, this.#serve);
     if (this.#readCache) this.#warming = warmCache(live, filed, contentOf, () => this.#closing !== null || this.#failure !== null);
   }
   #warming: Promise<void> = Promise.resolve();
@@ -414,7 +414,7 @@ export class Warehouse implements AsyncDisposable {
   #fold(record: DdlRecord): void {
     this.#catalog.apply(record);
     if (record.kind === 'drop-subscription' || record.kind === 'end-subscription') void this.subscriptions.ended(record.name);
-    if (record.kind === 'create-table') this.#everKnown.set(record.table.id, record.table);
+    if (record.kind === 'create-table' || record.kind === 'alter-table') this.#everKnown.set(record.table.id, record.table);
     // The engine has committed the record: a mirror that does not follow spoils the binder, not the statement that made it.
     this.#ddlMirror = this.#ddlMirror.then(() => mirror(this.#binder, this.#everKnown, record)).catch((cause: unknown) => {
       this.#failure ??= asWarehouseError(cause);

@@ -7,9 +7,11 @@ import type {ChangeBatch, Column} from '../base/delta.ts';
 import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
 import type {LogicalType} from '../base/type.ts';
+import {evolveColumns} from '../base/widen.ts';
 import type {Catalog} from '../catalog/catalog.ts';
+import {formOf} from '../catalog/forms.ts';
 import {checkRemoval} from '../catalog/merge-rules.ts';
-import type {TableId, TableSpec} from '../catalog/spec.ts';
+import type {ColumnSpec, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Dataflow} from '../compute/dataflow.ts';
 import type {TableState} from '../compute/state/table-state.ts';
 import {rowsFromColumns} from '../kernel/column-values.ts';
@@ -59,8 +61,7 @@ export function applyWrites(catalog: Catalog, dataflow: Dataflow, writes: readon
     if (write.mode === 'delete') checkRemoval(spec, 'DELETE');
     else if (write.expected !== null) checkRemoval(spec, 'UPDATE');
     const state = dataflow.state(write.table);
-    const types = write.mode === 'delete' ? spec.key.map((index) => spec.columns[index]!.type) : givenTypes(spec);
-    const {columns, rowCount} = decodeColumns(write.rows.bytes, types);
+    const {columns, rowCount} = writtenColumns(spec, write);
     invariant(rowCount === write.rows.rowCount, () => `${write.rows.rowCount} rows sent, ${rowCount} decoded`);
     if (write.asOf >= 0 && (changedAt.get(write.table) ?? 0) > write.asOf) throw changedSince(spec);
     if (write.expected !== null) checkExpected(spec, state, write, columns, rowCount);
@@ -73,6 +74,16 @@ export function applyWrites(catalog: Catalog, dataflow: Dataflow, writes: readon
   const changes = new Map<TableId, ChangeBatch>();
   for (const [id, decoded] of byTable) changes.set(id, applyTable(catalog.byId(id)!, dataflow.state(id), decoded));
   return changes;
+}
+
+/** @returns the rows of a write as the table is now: whoever wrote may have begun before an ALTER. */
+function writtenColumns(spec: TableSpec, write: TableWrite): {readonly columns: Column[]; readonly rowCount: number} {
+  const form = formOf(spec, write.schemaId);
+  if (form === undefined) throw new WarehouseError('conflict', 'MR_CONFLICT', `${spec.schema}.${spec.name} was altered long ago, since the statement began`, {hint: 'run the statement again'});
+  // A key keeps its types and its order.
+  if (write.mode === 'delete') return decodeColumns(write.rows.bytes, spec.key.map((index) => spec.columns[index]!.type));
+  const {columns, rowCount} = decodeColumns(write.rows.bytes, givenTypes(form));
+  return {columns: form === spec ? columns : evolveColumns(columns, givenColumns(form), givenColumns(spec), rowCount), rowCount};
 }
 
 function applyTable(spec: TableSpec, state: TableState, writes: readonly DecodedWrite[]): ChangeBatch {
@@ -106,8 +117,12 @@ function applyTable(spec: TableSpec, state: TableState, writes: readonly Decoded
 }
 
 /** Columns that rows come with: hidden ones are ours to fill. */
+function givenColumns(spec: TableSpec): ColumnSpec[] {
+  return spec.columns.filter((column) => !column.hidden);
+}
+
 function givenTypes(spec: TableSpec): LogicalType[] {
-  return spec.columns.filter((column) => !column.hidden).map((column) => column.type);
+  return givenColumns(spec).map((column) => column.type);
 }
 
 /** @throws {WarehouseError} `MR_CONFLICT` when a row has changed since the statement read it. */

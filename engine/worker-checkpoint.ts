@@ -30,7 +30,8 @@ import {HistoryHolds, keptCheckpoints, type HeldHistory, type HistoryHold} from 
 import {checkpointDirectory, directoryOf, droppedDirectory, metaDirectory} from './layout.ts';
 import type {CheckpointerOptions} from './checkpointer-options.ts';
 import type {CheckpointView} from './protocol.ts';
-import {moveAside, paimonSpec, removeDropped, tableHome} from './table-home.ts';
+import {firstForm, inForm, tableForm} from './table-form.ts';
+import {moveAside, removeDropped, tableHome} from './table-home.ts';
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
 const tailFactorMax = 4;
@@ -170,7 +171,7 @@ export class Checkpointer {
   async planOf(table: TableSpec): Promise<{readonly paimon: PaimonTable; readonly plan: ScanPlan} | null> {
     const entry = this.#current?.tables.find(({id}) => id === table.id);
     if (entry === undefined || entry.snapshotId === 0) return null;
-    const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry));
+    const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry), tableForm(table));
     return {paimon, plan: await scanPlan(paimon, entry.snapshotId, {own: true})};
   }
 
@@ -345,7 +346,7 @@ export class Checkpointer {
     const entries: CheckpointTable[] = [];
     for (const table of tables) {
       const before = this.#current?.tables.find(({id}) => id === table.id);
-      if (before !== undefined && !changed.has(table.id)) entries.push({...before, snapshotId: this.snapshotOf(table.id), epochs: []});
+      if (before !== undefined && before.schemaId === table.schemaId && !changed.has(table.id)) entries.push({...before, snapshotId: this.snapshotOf(table.id), epochs: []});
       else entries.push(await flushTable(flush, table, await this.#table(table, before), tail, before));
     }
     const noted = entries.map((entry) => (entry.epochs.length === 0 ? entry : {...entry, changed: entry.epochs.at(-1)!.epoch}));
@@ -409,16 +410,14 @@ export class Checkpointer {
 
   async #table(table: TableSpec, before: CheckpointTable | undefined): Promise<PaimonTable> {
     const known = this.#tables.get(table.id);
-    if (known !== undefined) return known;
-    const made = await this.#openAt(directoryOf(this.#options.directory, table), table, before);
+    if (known?.schema.id === table.schemaId) return known;
+    const made = await this.#openAt(directoryOf(this.#options.directory, table), table, before, known);
     this.#tables.set(table.id, made);
     return made;
   }
 
-  async #openAt(at: string, table: TableSpec, before: CheckpointTable | undefined): Promise<PaimonTable> {
-    const made = before === undefined
-      ? await PaimonTable.create(this.#options, at, paimonSpec(table))
-      : await PaimonTable.open(this.#options, at);
+  async #openAt(at: string, table: TableSpec, before: CheckpointTable | undefined, known?: PaimonTable): Promise<PaimonTable> {
+    const made = await inForm(table, known ?? (before === undefined ? await PaimonTable.create(this.#options, at, firstForm(table)) : await PaimonTable.open(this.#options, at)));
     invariant(made.directory === at, () => `table ${table.id} lies at ${made.directory}`);
     return made;
   }

@@ -47,7 +47,7 @@ import {readLog} from './worker-log.ts';
 import {writeSettings} from './warehouse-settings.ts';
 import type {CompactionService} from './worker-compaction.ts';
 import type {ExpiryService} from './worker-expiry.ts';
-import {createView, finishRecords, prepareRecords} from './worker-define.ts';
+import {createView, finishRecords, prepareRecords, stamped, type PreparedForm} from './worker-define.ts';
 import {writePositionImages} from './position-image.ts';
 import {recover} from './worker-recovery.ts';
 import {statsRows} from './worker-stats.ts';
@@ -88,6 +88,8 @@ export class WorkerCore {
   expiry!: ExpiryService;
   budget!: MemoryBudget;
   readonly shares = new Map<TableId, MemoryShare>();
+  /** Forms of tables that are ready for the record that is being committed. */
+  readonly evolutions = new Map<TableId, PreparedForm>();
 
   readonly #newPageFile: (path: string) => PageFile;
 
@@ -205,7 +207,7 @@ export class WorkerCore {
       finishRecords(this, ddl);
       this.dataflow.endEpoch();
       for (const {table} of message.positions) this.changedAt.set(table, sealed);
-      this.checkpointer.note({epoch: sealed, timeMs: message.timeMs, ddl, frame: message.frame, tables: tailTables(changes), dropped}, placedTables(changes, (id) => this.specOf(id, ddl)));
+      this.checkpointer.note({epoch: sealed, timeMs: message.timeMs, ddl, frame: message.frame, tables: tailTables(changes, (id) => this.specOf(id, ddl)), dropped}, placedTables(changes, (id) => this.specOf(id, ddl)));
       this.#post(message);
     } catch (cause) {
       // The epoch is durable and cannot be taken back: whoever answered on from here would answer wrongly. The next opening replays it.
@@ -336,9 +338,9 @@ export class WorkerCore {
   }
 
   async #define(records: readonly DdlRecord[]): Promise<Epoch> {
-    const undo = prepareRecords(this, records);
+    const undo = await prepareRecords(this, records);
     try {
-      return await this.commit({ddl: records, changes: new Map()});
+      return await this.commit({ddl: stamped(records, nextEpoch(this.epoch)), changes: new Map()});
     } catch (cause) {
       undo();
       throw cause;

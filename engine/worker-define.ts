@@ -1,12 +1,15 @@
 /** Catalog changes in the engine: state and operators for what is made, none for what is dropped. */
 import type {Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
+import {invariant} from '../base/invariant.ts';
+import {sameFields} from '../base/widen.ts';
 import type {Catalog} from '../catalog/catalog.ts';
+import {followInput} from '../catalog/evolve-inputs.ts';
 import {standingRule} from '../catalog/merge-rules.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import {checkSubscriptionRecord} from '../catalog/subscriptions.ts';
 import {checkTagRecord} from '../catalog/tags.ts';
-import type {Dataflow} from '../compute/dataflow.ts';
+import type {Dataflow, Evolution} from '../compute/dataflow.ts';
 import type {MemoryBudget, MemoryShare} from '../compute/state/memory-budget.ts';
 import type {PageFile} from '../compute/state/page-file.ts';
 import {commitDeltas, discardTable, gather} from './worker-bulk.ts';
@@ -43,17 +46,19 @@ export interface DefineScope {
 }
 
 /** Makes the engine ready for records that are about to be committed. @returns what takes that back. */
-export function prepareRecords(core: DefineScope, records: readonly DdlRecord[]): () => void {
+export async function prepareRecords(core: WorkerCore, records: readonly DdlRecord[]): Promise<() => void> {
   const {catalog} = core;
   const added: TableId[] = [];
   const undo = (): void => {
     for (const id of added) dropTable(core, id);
+    discardEvolutions(core);
   };
   try {
     for (const record of records) {
-      if (record.kind === 'drop-table' && catalog.byId(record.id) === undefined) throw new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${record.id} was dropped meanwhile`);
+      if (record.kind === 'drop-table' && catalog.byId(record.id) === undefined) throw gone(record.id);
       checkSubscriptionRecord(catalog, record);
       checkTagRecord(catalog, record);
+      if (record.kind === 'alter-table') await prepareAlter(core, record.table);
       if (record.kind !== 'create-table') continue;
       addTable(core, record.table, 'code');
       added.push(record.table.id);
@@ -65,9 +70,72 @@ export function prepareRecords(core: DefineScope, records: readonly DdlRecord[])
   return undo;
 }
 
-/** Drops the state of what committed records dropped. */
-export function finishRecords(core: DefineScope, records: readonly DdlRecord[]): void {
-  for (const record of records) if (record.kind === 'drop-table') dropTable(core, record.id);
+function gone(id: TableId): WarehouseError {
+  return new WarehouseError('conflict', 'MR_TABLE_GONE', `table ${id} was dropped meanwhile`);
+}
+
+/** A table's new form, made ready and not yet taken. */
+export interface PreparedForm extends Evolution {
+  /** What its rows are counted under from then on; null where they stay as they are. */
+  readonly share: MemoryShare | null;
+}
+
+/**
+ * Makes a table's new form ready: where its records change, its rows and the operators that read it are made anew, which costs a pass
+ * over the table and over the inputs of its readers. `finishRecords` takes it, once the record is committed.
+ *
+ * @throws {WarehouseError} `MR_TABLE_GONE`, `MR_CONFLICT` when it is no longer what it was; `MR_MEMORY_FULL`: both forms stand side by side.
+ */
+export async function prepareAlter(core: WorkerCore, table: TableSpec): Promise<void> {
+  const {catalog, dataflow} = core;
+  const before = catalog.byId(table.id);
+  if (before === undefined) throw gone(table.id);
+  if (before.schemaId !== table.schemaId - 1) throw new WarehouseError('conflict', 'MR_CONFLICT', `${table.schema}.${table.name} was altered meanwhile`, {hint: 'run the statement again'});
+  if (sameFields(before.columns, table.columns)) {
+    core.evolutions.set(table.id, {share: null, apply: () => dataflow.rename(table), discard: () => undefined});
+    return;
+  }
+  const readers = new Map(catalog.dependents(table.id).map((reader) => {
+    const {definition} = followInput(reader, before, table);
+    return [Number(reader.id), {tree: definition!.tree, executor: definition!.executor ?? 'code'}];
+  }));
+  const share = core.budget.register(`${table.schema}.${table.name}`);
+  try {
+    const pageFile = (): PageFile => core.openPageFile(`${table.id}-${table.schemaId}.pages`);
+    core.evolutions.set(table.id, {share, ...await dataflow.evolve({...table, from: before.columns}, readers, {share, pageFile, rule: standingRule(table)})});
+  } catch (cause) {
+    share.close();
+    throw cause;
+  }
+}
+
+function discardEvolutions(core: WorkerCore): void {
+  for (const {share, discard} of core.evolutions.values()) {
+    discard();
+    share?.close();
+  }
+  core.evolutions.clear();
+}
+
+/** Follows committed records: drops the state of what they dropped, takes the new forms of what they altered. */
+export function finishRecords(core: WorkerCore, records: readonly DdlRecord[]): void {
+  for (const record of records) {
+    if (record.kind === 'drop-table') dropTable(core, record.id);
+    if (record.kind !== 'alter-table') continue;
+    const {id} = record.table;
+    const evolution = core.evolutions.get(id);
+    invariant(evolution !== undefined, () => `the new form of table ${id} was not made ready`);
+    evolution.apply();
+    core.evolutions.delete(id);
+    if (evolution.share === null) continue;
+    core.shares.get(id)?.close();
+    core.shares.set(id, evolution.share);
+  }
+}
+
+/** @returns the records as they are logged in an epoch: what tables were ends with it. */
+export function stamped(records: readonly DdlRecord[], epoch: Epoch): readonly DdlRecord[] {
+  return records.map((record): DdlRecord => (record.kind === 'alter-table' ? {...record, table: {...record.table, past: record.table.past!.map((form) => (form.until === 0 ? {...form, until: epoch} : form))}} : record));
 }
 
 /** Creates a dynamic table: plans it, fills it from its inputs at the current epoch, and commits definition and content as one epoch. */

@@ -21,7 +21,7 @@ import {clearStaging} from './worker-backup.ts';
 import type {WorkerCore} from './worker-core.ts';
 import {replayFiles} from './bulk-replay.ts';
 import {loadTable} from './worker-load.ts';
-import {addTable, dropTable} from './worker-define.ts';
+import {addTable, finishRecords, prepareAlter} from './worker-define.ts';
 
 /** @returns how many epochs were replayed from the log. */
 export async function recover(core: WorkerCore, post: (message: ToMain) => void): Promise<number> {
@@ -79,9 +79,10 @@ async function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMai
   const ddl = frame.header.ddl.map((text) => decodeRecord(String(text)));
   const dropped = ddl.flatMap((record) => (record.kind === 'drop-table' ? [core.catalog.byId(record.id)!] : []));
   for (const record of ddl) {
+    if (record.kind === 'alter-table') await prepareAlter(core, record.table);
     core.catalog.apply(record);
     if (record.kind === 'create-table') addTable(core, record.table, record.table.definition?.executor ?? 'code');
-    else if (record.kind === 'drop-table') dropTable(core, record.id);
+    else finishRecords(core, [record]);
   }
   const changes = new Map<TableId, TableDelta>();
   for (const part of frame.tables) {
@@ -100,7 +101,7 @@ async function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMai
   core.epoch = frame.epoch;
   core.loggedBytes += loggedBytesOf(bytes.byteLength, changes);
   core.dataflow.endEpoch();
-  core.checkpointer.note({epoch: frame.epoch, timeMs: frame.header.timeMs, ddl, frame: bytes, tables: tailTables(changes), dropped}, placedTables(changes, (id) => core.catalog.byId(id)!));
+  core.checkpointer.note({epoch: frame.epoch, timeMs: frame.header.timeMs, ddl, frame: bytes, tables: tailTables(changes, (id) => core.catalog.byId(id)!), dropped}, placedTables(changes, (id) => core.catalog.byId(id)!));
   post(core.message(frame.epoch, changes, ddl, frame.header.timeMs));
 }
 

@@ -3,6 +3,7 @@ import {OP_INSERT, OP_TEXT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatch,
 import {unreachable} from '../base/invariant.ts';
 import type {LogicalType} from '../base/type.ts';
 import type {Row, Value} from '../base/value.ts';
+import {evolveColumns, sameFields} from '../base/widen.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {valueAt} from '../kernel/column-values.ts';
 
@@ -43,6 +44,12 @@ export interface ChangePart {
   readonly rows: Int32Array | null;
   readonly start: number;
   readonly end: number;
+}
+
+/** @returns a batch of changes in one form of its table as changes of another; hidden columns included. */
+export function changesAs(batch: ChangeBatch, from: TableSpec, to: TableSpec): ChangeBatch {
+  if (from === to || sameFields(from.columns, to.columns)) return batch;
+  return {...batch, columns: evolveColumns(batch.columns, from.columns, to.columns, batch.rowCount)};
 }
 
 /** @returns the visible changes of a batch, in order; null if there are none. */

@@ -4,12 +4,15 @@
  */
 import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatch, type Column} from '../base/delta.ts';
 import {gatherColumns} from '../base/columns.ts';
+import {invariant} from '../base/invariant.ts';
 import {publishSliceRows} from '../base/limit.ts';
 import type {ColumnSpec, TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {RelationSource} from '../kernel/relation.ts';
 import {relationOfPieces} from '../kernel/relation-pieces.ts';
-import {liveName} from './live-tables.ts';
+import type {Session} from '../kernel/session.ts';
+import {deadName, liveTarget} from './live-tables.ts';
+import type {DeltaReference} from './sealed-epoch.ts';
 
 export interface Publishable {
   readonly insertedCount: number;
@@ -81,5 +84,40 @@ export function deadPositions(positions: Float64Array, count: number): RelationS
  */
 export function referenceInsert(table: TableSpec, sql: string, first: number): string {
   const names = table.columns.map(({name}) => quoteIdentifier(name)).join(', ');
-  return `INSERT INTO ${liveName(table)} SELECT ${first} - 1 + row_number() OVER (), ${names} FROM (${sql}) WHERE _op IN (0, 2)`;
+  return `INSERT INTO ${liveTarget(table)} SELECT ${first} - 1 + row_number() OVER (), ${names} FROM (${sql}) WHERE _op IN (0, 2)`;
+}
+
+/** What the cache counts of a table; kept up here. */
+export interface Counted {
+  readonly spec: TableSpec;
+  deadRows: number;
+  rowCount: number;
+}
+
+/** Puts pending changes of a table into the cache. @param writer in the transaction of the publish. */
+export async function publishBatches(writer: Session, live: Counted, batches: readonly ChangeBatch[]): Promise<void> {
+  const rows = publishable(live.spec.columns, batches);
+  if (rows.insertedCount > 0) {
+    writer.bindRelation('mr_publish', rows.inserted);
+    await writer.run(`INSERT INTO ${liveTarget(live.spec)} SELECT * FROM mr_rows('mr_publish')`);
+  }
+  if (rows.deadCount > 0) {
+    writer.bindRelation('mr_publish_dead', rows.dead);
+    await writer.run(`INSERT INTO ${deadName(live.spec)} SELECT * FROM mr_rows('mr_publish_dead')`);
+    live.deadRows += rows.deadCount;
+  }
+  live.rowCount += rows.insertedCount - rows.deadCount;
+}
+
+/** The same of a delta that lies in files: it is taken from there; its rows were numbered in file order. */
+export async function publishReference(writer: Session, live: Counted, rowCount: number, reference: DeltaReference): Promise<void> {
+  const inserted = await writer.run(referenceInsert(live.spec, await reference.sql(), reference.firstPosition));
+  const dead = reference.freed.length;
+  invariant(inserted.rowsChanged === rowCount - dead, () => `files of table ${live.spec.id} gave ${inserted.rowsChanged} rows that came, ${rowCount - dead} were logged`);
+  if (dead > 0) {
+    writer.bindRelation('mr_publish_dead', deadPositions(reference.freed, dead));
+    await writer.run(`INSERT INTO ${deadName(live.spec)} SELECT * FROM mr_rows('mr_publish_dead')`);
+  }
+  live.deadRows += dead;
+  live.rowCount += rowCount - 2 * dead;
 }

@@ -65,7 +65,7 @@ function batchOf({rows}: Changes): ChangeBatch {
 }
 
 function sealedTable(changes: Changes, batch: () => ChangeBatch = () => batchOf(changes)): SealedTable {
-  return {table: changes.table, rowCount: changes.rows.length, batch, batches: () => [batch()], reference: null};
+  return {table: changes.table, form: () => assert.fail('the cache knows its tables'), rowCount: changes.rows.length, batch, batches: () => [batch()], reference: null};
 }
 
 function sealed(number: number, ddl: readonly DdlRecord[], tables: readonly SealedTable[]): SealedEpoch {

@@ -15,19 +15,19 @@ import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
 import {publishRowsMax, readsWaitingMax, rewriteRowsMin, sweepRowsMin} from '../base/limit.ts';
 import type {ChangeBatch} from '../base/delta.ts';
-import type {DdlRecord, TableId} from '../catalog/spec.ts';
+import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {Session} from '../kernel/session.ts';
 import {countOf, keptTables, type CachedTable} from './live-kept.ts';
-import {createStatements, deadName, dropStatements, liveName} from './live-tables.ts';
-import {deadPositions, publishable, referenceInsert, type Publishable} from './live-publish.ts';
+import {alterStatements, createStatements, dropStatements, liveName, liveTarget} from './live-tables.ts';
+import {publishBatches, publishReference} from './live-publish.ts';
 import {LiveUpkeep, type LiveTable} from './live-upkeep.ts';
 import {closedError, ReadTurns} from './read-turns.ts';
-import type {DeltaReference, SealedEpoch} from './sealed-epoch.ts';
+import type {SealedEpoch} from './sealed-epoch.ts';
 
 /** The filling of a table that existed before the cache did. `inserted` tells when its statement has ended. */
-interface Loading {readonly session: Session; readonly inserted: Promise<number>}
+interface Loading {readonly session: Session; readonly inserted: Promise<number>; /** given up, since the table takes another form */ altered: boolean}
 
 /** Other limits than the house's, for tests. */
 export interface LiveOptions {
@@ -165,25 +165,20 @@ export class LiveRelation {
   }
 
   /**
-   * Fills a cold table with rows in `_pos` order 0, 1, 2 …; `pieces`, one after the other, yield all its columns, hidden ones
-   * included, in table order, at the epoch that the relation was opened at. Beside everything else: later epochs take positions above and may come before, in
-   * any order, since what they kill is a set. Resolves when the table is hot, or when it was dropped meanwhile.
+   * Fills a cold table with rows in `_pos` order 0, 1, 2 …; `contentOf` gives SELECTs of all its columns in the form that it has, one
+   * after the other, at the epoch that the relation was opened at. Beside everything else: later epochs take positions above and may come before, in any
+   * order, since what they kill is a set. Resolves when the table is hot, or when it was dropped meanwhile; begins anew in another form.
    */
-  async load(table: TableId, pieces: readonly string[]): Promise<void> {
-    const {spec} = this.#table(table);
+  async load(table: TableId, contentOf: (spec: TableSpec) => Promise<readonly string[] | null>): Promise<void> {
+    while (await this.#loadOnce(table, contentOf) === 'altered');
+  }
+
+  async #loadOnce(table: TableId, contentOf: (spec: TableSpec) => Promise<readonly string[] | null>): Promise<'done' | 'altered'> {
     const session = await this.#kernel.connect();
-    const names = spec.columns.map((column) => quoteIdentifier(column.name)).join(', ');
-    const insert = async (): Promise<number> => {
-      let rowCount = 0;
-      await session.run('BEGIN TRANSACTION');
-      for (const sql of pieces) rowCount += (await session.run(`INSERT INTO ${liveName(spec)} SELECT ${rowCount} - 1 + row_number() OVER (), ${names} FROM (${sql})`)).rowsChanged;
-      await session.run('COMMIT');
-      return rowCount;
-    };
-    const inserted = insert(); // what fails is taken back when the session closes
-    this.#loading.set(table, {session, inserted});
+    // Begun between publishes: the form is then that of the tables, and what gives it another finds the filling.
+    const loading = await this.#enqueueWork(() => Promise.resolve(this.#startLoading(table, session, contentOf)));
     try {
-      const rowCount = await inserted.finally(() => this.#loading.delete(table));
+      const rowCount = await loading.inserted.finally(() => this.#loading.delete(table));
       await this.#enqueueWork(() => {
         const live = this.#tables.get(table);
         if (live !== undefined) {
@@ -194,11 +189,33 @@ export class LiveRelation {
         this.#upkeep.consider();
         return Promise.resolve();
       });
+      return 'done';
     } catch (cause) {
+      if (loading.altered) {
+        // When that is done it begins anew.
+        await this.#enqueueWork(() => Promise.resolve());
+        return 'altered';
+      }
       if (this.#tables.has(table)) throw cause;
+      return 'done';
     } finally {
       await session.close();
     }
+  }
+
+  #startLoading(table: TableId, session: Session, contentOf: (spec: TableSpec) => Promise<readonly string[] | null>): Loading {
+    const {spec} = this.#table(table);
+    const names = spec.columns.map((column) => quoteIdentifier(column.name)).join(', ');
+    const insert = async (): Promise<number> => {
+      let rowCount = 0;
+      await session.run('BEGIN TRANSACTION'); // what fails is taken back when the session closes
+      for (const sql of await contentOf(spec) ?? []) rowCount += (await session.run(`INSERT INTO ${liveTarget(spec)} SELECT ${rowCount} - 1 + row_number() OVER (), ${names} FROM (${sql})`)).rowsChanged;
+      await session.run('COMMIT');
+      return rowCount;
+    };
+    const loading: Loading = {session, inserted: insert(), altered: false};
+    this.#loading.set(table, loading);
+    return loading;
   }
 
   /** Tables that are read from files and log, for now. */
@@ -324,10 +341,12 @@ export class LiveRelation {
 
   /** A table is not changed while another session fills it. */
   async #endLoading(record: DdlRecord): Promise<void> {
-    if (record.kind !== 'drop-table') return;
-    await this.#upkeep.endRewrite(record.id);
-    const loading = this.#loading.get(record.id);
+    if (record.kind !== 'drop-table' && record.kind !== 'alter-table') return;
+    const id = record.kind === 'drop-table' ? record.id : record.table.id;
+    await this.#upkeep.endRewrite(id);
+    const loading = this.#loading.get(id);
     if (loading === undefined) return;
+    loading.altered = record.kind === 'alter-table';
     loading.session.interrupt('MR_INTERRUPTED');
     await loading.inserted.catch(() => undefined);
   }
@@ -350,7 +369,7 @@ export class LiveRelation {
           const before = byTable.get(table);
           byTable.delete(table);
           if (before !== undefined) await this.#publishBatches(new Map([[table, before]]));
-          await this.#publishReference(this.#table(table), rowCount, reference);
+          await publishReference(this.#writer, this.#table(table), rowCount, reference);
           continue;
         }
         const batches = byTable.get(table);
@@ -361,34 +380,8 @@ export class LiveRelation {
     await this.#publishBatches(byTable);
   }
 
-  /** A delta that lies in files is taken from there: its rows were numbered in file order. */
-  async #publishReference(live: LiveTable, rowCount: number, reference: DeltaReference): Promise<void> {
-    const inserted = await this.#writer.run(referenceInsert(live.spec, await reference.sql(), reference.firstPosition));
-    const dead = reference.freed.length;
-    invariant(inserted.rowsChanged === rowCount - dead, () => `files of table ${live.spec.id} gave ${inserted.rowsChanged} rows that came, ${rowCount - dead} were logged`);
-    if (dead > 0) {
-      this.#writer.bindRelation('mr_publish_dead', deadPositions(reference.freed, dead));
-      await this.#writer.run(`INSERT INTO ${deadName(live.spec)} SELECT * FROM mr_rows('mr_publish_dead')`);
-    }
-    live.deadRows += dead;
-    live.rowCount += rowCount - 2 * dead;
-  }
-
   async #publishBatches(byTable: ReadonlyMap<TableId, ChangeBatch[]>): Promise<void> {
-    for (const [table, batches] of byTable) {
-      const live = this.#table(table);
-      const rows: Publishable = publishable(live.spec.columns, batches);
-      if (rows.insertedCount > 0) {
-        this.#writer.bindRelation('mr_publish', rows.inserted);
-        await this.#writer.run(`INSERT INTO ${liveName(live.spec)} SELECT * FROM mr_rows('mr_publish')`);
-      }
-      if (rows.deadCount > 0) {
-        this.#writer.bindRelation('mr_publish_dead', rows.dead);
-        await this.#writer.run(`INSERT INTO ${deadName(live.spec)} SELECT * FROM mr_rows('mr_publish_dead')`);
-        live.deadRows += rows.deadCount;
-      }
-      live.rowCount += rows.insertedCount - rows.deadCount;
-    }
+    for (const [table, batches] of byTable) await publishBatches(this.#writer, this.#table(table), batches);
   }
 
   async #applyDdl(record: DdlRecord): Promise<void> {
@@ -404,6 +397,12 @@ export class LiveRelation {
         for (const statement of createStatements(record.table, kept !== undefined)) await this.#writer.run(statement);
         this.#tables.set(record.table.id, {spec: record.table, deadRows: kept?.deadRows ?? 0, rowCount: kept === undefined ? 0 : kept.storedRows - kept.deadRows, sweptRows: 0, sweepAt: 0, rewriteAt: 0, hot: !this.#limits.off});
         return;
+      case 'alter-table': {
+        const live = this.#table(record.table.id);
+        for (const statement of alterStatements(live.spec, record.table)) await this.#writer.run(statement);
+        this.#tables.set(record.table.id, {...live, spec: record.table});
+        return;
+      }
       case 'drop-table':
         for (const statement of dropStatements(this.#table(record.id).spec)) await this.#writer.run(statement);
         this.#tables.delete(record.id);

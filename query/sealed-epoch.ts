@@ -5,15 +5,15 @@
  */
 import type {ChangeBatch} from '../base/delta.ts';
 import type {Epoch} from '../base/epoch.ts';
-import type {DdlRecord, TableId} from '../catalog/spec.ts';
+import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 
 /** A delta that lies in files: first the rows that went, each beside the row that took its place, then those that came. */
 export interface DeltaReference {
   /**
-   * SQL of the rows in changelog order: `_op`, then all columns of the table.
+   * SQL of the rows in changelog order: `_op`, then all columns of the table, in the form that it had then or in a later one.
    * @throws {WarehouseError} `MR_DELTA_GONE` (unavailable) when the files are no longer there.
    */
-  readonly sql: () => Promise<string>;
+  readonly sql: (form?: TableSpec) => Promise<string>;
   /** The position of the first row that came; those after it follow. −1 for an epoch read back from the log. */
   readonly firstPosition: number;
   /** Positions of the rows that went, in order. */
@@ -22,6 +22,8 @@ export interface DeltaReference {
 
 export interface SealedTable {
   readonly table: TableId;
+  /** The table as it was in this epoch: what columns the changes have. */
+  readonly form: () => TableSpec;
   readonly rowCount: number;
   /** Decoded at the first call; not for a delta by reference. Epochs read back from the log carry no positions (all −1). */
   readonly batch: () => ChangeBatch;

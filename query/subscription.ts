@@ -10,6 +10,7 @@ import {WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {snapshotReadsMax, subscriptionItemRowsMax} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
+import {formAt} from '../catalog/forms.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {Session} from '../kernel/session.ts';
@@ -52,6 +53,8 @@ export interface SubscriptionHost {
   /** The relation of a table's rows in a read that does not have them in the cache. */
   readonly cold: (table: TableSpec, read: PinnedRead) => Promise<string>;
   readonly past: PastContent;
+  /** A table as it is now; undefined when it was dropped. */
+  readonly known: (id: TableId) => TableSpec | undefined;
   /** Shared by all subscriptions of the warehouse. */
   readonly snapshots: SnapshotRoom;
 }
@@ -75,6 +78,15 @@ export class SnapshotRoom {
 interface Watched {
   readonly table: TableSpec;
   readonly shape: VisibleShape;
+}
+
+/** Each epoch's changes have the columns that the table had in it. @param form of one of the tables watched. */
+function shapeAs(watched: Map<TableId, Watched>, form: TableSpec): VisibleShape {
+  const known = watched.get(form.id)!;
+  if (known.table.schemaId === form.schemaId) return known.shape;
+  const shape = visibleShape(form);
+  watched.set(form.id, {table: form, shape});
+  return shape;
 }
 
 /** @returns items with their changes as objects. */
@@ -107,8 +119,8 @@ export async function* subscribeColumns(host: SubscriptionHost, tables: readonly
       continue;
     }
     const parts: ChangePart[] = [];
-    for (const {table, batch} of sealed.tables) {
-      const part = watched.has(table) ? visibleChanges(watched.get(table)!.shape, batch()) : null;
+    for (const {table, form, batch} of sealed.tables) {
+      const part = watched.has(table) ? visibleChanges(shapeAs(watched, form()), batch()) : null;
       if (part !== null) parts.push(part);
     }
     if (parts.length === 0 && !emptyEpochs) continue;
@@ -117,11 +129,11 @@ export async function* subscribeColumns(host: SubscriptionHost, tables: readonly
 }
 
 /** An epoch with deltas by reference, read chunk by chunk as the reader takes it. */
-async function* itemsOfFiles(sealed: SealedEpoch, watched: ReadonlyMap<TableId, Watched>, emptyEpochs: boolean): AsyncGenerator<ColumnItem> {
+async function* itemsOfFiles(sealed: SealedEpoch, watched: Map<TableId, Watched>, emptyEpochs: boolean): AsyncGenerator<ColumnItem> {
   let waiting: ColumnItem | null = null; // whether an item is the last shows when there is another
-  for (const {table, batches} of sealed.tables) {
-    const shape = watched.get(table)?.shape;
-    if (shape === undefined) continue;
+  for (const {table, form, batches} of sealed.tables) {
+    if (!watched.has(table)) continue;
+    const shape = shapeAs(watched, form());
     for await (const batch of batches()) {
       const part = visibleChanges(shape, batch);
       if (part === null) continue;
@@ -173,8 +185,13 @@ async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], old
     throw cause;
   });
   const epoch = oldest ?? read.epoch;
+  // What was asked for may have changed form before the read began.
+  const forms = tables.map(({table}): Watched => {
+    const form = formAt(host.known(table.id) ?? table, epoch);
+    return {table: form, shape: visibleShape(form)};
+  });
   const stream = async (relations: readonly string[]): Promise<void> => {
-    for (const [source, {shape}] of tables.entries()) {
+    for (const [source, {shape}] of forms.entries()) {
       const rows = await read.session.stream(`SELECT ${shape.names.map(quoteIdentifier).join(', ')} FROM ${relations[source]!}`, [], {types: shape.types});
       try {
         for (let chunk = await rows.next(); chunk !== null; chunk = await rows.next()) {
@@ -188,8 +205,8 @@ async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], old
   };
   const pump = async (): Promise<void> => {
     try {
-      if (oldest === null) await stream(await Promise.all(tables.map(({table}) => (read.cold.has(table.id) ? host.cold(table, read) : rowsViewName(table)))));
-      else await host.past.read(tables.map(({table}) => table), oldest, read.session, (sql) => stream(sql.map((content) => `(${content})`)));
+      if (oldest === null) await stream(await Promise.all(forms.map(({table}) => (read.cold.has(table.id) ? host.cold(table, read) : rowsViewName(table)))));
+      else await host.past.read(forms.map(({table}) => table), oldest, read.session, (sql) => stream(sql.map((content) => `(${content})`)));
       spool.end();
     } catch (cause) {
       spool.end(cause);
@@ -212,7 +229,7 @@ async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], old
           room = subscriptionItemRowsMax;
         }
         const end = Math.min(rowCount, start + room);
-        parts.push({shape: tables[source]!.shape, ops: null, columns, rows: null, start, end});
+        parts.push({shape: forms[source]!.shape, ops: null, columns, rows: null, start, end});
         room -= end - start;
         start = end;
       }

@@ -44,7 +44,8 @@ export function lowerScan(fields: PlanFields, inputs: readonly unknown[], contex
     return {name: names[index]!, type};
   });
   for (const [i, index] of chosen.entries()) if (index === ABSENT_INDEX) context.phantom(columns[i]!);
-  return ended(fields, {kind: 'get', schema, table, columnIndexes, columns});
+  const rowsOnly = chosen.every(index => index === ABSENT_INDEX);
+  return ended(fields, {kind: 'get', schema, table, columnIndexes, columns, ...(rowsOnly ? {rowsOnly} : {})});
 }
 
 /** `range`, `generate_series` and `unnest` of constants, or of columns of the tables before them, become an unnest. */

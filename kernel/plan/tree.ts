@@ -71,7 +71,7 @@ export interface JoinCondition {readonly op: ComparisonOp; readonly left: Expres
 
 /** Every node's output columns are in `columns`; names of inner nodes are DuckDB's aliases and need not be unique. */
 export type PlanNode = {readonly columns: readonly PlanColumn[]} & (
-  | {readonly kind: 'get'; readonly schema: string; readonly table: string; /** positions in the table's visible columns */ readonly columnIndexes: readonly number[]}
+  | {readonly kind: 'get'; readonly schema: string; readonly table: string; /** positions in the table's visible columns */ readonly columnIndexes: readonly number[]; /** the columns stand for the number of rows alone: no value of them is used */ readonly rowsOnly?: true}
   | {readonly kind: 'project'; readonly child: PlanNode; readonly expressions: readonly Expression[]}
   | {readonly kind: 'filter'; readonly child: PlanNode; readonly predicate: Expression}
   | {readonly kind: 'aggregate'; readonly child: PlanNode; readonly groups: readonly Expression[]; readonly aggregates: readonly AggregateCall[]; readonly groupingSets: readonly (readonly number[])[] | null; readonly groupingFunctions: readonly (readonly number[])[]}

@@ -107,7 +107,7 @@ export function columnsRead(tree: PlanNode): {schema: string; table: string; col
   return tablesOf(tree).map(({schema, table}) => {
     const indexes = new Set<number>();
     visitNodes(tree, node => {
-      if (node.kind === 'get' && node.schema === schema && node.table === table) for (const index of node.columnIndexes) indexes.add(index);
+      if (node.kind === 'get' && node.schema === schema && node.table === table && node.rowsOnly !== true) for (const index of node.columnIndexes) indexes.add(index);
     });
     return {schema, table, columnIndexes: [...indexes].toSorted((a, b) => a - b)};
   });

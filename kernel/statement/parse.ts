@@ -4,6 +4,7 @@
  */
 import {WarehouseError} from '../../base/error.ts';
 import {Cursor} from './cursor.ts';
+import {parseAlter, parseComment} from './parse-alter.ts';
 import {parseCreate, parseDrop} from './parse-ddl.ts';
 import {parseDelete, parseInsert, parseUpdate} from './parse-dml.ts';
 import {parseSubscription} from './parse-subscription.ts';
@@ -13,7 +14,7 @@ import {didYouMean} from './nearest.ts';
 import {splitScript, type ScriptPart} from './split.ts';
 import type {Statement} from './statement.ts';
 
-export type {CreateDynamicTableStatement, CreateTableStatement, DeleteStatement, InsertStatement, SqlText, Statement, TableName, UpdateStatement} from './statement.ts';
+export type {AlterChange, AlterTableStatement, ColumnPlace, CreateDynamicTableStatement, CreateTableStatement, DeleteStatement, InsertStatement, SqlText, Statement, TableName, UpdateStatement} from './statement.ts';
 
 const selectWords = ['SELECT', 'VALUES', 'FROM', 'TABLE', 'SUMMARIZE'];
 
@@ -50,7 +51,7 @@ export function parsePart(part: ScriptPart): Statement {
   if (cursor.sees('INSERT')) return parseInsert(cursor, span);
   if (cursor.sees('UPDATE') && !cursor.sees('UPDATE', 'EXTENSIONS')) return parseUpdate(cursor, span);
   if (cursor.sees('DELETE')) return parseDelete(cursor, span);
-  const statement = parseSubscription(cursor, span) ?? parseCreate(cursor, span) ?? parseDrop(cursor, span) ?? parseUtility(cursor, span);
+  const statement = parseSubscription(cursor, span) ?? parseCreate(cursor, span) ?? parseDrop(cursor, span) ?? parseAlter(cursor, span) ?? parseComment(cursor, span) ?? parseUtility(cursor, span);
   if (statement !== undefined) return statement;
   refuseByName(cursor);
   const word = cursor.tokens.text(cursor.index);

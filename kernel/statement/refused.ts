@@ -37,9 +37,19 @@ const unsupported: readonly Refusal[] = [
   {words: ['DROP', 'TAG']},
   {words: ['DROP', 'BRANCH']},
   {words: ['DROP', 'VIEW'], hint: 'DROP DYNAMIC TABLE drops a dynamic table'},
-  {words: ['ALTER'], hint: 'CREATE a table of the new form and INSERT … SELECT into it'},
+  {words: ['ALTER', 'DYNAMIC', 'TABLE'], hint: 'its columns are those of its definition: DROP it and CREATE it anew'},
+  {words: ['ALTER', 'MATERIALIZED'], hint: 'its columns are those of its definition: DROP it and CREATE it anew'},
+  {words: ['ALTER', 'SCHEMA'], hint: 'CREATE a schema of the new name and move its tables by INSERT … SELECT'},
+  {words: ['ALTER', 'DATABASE'], hint: 'a warehouse is one database'},
+  {words: ['ALTER', 'VIEW'], hint: 'DROP DYNAMIC TABLE and CREATE it anew'},
+  {words: ['ALTER', 'SOURCE']},
+  {words: ['ALTER', 'SINK']},
+  {words: ['ALTER', 'SUBSCRIPTION']},
+  {words: ['ALTER', 'SEQUENCE']},
   {words: ['TRUNCATE'], hint: 'DELETE FROM t removes all rows'},
-  {words: ['COMMENT', 'ON']},
+  {words: ['COMMENT', 'ON', 'SCHEMA']},
+  {words: ['COMMENT', 'ON', 'VIEW'], hint: 'COMMENT ON TABLE takes dynamic tables too'},
+  {words: ['COMMENT', 'ON', 'INDEX']},
   {words: ['BACKFILL'], hint: 'a correction of the inputs reaches dynamic tables by itself'},
   {words: ['PREVIEW'], hint: 'run the SELECT itself'},
   {words: ['DIFF', 'BRANCH']},
@@ -79,7 +89,7 @@ const notAllowed: readonly Refusal[] = [
 
 /** First words of statements, for spelling hints. */
 export const statementWords: readonly string[] = [...new Set([
-  'SELECT', 'WITH', 'VALUES', 'FROM', 'INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'BEGIN', 'START', 'COMMIT', 'ROLLBACK', 'SET', 'RESET',
+  'SELECT', 'WITH', 'VALUES', 'FROM', 'INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'ALTER', 'COMMENT', 'BEGIN', 'START', 'COMMIT', 'ROLLBACK', 'SET', 'RESET',
   'SHOW', 'DESCRIBE', 'SUMMARIZE', 'EXPLAIN', 'VERIFY', 'WAIT', 'CHECKPOINT', 'FETCH', ...unsupported.map((refusal) => refusal.words[0]!), ...notAllowed.map((refusal) => refusal.words[0]!),
 ])];
 

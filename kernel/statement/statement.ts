@@ -19,6 +19,7 @@ export type Statement = {readonly span: Span} & (
   | {readonly kind: 'create-schema'; readonly name: string; readonly ifNotExists: boolean}
   | {readonly kind: 'drop-schema'; readonly name: string; readonly ifExists: boolean}
   | CreateTableStatement
+  | AlterTableStatement
   | {readonly kind: 'drop-table'; readonly table: TableName; readonly ifExists: boolean}
   | {readonly kind: 'drop-dynamic-table'; readonly table: TableName; readonly ifExists: boolean}
   | CreateDynamicTableStatement
@@ -95,6 +96,30 @@ export interface CreateTableStatement {
   readonly partitionedBy: readonly string[];
   readonly options: StatementOptions;
 }
+
+/** ALTER TABLE and COMMENT ON: changes of one table, in order, all of them in one epoch. */
+export interface AlterTableStatement {
+  readonly kind: 'alter-table';
+  readonly span: Span;
+  readonly table: TableName;
+  readonly ifExists: boolean;
+  readonly changes: readonly AlterChange[];
+}
+
+/** Where a column stands: before all others, or behind one. */
+export type ColumnPlace = {readonly first: true} | {readonly after: string};
+
+export type AlterChange =
+  /** `definition` is the column as CREATE TABLE would have it, in DuckDB's text. */
+  | {readonly kind: 'add-column'; readonly name: string; readonly definition: SqlText; readonly ifNotExists: boolean; readonly place: ColumnPlace | undefined; readonly comment: string | undefined}
+  | {readonly kind: 'drop-column'; readonly name: string; readonly ifExists: boolean}
+  | {readonly kind: 'rename-column'; readonly name: string; readonly to: string}
+  | {readonly kind: 'set-type'; readonly name: string; readonly type: SqlText}
+  | {readonly kind: 'move-column'; readonly name: string; readonly place: ColumnPlace}
+  | {readonly kind: 'drop-not-null'; readonly name: string}
+  | {readonly kind: 'comment-column'; readonly name: string; readonly comment: string | undefined}
+  | {readonly kind: 'comment-table'; readonly comment: string | undefined}
+  | {readonly kind: 'set-options'; readonly options: StatementOptions};
 
 export interface CreateDynamicTableStatement {
   readonly kind: 'create-dynamic-table';

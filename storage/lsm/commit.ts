@@ -183,7 +183,7 @@ async function writeSnapshotParts(table: PaimonTable, writer: ManifestWriter, st
   const changelogList = change.changelog.length === 0 ? undefined : await writer.list(await writer.manifests(change.changelog));
   const deltaRecordCount = change.delta.reduce((sum, entry) => sum + (entry.kind === 'add' ? 1 : -1) * entry.file.rowCount, 0);
   return {
-    id: (before?.id ?? 0) + 1, schemaId: table.schema.id,
+    id: (before?.id ?? 0) + 1, schemaId: Math.max(before?.schemaId ?? 0, table.schema.id),
     baseManifestList: baseList.fileName, baseManifestListSize: baseList.bytes, deltaManifestList: deltaList.fileName, deltaManifestListSize: deltaList.bytes,
     ...(changelogList === undefined ? {} : {changelogManifestList: changelogList.fileName, changelogManifestListSize: changelogList.bytes}),
     ...(before?.indexManifest === undefined ? {} : {indexManifest: before.indexManifest}),

@@ -137,6 +137,7 @@ export class CompactionAttempt {
   static async begin(session: SqlSession, table: PaimonTable, spec: CompactionSpec, options: CompactionOptions = {}): Promise<CompactionAttempt> {
     table.checkWritable();
     await checkFiles(table, spec.runs.flat());
+    for (const {file} of spec.runs.flat()) invariant(file.schemaId <= table.schema.id, () => `file "${file.fileName}" of schema ${file.schemaId} would lose columns under schema ${table.schema.id}`);
     const targetBytes = options.targetBytes ?? targetFileBytes(table);
     const parts: Part[] = [];
     for (const part of table.keyFields.length === 0 ? appendParts(table, spec, targetBytes) : keyedParts(table, spec, targetBytes)) {

@@ -170,9 +170,10 @@ export class PaimonTable {
     await makeDirectoryDurably(doors.files, paths.snapshotDirectory());
     await makeDirectoryDurably(doors.files, paths.manifestDirectory());
     if (await putIfAbsent(doors.files, paths.schema(0), Buffer.from(printSchema(schema)))) return new PaimonTable(doors, directory, schema);
+    // It may have changed form since.
     const found = await PaimonTable.open(doors, directory);
     const text = (s: TableSchema): string => printSchema({...s, timeMillis: 0});
-    if (text(found.schema) !== text(schema)) {
+    if (text(await found.readSchema(0)) !== text(schema)) {
       throw new WarehouseError('conflict', 'MR_PAIMON_EXISTS', `expected no table at '${directory}', found one with another schema`, {hint: 'choose another name or remove the directory'});
     }
     return found;

@@ -20,6 +20,8 @@ export interface TableForm extends NewTable {
   readonly schemaId: number;
   /** The largest field id that the table ever had: ids are not used again. */
   readonly highestFieldId: number;
+  /** Options of the form before it: those that are no longer among `options` go. */
+  readonly optionsBefore?: Readonly<Record<string, string>>;
 }
 
 /** @returns the columns as fields of a schema. */
@@ -46,9 +48,11 @@ export function evolvedSchema(before: TableSchema, form: TableForm, where: strin
     const [was, is] = [logicalType(old.type), logicalType(field.type)];
     return was === undefined || (is !== undefined && isNested(is) && sameType(was, is)) ? {...field, type: {...old.type, nullable: field.type.nullable}} : field;
   });
+  const gone = Object.keys(form.optionsBefore ?? {}).filter((option) => form.options?.[option] === undefined);
+  const kept = Object.fromEntries(Object.entries(before.options).filter(([option]) => !gone.includes(option)));
   const schema: TableSchema = {
     id: form.schemaId, fields, highestFieldId: Math.max(before.highestFieldId, form.highestFieldId),
-    partitionKeys: form.partitionKeys ?? before.partitionKeys, primaryKeys: form.primaryKey, options: {...before.options, ...form.options},
+    partitionKeys: form.partitionKeys ?? before.partitionKeys, primaryKeys: form.primaryKey, options: {...kept, ...form.options},
     ...(form.comment === undefined ? {} : {comment: form.comment}), timeMillis: nowMs,
   };
   checkWritable(schema, where);

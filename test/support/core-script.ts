@@ -158,8 +158,8 @@ export class CoreHarness {
       const types = table.columns.map(({type}) => type);
       const keys = [types[0]!];
       return [
-        ...(remove.length === 0 ? [] : [{table: table.id, mode: 'delete' as const, rows: encodeRows(keys, columnsFromRows(keys, remove.map((key) => [key])), remove.length), expected: null, asOf: -1}]),
-        ...(rows.length === 0 ? [] : [{table: table.id, mode: table.storage === 'keyed' ? 'upsert' as const : 'append' as const, rows: encodeRows(types, columnsFromRows(types, rows), rows.length), expected: null, asOf: -1}]),
+        ...(remove.length === 0 ? [] : [{table: table.id, schemaId: table.schemaId, mode: 'delete' as const, rows: encodeRows(keys, columnsFromRows(keys, remove.map((key) => [key])), remove.length), expected: null, asOf: -1}]),
+        ...(rows.length === 0 ? [] : [{table: table.id, schemaId: table.schemaId, mode: table.storage === 'keyed' ? 'upsert' as const : 'append' as const, rows: encodeRows(types, columnsFromRows(types, rows), rows.length), expected: null, asOf: -1}]),
       ];
     });
     return this.request({kind: 'write', writes, rejected: []});
