@@ -49,9 +49,10 @@ command('serve', 'serve a warehouse over HTTP until stopped')
 
 command('ingest', 'append or upsert the rows of a file into a table')
   .argument('<table>', 'schema.table')
-  .argument('<file>', 'ndjson, csv or parquet by its ending; - reads ndjson from standard input')
+  .argument('<file>', 'ndjson, csv or parquet by its ending; - reads standard input')
+  .option('--format <format>', 'ndjson or csv, whatever the ending says; of standard input ndjson unless given')
   .option('--on-error <what>', 'fail: one bad row refuses the file; reject: bad rows go to <table>$rejected', 'fail')
-  .action(async (table: string, file: string, options: TargetOptions & {onError: string}) => (await import('./ingest.ts')).runIngest(table, file, options));
+  .action(async (table: string, file: string, options: TargetOptions & {onError: string; format?: string}) => (await import('./ingest.ts')).runIngest(table, file, options));
 
 command('subscribe', 'print the changes of tables as ndjson, as they happen')
   .argument('[table...]', 'one or more schema.table')

@@ -7,6 +7,7 @@ import type {BackupReport, InsertResult} from '../engine/api.ts';
 import {transactionUnits} from '../engine/script.ts';
 import {jsonRow} from '../server/json.ts';
 import {linesOf} from '../server/lines.ts';
+import type {CsvRecord} from './csv-records.ts';
 import type {Printable} from './format.ts';
 import type {FileRows, Target} from './target.ts';
 
@@ -49,6 +50,10 @@ export class RemoteTarget implements Target {
 
   ingestRows(table: string, rows: FileRows, onError: 'fail' | 'reject'): Promise<InsertResult> {
     return this.ingestNdjson(table, Readable.from(lines(rows), {objectMode: false}), onError);
+  }
+
+  ingestCsv(table: string, records: AsyncIterable<readonly CsvRecord[]>, onError: 'fail' | 'reject'): Promise<InsertResult> {
+    return this.ingestNdjson(table, Readable.from(csvLines(records), {objectMode: false}), onError);
   }
 
   async *subscribe(tables: readonly string[], from: string, signal: AbortSignal): AsyncGenerator<Readonly<Record<string, unknown>>> {
@@ -115,3 +120,19 @@ async function jsonOf(response: IncomingMessage): Promise<unknown> {
 async function* lines(rows: FileRows): AsyncGenerator<string> {
   for await (const some of rows) yield some.map((row) => `${JSON.stringify(jsonRow(row))}\n`).join('');
 }
+
+/** Rows as lines that have the numbers of the file's: empty ones, which are nothing, stand for what is not the beginning of a row. What is no row goes as its reason. */
+async function* csvLines(records: AsyncIterable<readonly CsvRecord[]>): AsyncGenerator<string> {
+  let number = 0;
+  for await (const some of records) {
+    let text = '';
+    for (const {line, row, problem} of some) {
+      text += '\n'.repeat(Math.max(0, line - 1 - number)) + (problem === null ? JSON.stringify(jsonRow(row!)) : JSON.stringify(`${problem.reason}: ${problem.raw.slice(0, rawCharactersMax)}`)) + '\n';
+      number = line;
+    }
+    yield text;
+  }
+}
+
+/** Characters of a line that is no row which are sent with its reason. */
+const rawCharactersMax = 4096;

@@ -11,6 +11,7 @@ import {holderOf} from '../engine/holder.ts';
 import {Warehouse} from '../engine/warehouse.ts';
 import {linesOf} from '../server/lines.ts';
 import {jsonRow} from '../server/json.ts';
+import type {CsvRecord} from './csv-records.ts';
 import type {Printable} from './format.ts';
 import {RemoteTarget} from './remote.ts';
 
@@ -29,6 +30,8 @@ export interface Target {
   /** Every statement's result, in turn. */
   sql(text: string): AsyncIterable<Printable>;
   ingestNdjson(table: string, input: Readable, onError: 'fail' | 'reject', onProgress: (rows: number) => void): Promise<InsertResult>;
+  /** Rows of a CSV file, each with the line that it begins at. */
+  ingestCsv(table: string, records: AsyncIterable<readonly CsvRecord[]>, onError: 'fail' | 'reject', onProgress: (rows: number) => void): Promise<InsertResult>;
   ingestRows(table: string, rows: FileRows, onError: 'fail' | 'reject', onProgress: (rows: number) => void): Promise<InsertResult>;
   /** Lines of `GET /v1/changes`, as objects. */
   subscribe(tables: readonly string[], from: string, signal: AbortSignal): AsyncIterable<Readonly<Record<string, unknown>>>;
@@ -73,6 +76,21 @@ class LocalTarget implements Target {
     const ingest = this.local.ingest(table, {onError});
     for await (const lines of linesOf(input as AsyncIterable<Uint8Array>)) {
       for (const line of lines) ingest.line(line);
+      if (onError === 'reject' && ingest.full) {
+        await ingest.flush();
+        onProgress(ingest.accepted);
+      }
+    }
+    return ingest.finish();
+  }
+
+  async ingestCsv(table: string, records: AsyncIterable<readonly CsvRecord[]>, onError: 'fail' | 'reject', onProgress: (rows: number) => void): Promise<InsertResult> {
+    const ingest = this.local.ingest(table, {onError});
+    for await (const some of records) {
+      for (const {line, row, problem} of some) {
+        if (problem === null) ingest.object(row, line);
+        else ingest.reject({...problem, line});
+      }
       if (onError === 'reject' && ingest.full) {
         await ingest.flush();
         onProgress(ingest.accepted);

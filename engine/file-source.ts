@@ -1,6 +1,5 @@
 /** Rows of files by column, through an engine of their own: for replaying a file into a warehouse as a stream. */
 import type {Column} from '../base/delta.ts';
-import {lineBytesMax} from '../base/limit.ts';
 import {parseTypeText, type LogicalType} from '../base/type.ts';
 import type {Row} from '../base/value.ts';
 import {valueAt} from '../kernel/column-values.ts';
@@ -30,11 +29,6 @@ export async function* rowsOfQuery(sql: string, types: readonly LogicalType[], b
   } finally {
     await kernel.close();
   }
-}
-
-/** Rows of a CSV file with a header: every value as its text, an empty one NULL, so that JSON's rules of reading values hold. */
-export function rowsOfCsv(path: string): AsyncGenerator<Row[]> {
-  return objectsOfQuery(`SELECT * FROM read_csv(${quoteLiteral(path)}, header = true, all_varchar = true, max_line_size = ${2 * lineBytesMax})`);
 }
 
 /** Rows of a Parquet file; what no column could be (unsigned …) comes as text, and as JSON text where it is nested. */

@@ -57,6 +57,12 @@ export class IngestSession {
     this.#failFast();
   }
 
+  /** A row that is none, with its reason. */
+  reject({raw, reason, code, line}: RejectedRow): void {
+    this.#decoder.rejectLine(raw, reason, code, line);
+    this.#failFast();
+  }
+
   /** @param exact gives the row again with its long numbers as text, where they are known. */
   object(row: unknown, number: number, exact?: () => unknown): void {
     this.#decoder.pushObject(row, number, exact);

@@ -138,14 +138,19 @@ test('cli ingest: ndjson, csv and parquet by the names of their columns; bad row
   };
   await content('CREATE TABLE t (id BIGINT PRIMARY KEY, at_ TIMESTAMP, note VARCHAR); SELECT 1');
   assert.equal(await ingest(file('a.csv', 'note,id,at_\n"x, y",1,2026-01-01T01:00:00+01:00\n,2,\n')), 'accepted 2, rejected 0 (epoch 2)\n');
-  await rejects(ingest(file('b.csv', 'id,note\n3,c\nfour,d\n')), 'invalid', 'MR_TYPE', /line 2: column "id": expected BIGINT, found string "four"/);
-  assert.match(await ingest(file('b.csv', 'id,note\n3,c\nfour,d\n'), 'reject'), /^row 2: column "id": .*\naccepted 1, rejected 1 \(epoch 4\)\n$/);
+  await rejects(ingest(file('b.csv', 'id,note\n3,c\nfour,d\n')), 'invalid', 'MR_TYPE', /line 3: column "id": expected BIGINT, found string "four"/);
+  assert.match(await ingest(file('b.csv', 'id,note\n3,c\nfour,d\n'), 'reject'), /^line 3: column "id": .*\naccepted 1, rejected 1 \(epoch 4\)\n$/);
   assert.match(await ingest(file('c.ndjson', '{"id":5}\nnope\n{"id":6,"note":7}\n'), 'reject'), /^line 2 is not JSON: .*\nline 3: column "note": expected VARCHAR, found number 7\naccepted 1, rejected 2 \(epoch 5\)\n$/);
+  assert.match(await ingest(file('e.csv', 'id;note\r\n30;"a;""b""\n\nc"\r\n31\r\n32;"open\r\n33;""\r\n'), 'reject'), /^line 5: expected 2 values, found 1\nline 6: a quote that opens there is not closed\naccepted 2, rejected 2 \(epoch 6\)\n$/);
+  assert.deepEqual(await content('SELECT id, note FROM t WHERE id >= 30 ORDER BY id'), [[30n, 'a;"b"\n\nc'], [33n, '']]);
+  assert.deepEqual(await content('SELECT line, code, raw FROM t$rejected WHERE code = \'MR_CSV\' ORDER BY line'), [[5, 'MR_CSV', '31'], [6, 'MR_CSV', '32;"open']]);
+  await content('DELETE FROM t WHERE id >= 30; SELECT 1');
+  await rejects(ingest(file('h.csv', 'id,id\n1,2\n')), 'invalid', 'MR_CSV', /line 1 cannot be the header: column "id" stands there twice/);
   await using kernel = await Kernel.open({threads: 1, memoryBytes: 256 << 20});
   const session = await kernel.connect();
   await session.run(`COPY (SELECT 'p' AS note, 7::UBIGINT AS id, TIMESTAMP '2026-02-03 04:05:06' AS at_) TO '${join(path, 'd.parquet')}'`);
-  assert.equal(await ingest(join(path, 'd.parquet')), 'INSERT 1 (epoch 6)\n');
-  assert.equal(await ingest(join(path, 'd.parquet'), 'reject'), 'accepted 1, rejected 0 (epoch 6)\n');
+  assert.equal(await ingest(join(path, 'd.parquet')), 'INSERT 1 (epoch 8)\n');
+  assert.equal(await ingest(join(path, 'd.parquet'), 'reject'), 'accepted 1, rejected 0 (epoch 8)\n');
   assert.deepEqual(await content('SELECT id, at_, note FROM t ORDER BY id'), [[1n, '2026-01-01T00:00:00.000000', 'x, y'], [2n, null, null], [3n, null, 'c'], [5n, null, null], [7n, '2026-02-03T04:05:06.000000', 'p']]);
 
   await content('CREATE TABLE nested (id BIGINT PRIMARY KEY, l INTEGER[], s STRUCT(a BIGINT, b VARCHAR)); SELECT 1');
@@ -156,7 +161,7 @@ test('cli ingest: ndjson, csv and parquet by the names of their columns; bad row
   await nest(join(path, 'n.parquet'), 'reject');
   await session.run(`COPY (SELECT 5 AS id, [7] AS l, {'a': 8, 'b': NULL::VARCHAR} AS s) TO '${join(path, 'n.parquet')}'`);
   await nest(join(path, 'n.parquet'));
-  await rejects(nest(file('m.csv', 'id,l,s\n6,"1, 2",\n')), 'invalid', 'MR_TYPE', /row 1|line 1: column "l": expected INTEGER\[\] or its JSON text/);
+  await rejects(nest(file('m.csv', 'id,l,s\n6,"1, 2",\n')), 'invalid', 'MR_TYPE', /line 2: column "l": expected INTEGER\[\] or its JSON text/);
   assert.deepEqual(await content('SELECT * FROM nested ORDER BY id'), [[1n, [1, null], {a: 9007199254740993n, b: null}], [2n, null, null], [3n, [], {a: null, b: 'x'}], [4n, [5], {a: 6n, b: 'y'}], [5n, [7], {a: 8n, b: null}]]);
 });
 
