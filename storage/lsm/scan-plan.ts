@@ -13,8 +13,9 @@ import {unsupported} from '../paimon/failure.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
 import type {Snapshot} from '../paimon/snapshot.ts';
 import {type DeletedRows, readDeletionVectors} from './deletion-vectors.ts';
-import {bucketGroups, keyedFile, sections} from './key-range.ts';
+import {bucketGroups, type KeyedFile, keyedFile, sections} from './key-range.ts';
 import type {PaimonTable} from './paimon-table.ts';
+import {Pruning, type ScanCondition} from './prune.ts';
 import {runMaxSequence, runMinSequence, sortedRuns} from './sorted-runs.ts';
 
 export interface PlannedFile {
@@ -54,6 +55,8 @@ export interface PlanOptions {
    * change, and all that was flushed counts.
    */
   readonly own?: boolean;
+  /** Only rows that meet all of them are wanted; files that hold none are left out. */
+  readonly where?: readonly ScanCondition[];
 }
 
 /**
@@ -67,7 +70,8 @@ export async function scanPlan(table: PaimonTable, snapshotId?: number, options:
   const keyed = table.keyFields.length > 0;
   const firstRow = keyed && table.mergeEngine === 'first-row';
   const byCompaction = keyed && (table.schema.options['deletion-vectors.enabled']?.toLowerCase() === 'true' || (firstRow && options.own !== true));
-  const live = state.live.filter((entry) => !(byCompaction && entry.file.level === 0));
+  const pruning = new Pruning(table, options.where ?? []);
+  const live = state.live.filter((entry) => !(byCompaction && entry.file.level === 0) && pruning.mayHold(entry));
   await checkFiles(table, live);
   const deleted = await readDeletionVectors(table, state.snapshot);
   const planned = (entry: ManifestEntry): PlannedFile => {
@@ -77,11 +81,12 @@ export async function scanPlan(table: PaimonTable, snapshotId?: number, options:
   const buckets = bucketGroups(table, live).map((entries): BucketPlan => {
     const {partition, bucket} = entries[0]!;
     if (!keyed) return {partition, bucket, sections: appendSections(entries, planned), inKeyOrder: false};
-    const byKey = sections(entries.map((entry) => keyedFile(table, entry)));
+    const alone = (files: readonly KeyedFile[]): boolean => files.length === 1 || byCompaction || firstRow;
+    const byKey = sections(entries.map((entry) => keyedFile(table, entry))).map((files) => (alone(files) ? files.filter(({entry}) => pruning.mayHoldValues(entry)) : files)).filter((files) => files.length > 0);
     if (byCompaction || firstRow) return {partition, bucket, sections: byKey.flat().map(({entry}): Section => ({kind: 'raw', runs: [[planned(entry)]]})), inKeyOrder: byKey.every((files) => files.length === 1)};
     const numbersDecide = options.own === true || table.sequence === undefined;
     return {partition, bucket, sections: byKey.map((files) => section(files.map((file) => file.entry), planned, numbersDecide)), inKeyOrder: true};
-  });
+  }).filter((bucket) => bucket.sections.length > 0);
   return {
     snapshot: state.snapshot, buckets,
     rowCount: live.reduce((sum, entry) => sum + entry.file.rowCount, 0), bytes: live.reduce((sum, entry) => sum + entry.file.fileSize, 0),
