@@ -40,6 +40,7 @@ function buildOperator(spec: OperatorSpec, specs: readonly OperatorSpec[], conte
   switch (spec.kind) {
     case 'input': return null;
     case 'map': return sql ? new MapSqlOperator(spec, columnsOf(spec.input), session!) : new MapOperator(spec, columnsOf(spec.input));
+    case 'unnest': return new MapSqlOperator(spec, columnsOf(spec.input), session!);
     case 'union': return new UnionOperator(spec);
     case 'join': {
       const nulls = sql ? 'group' : joinNulls(spec);

@@ -41,6 +41,11 @@ function explain(spec: Exclude<OperatorSpec, {kind: 'input'}>, specs: readonly O
       const predicate = spec.predicate === null ? '' : ` where ${printExpression(spec.predicate, ref)}`;
       return {operator: `map of ${names[spec.input]}${predicate}`, level: 'delta', executor, state: 'none', warning: statementWarning([spec.predicate ?? [], ...spec.expressions].flat(), executor)};
     }
+    case 'unnest': {
+      const columns = namesOf(specs[spec.input]!.columns);
+      const lists = spec.expressions.map((expression) => printExpression(expression, (index) => columns[index]!));
+      return {operator: `unnest of ${lists.join(', ')} of ${names[spec.input]}`, level: 'delta', executor, state: 'none', warning: null};
+    }
     case 'union': return {operator: `union all of ${spec.inputs.map((input) => names[input]).join(', ')}`, level: 'delta', executor, state: 'none', warning: null};
     case 'join': {
       const [left, right] = [specs[spec.left]!, specs[spec.right]!];

@@ -20,7 +20,7 @@ const customers: CheckTable = {
 };
 const clicks: CheckTable = {schema: 'ods', name: 'clicks', bag: true, columns: [{name: 'customer', type: {kind: 'integer'}}, {name: 'page', type: {kind: 'varchar'}}, {name: 'ms', type: {kind: 'smallint'}}, {name: 'score', type: {kind: 'float'}}]};
 const visits: CheckTable = {schema: 'ods', name: 'visits', columns: [{name: 'customer', type: {kind: 'integer'}}, {name: 'seen', type: {kind: 'timestamptz'}}, {name: 'day', type: {kind: 'date'}}]};
-const tables = [orders, customers, clicks, visits];
+const plainTables = [orders, customers, clicks, visits];
 
 const view = (name: string, sql: string, ...approximate: string[]): CheckView => ({schema: 'dw', name, sql, approximate});
 
@@ -94,10 +94,39 @@ const groups: Readonly<Record<string, readonly CheckView[]>> = {
   ],
 };
 
+const trips: CheckTable = {
+  schema: 'ods', name: 'trips', key: ['id'], columns: [
+    {name: 'id', type: {kind: 'bigint'}}, {name: 'stops', type: {kind: 'list', element: {kind: 'varchar'}}}, {name: 'counts', type: {kind: 'map', key: {kind: 'varchar'}, value: {kind: 'integer'}}},
+    {name: 'legs', type: {kind: 'list', element: {kind: 'struct', fields: [{name: 'km', type: {kind: 'decimal', precision: 12, scale: 2}}, {name: 'notes', type: {kind: 'list', element: {kind: 'varchar'}}}]}}},
+    {name: 'place', type: {kind: 'struct', fields: [{name: 'x', type: {kind: 'double'}}, {name: 'at', type: {kind: 'timestamp'}}]}},
+  ],
+};
+const tags: CheckTable = {schema: 'ods', name: 'tags', bag: true, columns: [{name: 'stops', type: {kind: 'list', element: {kind: 'varchar'}}}, {name: 'n', type: {kind: 'integer'}}]};
+const seenTags: CheckTable = {schema: 'ods', name: 'seen_tags', columns: [{name: 'stops', type: {kind: 'list', element: {kind: 'varchar'}}}]};
+
+/** Views over nested columns. */
+const nestedGroups: Readonly<Record<string, readonly CheckView[]>> = {
+  'nested columns': [
+    view('stops', 'SELECT id, unnest(stops) AS stop FROM ods.trips'),
+    view('side_by_side', 'SELECT id, unnest(stops) AS stop, unnest(legs) AS leg, place FROM ods.trips WHERE id > 2'),
+    view('inner', "SELECT id, leg.km AS km, unnest(leg.notes) AS note FROM (SELECT id, unnest(legs) AS leg FROM ods.trips)"),
+    view('entries', "SELECT id, entry.key AS name, entry.value AS n FROM (SELECT id, unnest(map_entries(counts)) AS entry FROM ods.trips)"),
+    view('per_stop', 'SELECT stop, count(*) AS n, count(DISTINCT id) AS trips FROM (SELECT id, unnest(stops) AS stop FROM ods.trips) GROUP BY stop'),
+    view('of_stops', 'SELECT s.id, s.stop, g.n FROM (SELECT id, unnest(stops) AS stop FROM ods.trips) s JOIN dw.per_stop g ON s.stop = g.stop'),
+    view('bag_stops', 'SELECT unnest(stops) AS stop, n FROM ods.tags'),
+    view('log_stops', 'SELECT unnest(list_distinct(list_sort(stops))) AS stop FROM ods.seen_tags'),
+    view('same_stops', 'SELECT t.id, g.n, t.place FROM ods.trips t JOIN ods.tags g ON t.stops = g.stops'),
+    view('by_list', 'SELECT stops, count(*) AS n, min(counts) AS least, max(place) AS most, count(DISTINCT legs) AS legs FROM ods.trips GROUP BY stops'),
+    view('distinct_places', 'SELECT DISTINCT place, counts FROM ods.trips'),
+    view('looked_into', "SELECT id, len(stops) AS n, counts['a'] AS a, place.x AS x, list_transform(legs, lambda l: l.km) AS kms, {'id': id, 'first': stops[1]} AS pair FROM ods.trips WHERE place IS NOT NULL AND stops IS DISTINCT FROM ['a']"),
+    view('gathered', 'SELECT place, list_sort(list(id)) AS ids, list(stops ORDER BY stops) AS all_of FROM ods.trips GROUP BY place'),
+  ],
+};
+
 const epochs = 8;
 const keyRange = 20;
 
-for (const [group, views] of Object.entries(groups)) {
+for (const [group, views, tables] of [...Object.entries(groups).map((one) => [...one, plainTables] as const), ...Object.entries(nestedGroups).map((one) => [...one, [trips, tags, seenTags]] as const)]) {
   test(`incremental: ${group} equal their SELECT after every epoch, by both executors`, async () => {
     const random = new Random(testSeed());
     await using check = await IncrementalCheck.open();

@@ -71,6 +71,12 @@ function factsOf(spec: OperatorSpec, below: readonly RowFacts[], tableOf: (id: n
       return {keys: key.length > 0 && !key.includes(-1) ? [key] : [], nullable, appendOnly: table.appendOnly, equal: distinct};
     }
     case 'map': return mapFacts(spec.predicate, spec.expressions, below[spec.input]!);
+    case 'unnest': {
+      // Elements of a list may be equal: no key is left.
+      const input = below[spec.input]!;
+      const equal = spec.passed.map((column) => spec.passed.findIndex((other) => input.equal[other] === input.equal[column]));
+      return {keys: [], nullable: distinct.map((column) => input.nullable[spec.passed[column] ?? -1] ?? true), appendOnly: input.appendOnly, equal: [...equal, ...distinct.slice(equal.length)]};
+    }
     case 'union': {
       const inputs = spec.inputs.map((input) => below[input]!);
       return {keys: [], nullable: distinct.map((column) => inputs.some(({nullable}) => nullable[column] === true)), appendOnly: inputs.every(({appendOnly}) => appendOnly), equal: distinct};

@@ -24,6 +24,8 @@ export type OperatorSpec = {
   | {readonly kind: 'input'; readonly table: number; readonly tableName: string; readonly columnIndexes: readonly number[]}
   /** Filter, then projection; both over the input's columns. */
   | {readonly kind: 'map'; readonly input: number; readonly predicate: Expression | null; readonly expressions: readonly Expression[]}
+  /** Output: the input's columns at `passed`, then a column an expression: its lists element by element, side by side, the shorter ones filled up with NULL. */
+  | {readonly kind: 'unnest'; readonly input: number; readonly passed: readonly number[]; readonly expressions: readonly Expression[]}
   | {readonly kind: 'union'; readonly inputs: readonly number[]}
   /** `residual` is over left then right columns, of which `leftWidth` are the left's; `output` are positions in the same. */
   | {readonly kind: 'join'; readonly join: 'inner' | 'left'; readonly left: number; readonly right: number; readonly leftWidth: number; readonly keys: readonly JoinKey[]; readonly residual: Expression | null; readonly output: readonly number[]}
@@ -63,7 +65,7 @@ export type TableLookup = (schema: string, name: string) => TableShape | undefin
 export function inputsOf(spec: OperatorSpec): readonly number[] {
   switch (spec.kind) {
     case 'input': return [];
-    case 'map': case 'aggregate': return [spec.input];
+    case 'map': case 'unnest': case 'aggregate': return [spec.input];
     case 'union': return spec.inputs;
     case 'join': return [spec.left, spec.right];
   }

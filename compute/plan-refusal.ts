@@ -17,14 +17,13 @@ export function refusedNode(node: PlanNode): WarehouseError {
     case 'except': return notIncremental(node.all ? 'EXCEPT ALL' : 'EXCEPT', notYet, 'write a LEFT JOIN and WHERE the right key IS NULL');
     case 'intersect': return notIncremental(node.all ? 'INTERSECT ALL' : 'INTERSECT', notYet, 'write an inner join of the distinct rows');
     case 'cross-product': return notIncremental('a cross product', 'every change would meet all rows of the other side', 'join on an equality, or combine the tables where they are read');
-    case 'delim-join': case 'delim-get': return notIncremental('a correlated subquery', notYet, 'write it as a join with a grouped subquery');
-    case 'unnest': return notIncremental('UNNEST', notYet, readInstead);
+    case 'delim-join': case 'delim-get': return notIncremental('a correlated subquery', notYet, 'write it as a join with a grouped subquery; for the elements of a list write SELECT …, unnest(l) AS element FROM t');
     case 'values': return notIncremental('VALUES', 'it has no table to follow', 'insert these rows into a table and read that');
     case 'dummy': return notIncremental('a SELECT without FROM', 'it has no table to follow', 'insert the row into a table and read that');
     case 'empty': return notIncremental('a condition that is never true', 'it has no table to follow', 'leave the branch out');
     case 'aggregate': return notIncremental('GROUPING SETS, ROLLUP or CUBE', notYet, 'write one GROUP BY per set, joined by UNION ALL');
     case 'join': return refusedJoin(node);
-    case 'get': case 'project': case 'filter': case 'cte': case 'cte-ref': return notIncremental(node.kind, notYet, readInstead);
+    case 'get': case 'project': case 'filter': case 'unnest': case 'cte': case 'cte-ref': return notIncremental(node.kind, notYet, readInstead);
   }
 }
 

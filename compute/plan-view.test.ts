@@ -58,7 +58,7 @@ const refused: readonly (readonly [sql: string, operator: RegExp])[] = [
   ['SELECT id FROM o WHERE c IN (SELECT id FROM c)', /subquery/], ['SELECT id FROM o WHERE NOT EXISTS (SELECT 1 FROM c WHERE c.id = o.c)', /subquery/],
   ['SELECT id, (SELECT max(x) FROM o) AS m FROM c', /cross product|subquery/], ['SELECT o.id FROM o, c', /cross product/], ['SELECT o.id FROM o JOIN c ON o.x > c.b', /without an equality/],
   ['SELECT o.id, c.id AS d FROM o FULL JOIN c ON o.c = c.id', /FULL JOIN/], ['SELECT o.id FROM o ASOF JOIN pair p ON o.c = p.a AND o.x >= p.b', /ASOF JOIN/], ['SELECT o.id FROM o SEMI JOIN c ON o.c = c.id', /subquery/],
-  ['SELECT unnest([1, 2]) AS u FROM o', /UNNEST/], ['SELECT c, x, count(*) FROM o GROUP BY ROLLUP (c, x)', /ROLLUP/], ['SELECT 1 AS one', /without FROM/], ['SELECT * FROM (VALUES (1)) v(a)', /VALUES/],
+  ['SELECT o.id, u.e FROM o, unnest([o.c]) AS u(e)', /correlated subquery/], ['SELECT c, x, count(*) FROM o GROUP BY ROLLUP (c, x)', /ROLLUP/], ['SELECT 1 AS one', /without FROM/], ['SELECT * FROM (VALUES (1)) v(a)', /VALUES/],
   ['SELECT id, random() AS r FROM o', /random/], ['SELECT id FROM o WHERE t < now()', /now|current|get_current/],
   ['SELECT c, first(x) AS f FROM o GROUP BY c', /first/], ['SELECT c, list(x)[1] AS l FROM o GROUP BY c', /list/], ["SELECT c, string_agg(s, ',' ORDER BY x) AS l FROM o GROUP BY c", /string_agg/],
   ['SELECT c, arg_max(x, d) AS a FROM o GROUP BY c', /arg_max/], ['SELECT c, mode(x) AS m FROM o GROUP BY c', /mode/],

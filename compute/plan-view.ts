@@ -70,7 +70,7 @@ function reachable(operators: readonly OperatorSpec[], root: number): OperatorSp
 function renumbered(spec: OperatorSpec, id: number, place: (id: number) => number): OperatorSpec {
   switch (spec.kind) {
     case 'input': return {...spec, id};
-    case 'map': case 'aggregate': return {...spec, id, input: place(spec.input)};
+    case 'map': case 'unnest': case 'aggregate': return {...spec, id, input: place(spec.input)};
     case 'union': return {...spec, id, inputs: spec.inputs.map(place)};
     case 'join': return {...spec, id, left: place(spec.left), right: place(spec.right)};
   }
@@ -127,6 +127,7 @@ class Planner {
       case 'project': return this.#project(this.plan(node.child), node.expressions, node.columns);
       case 'filter': return this.#filter(this.plan(node.child), node.predicate);
       case 'union': return this.#union(node);
+      case 'unnest': return this.#unnest(node);
       case 'join': return this.#join(node);
       case 'aggregate': return this.#aggregate(node);
       case 'distinct': {
@@ -237,6 +238,18 @@ class Planner {
     if (!node.all) throw refusedNode(node);
     const inputs = node.children.map((child) => this.#operator(this.plan(child), 'a column of UNION ALL', false));
     return {...this.#all(this.#add({kind: 'union', columns: node.columns, executor: 'code', inputs})), columns: node.columns};
+  }
+
+  /** Stateless, as a map: a row gives as many as its longest list has elements. */
+  #unnest(node: PlanNode & {kind: 'unnest'}): Pending {
+    const below = this.plan(node.child);
+    for (const expression of node.expressions) refuseVolatile(expression);
+    const whole = this.#operator(below, 'a column beside UNNEST', false);
+    const passed = this.operators[whole]!.columns.map((_, index) => index);
+    const columns = [...this.operators[whole]!.columns, ...node.columns.slice(passed.length)];
+    const unheld = columns.find(({type}) => !carried(type));
+    if (unheld !== undefined) throw notIncremental(`UNNEST to ${printType(unheld.type)}`, 'values of this type cannot be kept between operators', 'cast the list before');
+    return {...this.#all(this.#add({kind: 'unnest', columns, executor: 'sql', input: whole, passed, expressions: node.expressions})), columns: node.columns};
   }
 
   #join(node: PlanNode & {kind: 'join'}): Pending {

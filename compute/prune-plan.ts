@@ -29,6 +29,11 @@ function requireInputs(spec: OperatorSpec, own: Set<number>, needed: readonly Se
   switch (spec.kind) {
     case 'input': return;
     case 'map': return require(spec.input, [...(spec.predicate === null ? [] : [spec.predicate]), ...spec.expressions.filter((_, column) => own.has(column))]);
+    case 'unnest':
+      // Every list counts: the longest says how many rows there are.
+      spec.expressions.forEach((_, index) => own.add(spec.passed.length + index));
+      for (const [column, from] of spec.passed.entries()) if (own.has(column)) needed[spec.input]!.add(from);
+      return require(spec.input, spec.expressions);
     case 'union':
       spec.columns.forEach((_, column) => {
         own.add(column);
@@ -71,6 +76,10 @@ function pruned(spec: OperatorSpec, moves: Moves): OperatorSpec {
     case 'map': {
       const move = moveBy(moves[spec.input]!);
       return {...spec, columns, predicate: spec.predicate === null ? null : move(spec.predicate), expressions: kept(spec.expressions).map(move)};
+    }
+    case 'unnest': {
+      const from = moves[spec.input]!;
+      return {...spec, columns, passed: kept(spec.passed).map((column) => from.get(column)!), expressions: spec.expressions.map(moveBy(from))};
     }
     case 'join': {
       const [left, right] = [moves[spec.left]!, moves[spec.right]!];

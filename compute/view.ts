@@ -87,7 +87,7 @@ export class View {
   /** Names the table's row that raised, where the operator reads a table directly. */
   #located(error: unknown, spec: OperatorSpec, changes: EpochChanges): unknown {
     const raised = raisedRow(error);
-    const source = spec.kind === 'map' ? this.plan.operators[spec.input]! : undefined;
+    const source = spec.kind === 'map' || spec.kind === 'unnest' ? this.plan.operators[spec.input]! : undefined;
     if (raised >= 0 && source?.kind === 'input') {
       const rowIndex = changes.delta(source.table, this.#columnsOf(source))?.rows?.[raised] ?? raised;
       return new EpochRowError(error as WarehouseError, {viewId: this.id, viewName: this.name, tableId: source.table, tableName: source.tableName, rowIndex});

@@ -1,10 +1,11 @@
-/** Filter and projection, `sql`: one statement over the delta. Stateless: the weight is one more column that passes through. */
+/** Filter and projection, and UNNEST, `sql`: one statement over the delta. Stateless: the weight is one more column that passes through. */
 import type {Delta} from '../../base/delta.ts';
 import {WarehouseError} from '../../base/error.ts';
 import {sliceColumn} from '../../base/columns.ts';
 import type {LogicalType} from '../../base/type.ts';
 import type {PlanColumn, PlanNode} from '../../kernel/plan/tree.ts';
 import type {Session} from '../../kernel/session.ts';
+import {columnOf} from '../compose.ts';
 import {emptyDelta} from '../delta-tools.ts';
 import {ExpressionError} from '../expression/compile.ts';
 import type {Operator} from '../operator.ts';
@@ -23,7 +24,7 @@ export class MapSqlOperator implements Operator {
   readonly #sql: string;
   #pushed: Delta | null = null;
 
-  constructor(spec: OperatorSpec & {kind: 'map'}, inputColumns: readonly PlanColumn[], session: Session) {
+  constructor(spec: OperatorSpec & {kind: 'map' | 'unnest'}, inputColumns: readonly PlanColumn[], session: Session) {
     this.columns = spec.columns;
     this.#types = spec.columns.map(({type}) => heldType(type));
     this.#inputColumns = inputColumns;
@@ -74,10 +75,17 @@ export class MapSqlOperator implements Operator {
   bytes(): number { return 0; }
 }
 
-/** @returns filter and projection over `leaf`, whose last column, the weight, comes last again. */
-function weighted(spec: OperatorSpec & {kind: 'map'}, leaf: PlanNode, weight: number): PlanNode {
+/** @returns what the operator does over `leaf`, whose last column, the weight, comes last again. */
+function weighted(spec: OperatorSpec & {kind: 'map' | 'unnest'}, leaf: PlanNode, weight: number): PlanNode {
+  const columns = [...spec.columns, weightColumn(spec.columns.length)];
+  if (spec.kind === 'unnest') {
+    const elements = spec.columns.slice(spec.passed.length);
+    const child: PlanNode = {kind: 'unnest', child: leaf, expressions: spec.expressions, columns: [...leaf.columns, ...elements]};
+    const passed = spec.passed.map((index) => columnOf(index, leaf.columns[index]!));
+    return {kind: 'project', child, expressions: [...passed, ...elements.map((column, index) => columnOf(leaf.columns.length + index, column)), weightExpression(weight)], columns};
+  }
   const child: PlanNode = spec.predicate === null ? leaf : {kind: 'filter', child: leaf, predicate: spec.predicate, columns: leaf.columns};
-  return {kind: 'project', child, expressions: [...spec.expressions, weightExpression(weight)], columns: [...spec.columns, weightColumn(spec.columns.length)]};
+  return {kind: 'project', child, expressions: [...spec.expressions, weightExpression(weight)], columns};
 }
 
 function sliced(rows: Delta, start: number, end: number): Delta {

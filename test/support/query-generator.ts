@@ -31,7 +31,7 @@ export interface QueryScope {
   readonly depthMax?: number;
 }
 
-export type QueryFeature = 'filter' | 'inner-join' | 'left-join' | 'group' | 'global-aggregate' | 'having' | 'union' | 'tumble' | 'subquery' | 'count' | 'sum' | 'avg' | 'min' | 'max' | 'count-distinct';
+export type QueryFeature = 'filter' | 'inner-join' | 'left-join' | 'group' | 'global-aggregate' | 'having' | 'union' | 'tumble' | 'subquery' | 'count' | 'sum' | 'avg' | 'min' | 'max' | 'count-distinct' | 'unnest';
 
 export interface GeneratedQuery {
   readonly sql: string;
@@ -191,6 +191,13 @@ class QueryGenerator {
     const columns = table.columns.map(({name, type}) => column(name, type));
     const keys = table.columns.filter(({name}) => table.key.includes(name)).map(({name, type}) => column(name, type));
     const name = `${quoted(table.schema)}.${quoted(table.name)}`;
+    const lists = table.columns.filter(({type}) => type.kind === 'list');
+    if (lists.length > 0 && this.#random.chance(0.25)) {
+      this.features.add('unnest');
+      const list = this.#random.pick(lists);
+      const element = list.type.kind === 'list' ? list.type.element : list.type;
+      return {text: `(SELECT *, unnest(${quoted(list.name)}) AS element FROM ${name}) AS ${alias}`, columns: [...columns, column('element', element)], keys};
+    }
     const times = table.columns.filter(({type}) => type.kind === 'timestamp' || type.kind === 'timestamptz');
     if (times.length === 0 || this.#scope.tumbles === false || !this.#random.chance(0.3)) return {text: `${name} AS ${alias}`, columns, keys};
     this.features.add('tumble');
