@@ -8,6 +8,7 @@ import {subscriptionHolds} from './subscription-holds.ts';
 import {CompactionService} from './worker-compaction.ts';
 import type {WorkerCore} from './worker-core.ts';
 import {ExpiryService, heldBeside} from './worker-expiry.ts';
+import {tagHolds} from './worker-tags.ts';
 
 /** @param memoryBytes of compaction's own instance of DuckDB. */
 export function makeMaintenance(core: WorkerCore, memoryBytes: number): {readonly compaction: CompactionService; readonly expiry: ExpiryService} {
@@ -22,6 +23,7 @@ export function makeMaintenance(core: WorkerCore, memoryBytes: number): {readonl
     },
   });
   checkpointer.holds.addSource(() => subscriptionHolds(core.catalog));
+  checkpointer.holds.addSource(() => tagHolds(core.catalog));
   const expiry = new ExpiryService({
     clock: systemClock, files, directory: options.directory, checkpointer, orphanAgeMs: options.orphanAgeMs, background,
     tables: () => core.catalog.tables(), retentionMs: () => core.retentionMs, held: () => heldBeside(checkpointer, systemClock.nowMs()),

@@ -104,6 +104,11 @@ export class Past {
     return {before, after};
   }
 
+  /** @returns whether there is a checkpoint of that epoch. */
+  isCheckpoint(epoch: Epoch): boolean {
+    return this.#index.epochs.includes(epoch);
+  }
+
   /** @returns the first checkpoint after `epoch`; undefined while there is none. */
   async checkpointAfter(epoch: Epoch): Promise<Checkpoint | undefined> {
     return this.#index.atOrAfter(toEpoch(epoch + 1));

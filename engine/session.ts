@@ -30,6 +30,7 @@ import {createDynamicTable, createSchema, createTable, dropSchema, dropTable} fr
 import {prepareDelete, prepareInsert, prepareUpdate, retryConflicts, type PreparedWrite} from './sql-dml.ts';
 import {explainIncremental, runSelect} from './sql-query.ts';
 import {describeTable, show} from './sql-show.ts';
+import {createTag, dropTag} from './sql-tags.ts';
 import {commitSubscription, createSubscription, dropSubscription, fetchChanges} from './sql-subscription.ts';
 import {verify} from './sql-verify.ts';
 import {throwIfAborted, withDeadline} from './deadline.ts';
@@ -174,6 +175,8 @@ export class WarehouseSession implements AsyncDisposable {
       case 'create-table': return this.#define(statement, () => createTable(context, statement));
       case 'alter-table': return this.#define(statement, () => alterTable(context, statement));
       case 'create-dynamic-table': return this.#define(statement, () => createDynamicTable(context, statement));
+      case 'create-tag': return this.#define(statement, () => createTag(context, statement));
+      case 'drop-tag': return this.#define(statement, () => dropTag(context, statement));
       case 'create-subscription': return this.#define(statement, () => createSubscription(context, statement));
       case 'drop-subscription': return this.#define(statement, () => dropSubscription(context, statement));
       case 'fetch':

@@ -6,6 +6,7 @@ import type {Catalog} from '../catalog/catalog.ts';
 import {nearTables} from '../catalog/create.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {requireTag} from '../catalog/tags.ts';
+import {quoteLiteral} from '../kernel/quote.ts';
 import type {AtClause} from '../query/gate.ts';
 import type {PinnedRead} from '../query/live.ts';
 import type {NamedTable} from './lookup.ts';
@@ -32,7 +33,7 @@ export async function epochOfClause(context: StatementContext, read: PinnedRead,
   const value = rows[0]![0] ?? null;
   if (value === null) throw new WarehouseError('invalid', 'MR_PARAMETER', `AT (${unit.toUpperCase()} => …) is NULL: expected ${unit === 'version' ? 'an epoch or the name of a tag' : 'a time'}`);
   if (unit === 'version') {
-    if (typeof value === 'string' && columns[0]!.typeText === 'VARCHAR') return epochOfTag(context.host.catalog, value, read.epoch);
+    if (typeof value === 'string' && columns[0]!.typeText === 'VARCHAR') return epochOfTag(context.host.catalog, value, read.epoch, context.host.nowMs());
     return checkedEpoch(value, read.epoch);
   }
   const found = await context.host.past.epochAt(Math.floor(Number(value) / 1000), context.host.history.newest);
@@ -44,11 +45,18 @@ export async function epochOfClause(context: StatementContext, read: PinnedRead,
 export function epochOfRequest(context: StatementContext, read: PinnedRead): Epoch {
   const {at} = context.options;
   if (at === undefined) return read.epoch;
-  return typeof at === 'string' ? epochOfTag(context.host.catalog, at, read.epoch) : checkedEpoch(at, read.epoch);
+  return typeof at === 'string' ? epochOfTag(context.host.catalog, at, read.epoch, context.host.nowMs()) : checkedEpoch(at, read.epoch);
 }
 
-function epochOfTag(catalog: Catalog, name: string, newest: Epoch): Epoch {
-  return checkedEpoch(requireTag(catalog, name).epoch, newest);
+/** @returns the newest epoch sealed at or before a time that is given as text. */
+export async function epochOfText(context: StatementContext, time: string): Promise<Epoch> {
+  return context.host.live.read((read) => epochOfClause(context, read, {unit: 'timestamp', sql: quoteLiteral(time), parameters: []}));
+}
+
+function epochOfTag(catalog: Catalog, name: string, newest: Epoch, nowMs: number): Epoch {
+  const {untilMs, epoch} = requireTag(catalog, name);
+  if (untilMs !== null && untilMs <= nowMs) throw new WarehouseError('invalid', 'MR_UNKNOWN_TAG', `expected a tag that exists, found "${name}", whose time has ended`, {hint: 'SHOW TAGS says until when tags are kept'});
+  return checkedEpoch(epoch, newest);
 }
 
 function checkedEpoch(value: Value, newest: Epoch): Epoch {

@@ -61,6 +61,10 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       name, tables.map((id) => catalog.byId(id)!).map((table) => `${table.schema}.${table.name}`).join(', '), state, big(position), big(fetched), big(lagEpochs), big(lagMs), big(lagBytes), big(lagMsMax), big(lagBytesMax),
       consumer, conflate, split, moment(createdMs), ended === undefined ? null : moment(ended.atMs), ended?.reason ?? null]),
   },
+  tags: {
+    columns: [['name', text], ['epoch', whole], ['checkpoint', flag], ['created_at', {kind: 'timestamp'}], ['kept_until', {kind: 'timestamp'}]],
+    rows: ({catalog}) => catalog.tags().map(({name, epoch, checkpoint, createdMs, untilMs}) => [name, big(epoch), checkpoint, moment(createdMs), untilMs === null ? null : moment(untilMs)]),
+  },
   metrics: {
     columns: [['name', text], ['labels', text], ['value', {kind: 'double'}], ['help', text]],
     rows: async (host) => (await host.metrics()).map(({name, labels, value, help}) => [name, JSON.stringify(labels), value, help]),

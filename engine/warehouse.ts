@@ -43,6 +43,7 @@ import type {CheckpointView, ReplyBody} from './protocol.ts';
 import {sealedFromMessage, type SealedSource} from './sealed.ts';
 import {WriteDoor} from './write-door.ts';
 import {warmCache, withinMs} from './warm-cache.ts';
+import {dropEndedTags} from './sql-tags.ts';
 import {WarehouseSession, type SessionOptions} from './session.ts';
 import {Subscriptions} from './subscriptions.ts';
 import {upgradeWarehouse} from './upgrade-steps.ts';
@@ -365,7 +366,8 @@ export class Warehouse implements AsyncDisposable {
         return;
       }
       case 'checkpoint':
-        this.#past.checkpointed(toEpoch(event.checkpoint.epoch), toEpoch(event.oldest), []);
+        this.#past.checkpointed(toEpoch(event.checkpoint.epoch), toEpoch(event.oldest), this.#catalog.tags().map((tag) => toEpoch(tag.epoch)));
+        void dropEndedTags(this.#host).catch(() => undefined); // the next checkpoint tries again
         void this.subscriptions.sweep();
         return;
       case 'ready':

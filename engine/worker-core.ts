@@ -51,6 +51,7 @@ import {createView, finishRecords, prepareRecords, stamped, type PreparedForm} f
 import {writePositionImages} from './position-image.ts';
 import {recover} from './worker-recovery.ts';
 import {statsRows} from './worker-stats.ts';
+import {followTagRecords, settleTags, type TagScope} from './worker-tags.ts';
 
 type WriteRequest = Extract<Request, {kind: 'write'}>;
 interface Queued {readonly id: number; readonly request: Request; readonly rows: number; readonly bytes: number}
@@ -144,6 +145,7 @@ export class WorkerCore {
   /** The main thread has read what it needs of the checkpoint that this opening began from. */
   loaded(): void {
     this.checkpointer.start();
+    void settleTags(this.#tagScope());
     this.compaction.kick();
     this.expiry.kick();
   }
@@ -339,12 +341,16 @@ export class WorkerCore {
 
   async #define(records: readonly DdlRecord[]): Promise<Epoch> {
     const undo = await prepareRecords(this, records);
-    try {
-      return await this.commit({ddl: stamped(records, nextEpoch(this.epoch)), changes: new Map()});
-    } catch (cause) {
+    const sealed = await this.commit({ddl: stamped(records, nextEpoch(this.epoch)), changes: new Map()}).catch((cause: unknown) => {
       undo();
       throw cause;
-    }
+    });
+    await followTagRecords(this.#tagScope(), records);
+    return sealed;
+  }
+
+  #tagScope(): TagScope {
+    return {files: this.files, directory: this.options.directory, checkpointer: this.checkpointer, catalog: this.catalog};
   }
 
   async #alone({id, request}: Queued): Promise<void> {

@@ -66,7 +66,7 @@ function parseSet(cursor: Cursor, span: Span): Statement {
   return {kind: 'set', span, ...checkSetting(name, optionValue(cursor))};
 }
 
-const showUnsupported = ['LINEAGE', 'SOURCES', 'SINKS', 'TAGS', 'BRANCHES', 'SECRETS', 'EPOCHS', 'VIEWS', 'FUNCTIONS'];
+const showUnsupported = ['LINEAGE', 'SOURCES', 'SINKS', 'BRANCHES', 'SECRETS', 'EPOCHS', 'VIEWS', 'FUNCTIONS'];
 
 function parseShow(cursor: Cursor, span: Span): Statement {
   const show = (what: ShowWhat, more: {schema?: string | undefined; table?: TableName} = {}): Statement =>
@@ -88,9 +88,10 @@ function parseShow(cursor: Cursor, span: Span): Statement {
   if (cursor.accept('JOBS')) return show('jobs');
   if (cursor.accept('SETTINGS')) return show('settings');
   if (cursor.accept('SUBSCRIPTIONS')) return show('subscriptions');
+  if (cursor.accept('TAGS')) return show('tags');
   const word = showUnsupported.find((candidate) => cursor.sees(candidate));
   if (word !== undefined) throw cursor.unsupported(`SHOW ${word}`);
-  throw cursor.unexpected('SCHEMAS, TABLES, DYNAMIC TABLES, COLUMNS FROM t, CREATE TABLE t, JOBS, SETTINGS or SUBSCRIPTIONS');
+  throw cursor.unexpected('SCHEMAS, TABLES, DYNAMIC TABLES, COLUMNS FROM t, CREATE TABLE t, JOBS, SETTINGS, SUBSCRIPTIONS or TAGS');
 }
 
 function readInSchema(cursor: Cursor): string | undefined {

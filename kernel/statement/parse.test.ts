@@ -114,10 +114,22 @@ function refused(text: string, code: string, ...parts: string[]): void {
   }, text);
 }
 
+test('parse: tags', () => {
+  const parsed = (text: string): unknown => JSON.parse(JSON.stringify(parseStatement(text), (key, value: unknown) => (key === 'span' ? undefined : value)));
+  assert.deepEqual(parsed('CREATE TAG eod'), {kind: 'create-tag', name: 'eod', ifNotExists: false});
+  assert.deepEqual(parsed("create tag if not exists \"eod-1\" at epoch 4711 retain '7 days'"), {kind: 'create-tag', name: 'eod-1', ifNotExists: true, at: {epoch: 4711}, retainMs: 7 * 86_400_000});
+  assert.deepEqual(parsed("CREATE TAG e AS OF TIMESTAMP '2026-01-01' RETAIN 90 DAYS"), {kind: 'create-tag', name: 'e', ifNotExists: false, at: {time: '2026-01-01'}, retainMs: 90 * 86_400_000});
+  assert.deepEqual(parsed("CREATE TAG e AS OF '2026-01-01'"), {kind: 'create-tag', name: 'e', ifNotExists: false, at: {time: '2026-01-01'}});
+  assert.deepEqual(parsed('DROP TAG IF EXISTS eod'), {kind: 'drop-tag', name: 'eod', ifExists: true});
+  for (const text of ['CREATE TAG', 'CREATE TAG a.b', 'CREATE TAG e AT 3', 'CREATE TAG e AT EPOCH x', 'CREATE TAG e RETAIN', "CREATE TAG e RETAIN 'soon'", "CREATE TAG e RETAIN '0'", 'CREATE TAG e AS OF 3', 'DROP TAG', 'DROP TAG e f']) {
+    assert.throws(() => parseScript(text), {code: 'MR_SYNTAX'}, text);
+  }
+});
+
 test('parse: what is known but not done is refused by name', () => {
   for (const [text, ...parts] of [
     ['SUBSCRIBE TO (SELECT 1)', 'SUBSCRIBE is not supported in this version'], ['CREATE SOURCE s WITH (a = b)', 'CREATE SOURCE', 'ingest'], ['CREATE SINK s FROM t', 'CREATE SINK'],
-    ['CREATE TAG x AT EPOCH 3', 'CREATE TAG'], ['CREATE BRANCH x', 'CREATE BRANCH'], ['MERGE INTO t USING u ON a = b WHEN MATCHED THEN DELETE', 'MERGE'],
+    ['CREATE BRANCH x', 'CREATE BRANCH'], ['MERGE INTO t USING u ON a = b WHEN MATCHED THEN DELETE', 'MERGE'],
     ['ALTER DYNAMIC TABLE t AS SELECT 1', 'ALTER DYNAMIC TABLE'], ['COMMENT ON SCHEMA s IS NULL', 'COMMENT ON SCHEMA'], ['BACKFILL t', 'BACKFILL'], ['INSERT OVERWRITE t SELECT 1', 'INSERT OVERWRITE'], ['CREATE VIEW v AS SELECT 1', 'CREATE DYNAMIC TABLE'],
     ['WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x', 'INSERT under WITH', 'column 22'], ['WITH x AS (SELECT 1) DELETE FROM t', 'DELETE under WITH'], ['WITH x AS (SELECT 1), y AS (SELECT 2) UPDATE t SET a = 1', 'UPDATE under WITH'],
     ['CREATE OR REPLACE TABLE t (a INT)', 'CREATE OR REPLACE'], ['CREATE OR REPLACE DYNAMIC TABLE t AS SELECT 1', 'DROP it first'], ['CREATE TEMP TABLE t (a INT)', 'CREATE TEMP'], ['CREATE TABLE t AS SELECT 1', 'CREATE TABLE … AS'],

@@ -8,6 +8,7 @@ import {parseAlter, parseComment} from './parse-alter.ts';
 import {parseCreate, parseDrop} from './parse-ddl.ts';
 import {parseDelete, parseInsert, parseUpdate} from './parse-dml.ts';
 import {parseSubscription} from './parse-subscription.ts';
+import {parseTag} from './parse-tag.ts';
 import {parseUtility} from './parse-utility.ts';
 import {refuseByName, statementWords} from './refused.ts';
 import {didYouMean} from './nearest.ts';
@@ -51,7 +52,7 @@ export function parsePart(part: ScriptPart): Statement {
   if (cursor.sees('INSERT')) return parseInsert(cursor, span);
   if (cursor.sees('UPDATE') && !cursor.sees('UPDATE', 'EXTENSIONS')) return parseUpdate(cursor, span);
   if (cursor.sees('DELETE')) return parseDelete(cursor, span);
-  const statement = parseSubscription(cursor, span) ?? parseCreate(cursor, span) ?? parseDrop(cursor, span) ?? parseAlter(cursor, span) ?? parseComment(cursor, span) ?? parseUtility(cursor, span);
+  const statement = parseSubscription(cursor, span) ?? parseTag(cursor, span) ?? parseCreate(cursor, span) ?? parseDrop(cursor, span) ?? parseAlter(cursor, span) ?? parseComment(cursor, span) ?? parseUtility(cursor, span);
   if (statement !== undefined) return statement;
   refuseByName(cursor);
   const word = cursor.tokens.text(cursor.index);

@@ -8,7 +8,7 @@ import type {Span} from './place.ts';
 /** WITH (…) as written: names in lower case, values as text. */
 export type StatementOptions = Readonly<Record<string, string>>;
 
-export type ShowWhat = 'schemas' | 'tables' | 'dynamic tables' | 'columns' | 'jobs' | 'settings' | 'create table' | 'subscriptions';
+export type ShowWhat = 'schemas' | 'tables' | 'dynamic tables' | 'columns' | 'jobs' | 'settings' | 'create table' | 'subscriptions' | 'tags';
 
 export type Statement = {readonly span: Span} & (
   /** SELECT, WITH, VALUES, FROM-first, TABLE, DESCRIBE SELECT, SUMMARIZE: one SELECT to DuckDB, to be gated. */
@@ -23,6 +23,9 @@ export type Statement = {readonly span: Span} & (
   | {readonly kind: 'drop-table'; readonly table: TableName; readonly ifExists: boolean}
   | {readonly kind: 'drop-dynamic-table'; readonly table: TableName; readonly ifExists: boolean}
   | CreateDynamicTableStatement
+  /** No `at`: the newest epoch, made a checkpoint. `retainMs` undefined: until it is dropped. */
+  | {readonly kind: 'create-tag'; readonly name: string; readonly ifNotExists: boolean; readonly at: {readonly epoch: number} | {readonly time: string} | undefined; readonly retainMs: number | undefined}
+  | {readonly kind: 'drop-tag'; readonly name: string; readonly ifExists: boolean}
   | {readonly kind: 'create-subscription'; readonly name: string; readonly ifNotExists: boolean; readonly tables: readonly TableName[]; readonly from: 'snapshot' | 'latest' | number; readonly options: StatementOptions}
   | {readonly kind: 'drop-subscription'; readonly name: string; readonly ifExists: boolean}
   /** `rows` undefined: as many as is usual. `waitMs`: how long to wait for a first change. */
