@@ -122,7 +122,15 @@ async function smallCommits(keys: number, commits: number): Promise<object> {
     const seconds = (performance.now() - startMs) / 1000;
     const [found] = (await warehouse.sql('SELECT count(*) AS n, count(*) FILTER (WHERE a < 0) AS changed FROM narrow')).rows;
     invariant(found!['n'] === BigInt(keys) && Number(found!['changed']) > 0, 'rows of the small commits');
-    return {keys, commits, rowsPerSecond: Math.round(commits * 1000 / seconds), p50Ms: quantile(ms, 0.5), p99Ms: quantile(ms, 0.99)};
+    const lookUps: number[] = [];
+    for (let i = 0; i < 1000; i++) {
+      const key = numbers.below(keys);
+      const atMs = performance.now();
+      const row = await warehouse.lookup('narrow', [String(key)]);
+      lookUps.push(performance.now() - atMs);
+      invariant(row?.['k'] === BigInt(key), () => `key ${key} is not found`);
+    }
+    return {keys, commits, lookUpP50Ms: quantile(lookUps, 0.5), lookUpP99Ms: quantile(lookUps, 0.99), rowsPerSecond: Math.round(commits * 1000 / seconds), p50Ms: quantile(ms, 0.5), p99Ms: quantile(ms, 0.99)};
   } finally {
     await warehouse.close();
     await rm(path, {recursive: true, force: true});

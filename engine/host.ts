@@ -8,7 +8,7 @@ import type {Session} from '../kernel/session.ts';
 import type {LiveRelation} from '../query/live.ts';
 import type {Metric} from './metrics.ts';
 import type {Past} from './past.ts';
-import type {RejectedRow, ReplyBody, Spool, TableWrite} from './protocol.ts';
+import type {EncodedRows, RejectedRow, ReplyBody, Spool, TableWrite} from './protocol.ts';
 import type {Subscriptions} from './subscriptions.ts';
 import type {TableId} from '../catalog/spec.ts';
 
@@ -34,6 +34,8 @@ export interface Host {
   define(records: readonly DdlRecord[]): Promise<ReplyBody>;
   createView(table: TableSpec, executor: 'code' | 'sql'): Promise<ReplyBody>;
   checkpoint(): Promise<ReplyBody>;
+  /** Rows of a keyed table by key, from its state: no scan. @param keys by column. @see worker-lookup.ts */
+  lookUp(table: TableId, keys: EncodedRows): Promise<ReplyBody>;
   readonly subscriptions: Subscriptions;
   setEpochInterval(ms: number): Promise<void>;
   /** Merges each bucket of a table into one sorted run, after a checkpoint. */

@@ -68,6 +68,8 @@ export type Request =
   /** Removes what has expired, and orphans that are old enough. */
   | {readonly kind: 'expire'}
   | {readonly kind: 'stats'}
+  /** Rows of a keyed table by key. */
+  | {readonly kind: 'lookup'; readonly table: TableId; readonly keys: EncodedRows}
   /** A copy of the warehouse at its newest epoch; epochs go on meanwhile. */
   | {readonly kind: 'backup'; readonly target: string}
   /** Frames after `since`, in order, at most `until` and about `bytesMax`; at least one if there is one. */
@@ -83,6 +85,8 @@ export interface ReplyBody {
   readonly epoch: number;
   readonly rows?: readonly Readonly<Record<string, string | number | boolean | null>>[];
   readonly frames?: readonly Uint8Array[];
+  /** To `lookup`: visible columns of a row for each key, NULL in all of them where there is none. */
+  readonly found?: EncodedRows;
   /** Tables whose rows will have their positions at the next opening. */
   readonly positioned?: readonly TableId[];
 }

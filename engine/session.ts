@@ -10,16 +10,15 @@ import {epoch as toEpoch} from '../base/epoch.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {statementMsMax} from '../base/limit.ts';
 import type {Row, Value} from '../base/value.ts';
-import {typeText} from '../base/type.ts';
 import {formAt} from '../catalog/forms.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {valueAt} from '../kernel/column-values.ts';
-import {quoteIdentifier} from '../kernel/quote.ts';
 import {parseScript, type Statement} from '../kernel/statement/parse.ts';
 import {requireTable} from './lookup.ts';
 import {durationMs} from '../kernel/statement/settings.ts';
 import type {PinnedRead} from '../query/live.ts';
-import {tableRelation} from './cold-views.ts';
+import {decodeColumns} from '../storage/log/columns.ts';
+import {encodeRows} from './encode-rows.ts';
 import type {Result, SqlOptions} from './api.ts';
 import type {Host} from './host.ts';
 import {OwnWrites} from './own-writes.ts';
@@ -89,22 +88,19 @@ export class WarehouseSession implements AsyncDisposable {
     const called = `${table.schema}.${table.name}`;
     if (table.storage !== 'keyed') throw new WarehouseError('invalid', 'MR_NO_KEY', `${called} has no primary key to look up by`);
     if (key.length !== table.key.length) throw new WarehouseError('invalid', 'MR_PARAMETER', `${called} has ${table.key.length} key columns, ${key.length} values are given`);
-    const where: string[] = [];
-    const values = table.key.map((index, at) => {
+    const keys = table.key.map((index, at) => {
       const {name, type} = table.columns[index]!;
       const builder = new ColumnBuilder(type, 1);
       const problem = builder.push(key[at]);
       if (problem !== null) throw new WarehouseError('invalid', 'MR_TYPE', `key column "${name}": ${problem}`);
-      where.push(`${quoteIdentifier(name)} = CAST($${at + 1} AS ${typeText(type)})`);
-      return valueAt(builder.finish(), type, 0);
+      return builder.finish();
     });
-    const {rows, form} = await this.#host.live.read(async (read) => ({
-      ...await read.session.rows(`SELECT * FROM ${await tableRelation(this.#host, read, table)} WHERE ${where.join(' AND ')}`, values), form: formAt(this.#host.catalog.byId(table.id) ?? table, read.epoch),
-    }));
-    const first = rows[0];
-    if (first === undefined) return null;
+    const {found, epoch} = await this.#host.lookUp(table.id, encodeRows(table.key.map((index) => table.columns[index]!.type), keys, 1));
+    const form = formAt(this.#host.catalog.byId(table.id) ?? table, toEpoch(epoch));
     const visible = form.columns.filter((column) => !column.hidden);
-    return Object.fromEntries(visible.map((column, index) => [column.name, first[index] ?? null]));
+    const {columns} = decodeColumns(found!.bytes, visible.map(({type}) => type));
+    const row = Object.fromEntries(visible.map(({name, type}, index) => [name, valueAt(columns[index]!, type, 0)]));
+    return row[form.columns[form.key[0]!]!.name] === null ? null : row;
   }
 
   /** Ends the session after what was asked of it before: an open transaction is rolled back, later statements are refused. */

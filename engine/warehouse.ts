@@ -456,6 +456,7 @@ export class Warehouse implements AsyncDisposable {
       define: (records) => this.#request({kind: 'ddl', records}),
       createView: (table, executor) => this.#request({kind: 'create-view', table, executor}),
       checkpoint: () => this.#request({kind: 'checkpoint'}),
+      lookUp: (table, keys) => this.#request({kind: 'lookup', table, keys}),
       optimize: (table) => this.#request({kind: 'compact', tables: [table], full: true}),
       historyRetentionMs: () => this.#historyRetentionMs,
       setHistoryRetention: (ms) => this.#request({kind: 'set', name: 'history_retention', value: ms}).then(() => void (this.#historyRetentionMs = ms ?? historyRetentionMs)),

@@ -49,6 +49,7 @@ import type {CompactionService} from './worker-compaction.ts';
 import type {ExpiryService} from './worker-expiry.ts';
 import {createView, finishRecords, prepareRecords, stamped, type PreparedForm} from './worker-define.ts';
 import {writePositionImages} from './position-image.ts';
+import {lookUp} from './worker-lookup.ts';
 import {recover} from './worker-recovery.ts';
 import {statsRows} from './worker-stats.ts';
 import {followTagRecords, settleTags, type TagScope} from './worker-tags.ts';
@@ -381,6 +382,7 @@ export class WorkerCore {
           this.retentionMs = request.value ?? historyRetentionMs;
         }
         return {epoch: this.epoch};
+      case 'lookup': return lookUp(this, request);
       case 'read-log': return {epoch: this.epoch, frames: await readLog(this.log, request)};
       case 'hold': {
         const {name, epoch, reach} = request;
