@@ -13,7 +13,9 @@ import type {Session} from '../../kernel/session.ts';
 import {EMPTY_ROW, encodeBinaryRow} from '../paimon/binary-row.ts';
 import {parseType, type PaimonType} from '../paimon/data-type.ts';
 import type {DataFileMeta} from '../paimon/manifest.ts';
+import {printSnapshot} from '../paimon/snapshot.ts';
 import {printSchema} from '../paimon/table-schema.ts';
+import {changelogSql} from './changelog-sql.ts';
 import {checkTable} from './check-table.ts';
 import {commitChange, commitFlush} from './commit.ts';
 import {describeFiles} from './data-file-writer.ts';
@@ -68,11 +70,11 @@ const traits: readonly Trait[] = [
   {name: 'nothing wrong', type: 'BIGINT', rows: numbers, column: 'v::BIGINT', reads: ['10', '20']},
 ];
 
-async function craft(session: Session, directory: string, trait: Trait): Promise<PaimonTable> {
+async function craft(session: Session, directory: string, trait: Trait, options: Readonly<Record<string, string>> = {bucket: '1'}): Promise<PaimonTable> {
   const made = join(directory, trait.name.replaceAll(/[^a-z0-9]/gi, '_'));
   await doors.files.mkdir(join(made, 'schema'));
   const schema = {
-    id: 0, fields: [{id: 0, name: 'id', type: int}, {id: 1, name: 'v', type: parseType(trait.type, 'test')}], highestFieldId: 1, partitionKeys: [], primaryKeys: ['id'], options: {bucket: '1'}, timeMillis: 0,
+    id: 0, fields: [{id: 0, name: 'id', type: int}, {id: 1, name: 'v', type: parseType(trait.type, 'test')}], highestFieldId: 1, partitionKeys: [], primaryKeys: ['id'], options, timeMillis: 0,
   };
   await writeFile(join(made, 'schema', 'schema-0'), printSchema(schema));
   const table = await PaimonTable.open(doors, made);
@@ -136,3 +138,33 @@ test('foreign files: a manifest that is longer than its list says is refused, wh
     await assert.rejects(async () => await scanPlan(await PaimonTable.open(doors, table.directory)), {code: 'MR_PAIMON_DAMAGED'});
   });
 });
+
+test('foreign files: pieces of a merged changelog file are refused by name; the table itself is read', async () => {
+  await withSession(async (session, directory) => {
+    const table = await craft(session, directory, {name: 'merged changelog', type: 'BIGINT', rows: numbers, column: 'v::BIGINT'}, {bucket: '1', 'changelog-producer': 'input'});
+    const [live] = (await table.state())!.live;
+    const piece = {...live!, file: {...live!.file, fileName: 'compacted-changelog-7c1e$0-4000.cc-parquet'}};
+    await commitChange(table, {kind: 'APPEND', delta: [], changelog: [piece]}, {commitUser: 'foreign', commitIdentifier: 2n});
+    await assert.rejects(changelogSql(table, {afterSnapshot: 0}), (cause) => cause instanceof WarehouseError && cause.code === 'MR_PAIMON_UNSUPPORTED' && cause.message.includes('.cc-parquet'));
+    assert.deepEqual(await values(session, table), ['10', '20']);
+  });
+});
+
+test('foreign files: a commit of ours carries on the index files, watermark and statistics that the snapshot before it names', async () => {
+  await withSession(async (session, directory) => {
+    const table = await craft(session, directory, {name: 'carried', type: 'BIGINT', rows: numbers, column: 'v::BIGINT'});
+    const path = table.paths.snapshot(1);
+    const before = {...await table.snapshots.read(1), indexManifest: 'index-manifest-a-0', watermark: 17n, statistics: 'stat-a-0', nextRowId: 40n};
+    await writeFile(path, printSnapshot(before));
+    await writeFile(table.paths.manifest('index-manifest-a-0'), await emptyIndexManifest(table));
+    const reopened = await PaimonTable.open(doors, table.directory);
+    const second = '(SELECT 0::TINYINT AS _op, 50::BIGINT AS _seq, 3::BIGINT AS id, 30::BIGINT AS v)';
+    const after = (await commitFlush(reopened, await prepareFlush(session, reopened, {from: second}), {commitUser: 'millrace', commitIdentifier: 2n}))!;
+    assert.deepEqual([after.indexManifest, after.watermark, after.statistics, after.nextRowId], [before.indexManifest, before.watermark, before.statistics, before.nextRowId]);
+  });
+});
+
+/** Any Avro file without records will do. */
+async function emptyIndexManifest(table: PaimonTable): Promise<Uint8Array> {
+  return await doors.files.readFile(table.paths.manifest((await table.snapshots.read(1)).baseManifestList));
+}
