@@ -18,7 +18,6 @@ import type {ReadMatrix} from './read-matrix.ts';
 import type {Report} from './report.ts';
 
 const rounds = 24;
-const readsPerReader = 12;
 const checkpointEvery = 2;
 const flinkSecondsMax = 240;
 
@@ -62,7 +61,6 @@ export async function liveWarehouse(folder: string, peers: Peers, report: Report
       else report.skip(`live warehouse · ${who}`, available.reason);
     }
     await Promise.all([live.write(), ...readers]);
-    await warehouse.checkpoint();
     for (const table of watched) {
       const {rows} = await warehouse.sql(`SELECT * FROM changes(busy.${table.name}, since => 0)`);
       changes.set(table, rows.map((row) => `${String(row['_op'])} ${resultLines(table.fields, [row])[0]!}`));
@@ -84,7 +82,8 @@ class LiveRun {
   readonly #watched: readonly Watched[];
   /** Index of the newest content that a checkpoint which has ended holds. */
   #floor = 0;
-  #readersLeft = 0;
+  /** Nothing is written any more, and the last checkpoint holds it all. */
+  #ended = false;
 
   constructor(warehouse: Warehouse, watched: readonly Watched[]) {
     this.#warehouse = warehouse;
@@ -101,8 +100,16 @@ class LiveRun {
   }
 
   async write(): Promise<void> {
+    try {
+      await this.#rounds();
+    } finally {
+      this.#ended = true;
+    }
+  }
+
+  async #rounds(): Promise<void> {
     let checkpoint: Promise<void> = Promise.resolve();
-    for (let round = 0; round < rounds || (this.#readersLeft > 0 && round < 10 * rounds); round++) {
+    for (let round = 0; round < rounds; round++) {
       const statements = [
         `INSERT INTO busy.keyed SELECT (i * 37 + ${round} * 11) % 400, 'round ${round}', i * 1.25, TIMESTAMP '2026-01-01' + INTERVAL 1 SECOND * i FROM range(40) r(i)`,
         `INSERT INTO busy.appended SELECT i, 'round ${round}' FROM range(5) r(i)`,
@@ -121,33 +128,31 @@ class LiveRun {
       checkpoint = this.#warehouse.checkpoint().then(() => { this.#floor = index; }); // goes on beside the next statements
     }
     await checkpoint;
+    await this.#warehouse.checkpoint();
+    this.#floor = this.#watched[0]!.contents.length - 1;
   }
 
+  /** Reads as long as the writer writes, and once more at the end, when only the last content will do. */
   async watch(peer: PeerProcess): Promise<void> {
-    this.#readersLeft++;
-    try {
-      const seen: {readonly table: Watched; readonly hash: string; readonly floor: number; readonly count: number}[] = [];
-      for (let read = 0; read < readsPerReader; read++) {
-        for (const table of this.#watched) {
-          const floor = this.#floor;
-          const lines = parseLines(table.fields, await peer.run('read', table.directory));
-          seen.push({table, hash: hashOf(lines), floor, count: lines.length});
-        }
-        await new Promise<void>((resolve) => { systemClock.after(50, resolve); setImmediate(resolve); });
+    const seen: {readonly table: Watched; readonly hash: string; readonly floor: number; readonly count: number}[] = [];
+    for (let last = false; !last;) {
+      last = this.#ended;
+      for (const table of this.#watched) {
+        const floor = this.#floor;
+        const lines = parseLines(table.fields, await peer.run('read', table.directory));
+        seen.push({table, hash: hashOf(lines), floor, count: lines.length});
       }
-      const last = new Map<Watched, number>();
-      for (const [i, {table, hash, floor, count}] of seen.entries()) {
-        const from = Math.max(last.get(table) ?? 0, floor);
-        const at = table.contents.findIndex((content, index) => index >= from && content.hash === hash);
-        if (at === -1) {
-          const older = table.contents.findIndex((content) => content.hash === hash);
-          throw new Error(`read ${i} of ${table.name} found ${count} rows, ${older === -1 ? 'the content of no epoch' : `those of epoch ${table.contents[older]!.epoch}, older than ${table.contents[from]!.epoch}`}`);
-        }
-        last.set(table, at);
+      await new Promise<void>((resolve) => { systemClock.after(50, resolve); setImmediate(resolve); });
+    }
+    const last = new Map<Watched, number>();
+    for (const [i, {table, hash, floor, count}] of seen.entries()) {
+      const from = Math.max(last.get(table) ?? 0, floor);
+      const at = table.contents.findIndex((content, index) => index >= from && content.hash === hash);
+      if (at === -1) {
+        const older = table.contents.findIndex((content) => content.hash === hash);
+        throw new Error(`read ${i} of ${table.name} found ${count} rows, ${older === -1 ? 'the content of no epoch' : `those of epoch ${table.contents[older]!.epoch}, older than ${table.contents[from]!.epoch}`}`);
       }
-      if (new Set(seen.map(({hash}) => hash)).size <= this.#watched.length) throw new Error('the reads saw no change at all');
-    } finally {
-      this.#readersLeft--;
+      last.set(table, at);
     }
   }
 }
