@@ -70,7 +70,7 @@ const features: readonly Feature[] = [
   },
   {
     name: 'layer_by_date', rounds: [
-      ["CREATE TABLE $t_in (id BIGINT PRIMARY KEY, day DATE, n DECIMAL(10,2))", "CREATE DYNAMIC TABLE $t PARTITIONED BY (day) AS SELECT coalesce(day, DATE '1970-01-01') AS day, count(*) AS c, sum(n) AS s, max(n) AS m FROM $t_in GROUP BY 1", `INSERT INTO $t_in SELECT i, ${daysOrNull}, i * 1.5 FROM range(30) r(i)`],
+      ["CREATE TABLE $t_in (id BIGINT PRIMARY KEY, day DATE, n DECIMAL(10,2))", "CREATE DYNAMIC TABLE $t PARTITIONED BY (day) AS SELECT coalesce(day, DATE '1970-01-01') AS day, id % 3 AS g, count(*) AS c, sum(n) AS s, max(n) AS m FROM $t_in GROUP BY 1, 2", `INSERT INTO $t_in SELECT i, ${daysOrNull}, i * 1.5 FROM range(30) r(i)`],
       ['DELETE FROM $t_in WHERE id % 3 = 1', 'UPDATE $t_in SET n = -n WHERE id % 2 = 0'],
     ], mayRefuse: /partition|PRIMARY KEY|key/i,
   },

@@ -47,13 +47,6 @@ async function oneTable(session: Session, folder: string, java: PeerProcess, jav
     });
     return;
   }
-  if (javaCase.mayRefuse !== undefined) {
-    const refusal = await readAll(session, directory).then(() => undefined, (cause: unknown) => cause);
-    if (refusal instanceof WarehouseError && refusal.code === 'MR_PAIMON_UNSUPPORTED' && refusal.message.includes(javaCase.mayRefuse)) {
-      report.pass(`${name} · millrace refuses by name`);
-      return;
-    }
-  }
   await report.check(`${name} · millrace at every snapshot`, async () => {
     const table = await PaimonTable.open(doors, directory);
     const {fields} = table.schema;
