@@ -13,6 +13,7 @@ const benches: Readonly<Record<string, () => Promise<{run: (options: Record<stri
   o2: () => import('./o2-wide-mix.ts'),
   w3: () => import('./w3-upserts.ts'),
   c1: () => import('./c1-space.ts'),
+  a24: () => import('./a24-checkpoint.ts'),
 };
 
 const [id = '', ...rest] = process.argv.slice(2);
