@@ -16,6 +16,10 @@ export function makeMaintenance(core: WorkerCore, memoryBytes: number): {readonl
   const background = options.maintenance === 'background';
   const compaction = new CompactionService({
     clock: systemClock, warehouseId: options.warehouseId, checkpointer, background,
+    // In a warehouse at rest no epoch will call for the checkpoint that names what was merged.
+    onSettled: () => {
+      if (checkpointer.stale) core.wantCheckpoint();
+    },
     openKernel: async () => {
       const spill = compactionDirectory(options.directory);
       await makeDirectoryDurably(files, spill);

@@ -147,6 +147,11 @@ export class Checkpointer {
     return Math.max(this.#current?.tables.find((table) => table.id === id)?.snapshotId ?? 0, this.#compacted.get(id) ?? 0);
   }
 
+  /** Whether no change waits for a checkpoint, but what compaction made does. */
+  get stale(): boolean {
+    return this.#tail.length === 0 && this.#compacted.size > 0;
+  }
+
   /** Takes note of a snapshot that holds what the newest checkpoint's of that table holds: the next checkpoint names it. */
   noteCompacted(id: TableId, snapshot: number): void {
     if (snapshot > this.snapshotOf(id)) this.#compacted.set(id, snapshot);
@@ -304,6 +309,7 @@ export class Checkpointer {
     this.#cancelTimer = null;
     try {
       if (epoch > this.epoch) await this.#write(epoch, tables, catalog, loggedBytes);
+      else if (this.#compacted.size > 0) await this.#restate();
       this.failure = null;
       this.#failedCount = 0;
     } catch (cause) {
@@ -317,6 +323,15 @@ export class Checkpointer {
       this.#wakeRoom();
       this.#consider();
     }
+  }
+
+  /** The newest checkpoint anew, with what compaction made of its tables since: the same content, in one replaced file. */
+  async #restate(): Promise<void> {
+    const tables = this.#current!.tables.map((table) => ({...table, snapshotId: this.snapshotOf(table.id as TableId)}));
+    const checkpoint = {...this.#current!, tables};
+    await writeCheckpoint(this.#options.files, metaDirectory(this.#options.directory), checkpoint);
+    this.#current = checkpoint;
+    this.#compacted.clear();
   }
 
   async #write(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog'], loggedBytes: number): Promise<void> {

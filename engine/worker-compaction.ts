@@ -30,6 +30,8 @@ export interface CompactionServiceOptions {
   readonly checkpointer: Checkpointer;
   /** An instance for compaction alone; asked for when there is something to do, closed by `stop`. */
   readonly openKernel: () => Promise<Kernel>;
+  /** There is nothing more to do for now. */
+  readonly onSettled: () => void;
   /** False: only what is asked for is done. */
   readonly background: boolean;
 }
@@ -98,6 +100,7 @@ export class CompactionService {
     this.#again = true;
     this.#running ??= this.#run().finally(() => {
       this.#running = null;
+      if (this.#again) this.kick(); // asked for while it ended
     });
   }
 
@@ -212,6 +215,7 @@ export class CompactionService {
     }
     this.#notify();
     this.#retryLater();
+    if (!this.#stopped) this.#options.onSettled();
   }
 
   #retryLater(): void {
@@ -264,6 +268,7 @@ export class CompactionService {
     const prepared: Compaction[] = [];
     const attempts: CompactionAttempt[] = [];
     let bytes = 0;
+    let committing = false;
     try {
       if (this.#stopped) throw new WarehouseError('closed', 'MR_CLOSED', 'the engine is closing');
       this.#kernel ??= await this.#options.openKernel();
@@ -284,7 +289,10 @@ export class CompactionService {
         prepared.push(await attempt.finish());
         bytes += inputBytes(spec);
         if (bytes < compactionCommitBytes && index < specs.length - 1) continue;
-        await this.#commit(id, table, prepared, abort.signal);
+        await this.#commit(id, table, prepared, abort.signal, () => {
+          committing = true;
+        });
+        committing = false;
         this.done += prepared.length;
         this.bytes += bytes;
         prepared.length = 0;
@@ -293,7 +301,8 @@ export class CompactionService {
       }
       this.#failing.delete(id);
     } catch (cause) {
-      for (const attempt of attempts) await attempt.discard();
+      // A commit that failed may have happened: its files stay, as orphans if it did not. A conflict is found before anything is named.
+      if (!committing || (cause instanceof WarehouseError && cause.code === 'MR_PAIMON_CONFLICT')) for (const attempt of attempts) await attempt.discard();
       this.#planned.delete(id);
       this.#note(id, asWarehouseError(abort.signal.aborted ? abort.signal.reason : cause), abort.signal.aborted);
       throw cause;
@@ -315,11 +324,12 @@ export class CompactionService {
     this.#failing.set(id, {count, error, retryAtMs: delayMs === 0 ? -Infinity : this.#options.clock.monotonicMs() + delayMs});
   }
 
-  async #commit(id: TableId, table: PaimonTable, prepared: readonly Compaction[], signal: AbortSignal): Promise<void> {
+  async #commit(id: TableId, table: PaimonTable, prepared: readonly Compaction[], signal: AbortSignal, begins: () => void): Promise<void> {
     await this.#options.checkpointer.exclusive(async () => {
       signal.throwIfAborted();
       // Another object: the table was dropped, or a step of a checkpoint failed half-way, and what is known of it is known no longer.
       if ((await this.#options.checkpointer.openTable(id)) !== table) throw new WarehouseError('conflict', 'MR_PAIMON_CONFLICT', `'${table.directory}' was opened anew under its compaction`, {hint: 'it is planned again'});
+      begins();
       const changing = prepared.filter(({removed, outputs}) => removed.length + outputs.length > 0);
       if (changing.length > 0) this.#options.checkpointer.noteCompacted(id, (await commitCompaction(table, changing, {commitUser: this.#options.warehouseId})).id);
     });

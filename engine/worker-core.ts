@@ -131,7 +131,7 @@ export class WorkerCore {
       get checkpointMs() { return checkpointMsOf(); },
       get historyRetentionMs() { return longestRetentionMs(core); },
       // A failure is noted and repeated by the checkpointer; until the tail's bound ingest does not feel it.
-      onWanted: () => void this.#checkpoint().catch(() => undefined),
+      onWanted: () => this.wantCheckpoint(),
       onDrop: (table) => this.compaction.forget(table),
     });
     Object.assign(this, makeMaintenance(this, shares.compaction));
@@ -403,7 +403,10 @@ export class WorkerCore {
         const {epoch} = this;
         // What is to be compacted lies in files first.
         if (request.full) await this.#checkpoint();
-        return {epoch, rows: [{compactions: await this.compaction.compact(request.tables, request.full)}]};
+        const compactions = await this.compaction.compact(request.tables, request.full);
+        // Cold reads and the next opening begin from what a checkpoint names.
+        if (request.full && compactions > 0) await this.#checkpoint();
+        return {epoch, rows: [{compactions}]};
       }
       case 'expire':
         await this.expiry.run(true);
@@ -428,9 +431,15 @@ export class WorkerCore {
     }
   }
 
+  /** Begins a checkpoint; its failure is noted by the checkpointer. */
+  wantCheckpoint(): void {
+    void this.#checkpoint().catch(() => undefined);
+  }
+
   /** A checkpoint of this moment, then what of the log it makes needless goes. */
   async #checkpoint(): Promise<void> {
     await this.compaction.room();
+    if (this.#closed) throw new WarehouseError('closed', 'MR_CLOSED', 'the engine is closed');
     await this.checkpointer.write(this.epoch, this.catalog, this.loggedBytes);
     this.compaction.kick();
     this.expiry.kick();

@@ -96,6 +96,54 @@ test('maintenance: OPTIMIZE of a table that others changed, of an empty one, of 
   await warehouse.close();
 });
 
+test('maintenance: a compaction whose commit failed after it was named keeps its files, and is not done twice', async (t) => {
+  const root = temporaryFolder(t);
+  const disk = {fails: false};
+  const syncDirectory: FileSystem['syncDirectory'] = async (path) => {
+    await nodeFileSystem.syncDirectory(path);
+    if (!disk.fails || !path.endsWith('/snapshot')) return;
+    disk.fails = false;
+    throw new WarehouseError('unavailable', 'MR_FILE_FAILED', `'${path}' was synced, and said otherwise`);
+  };
+  const harness = new CoreHarness(root, {...nodeFileSystem, syncDirectory});
+  await harness.open();
+  await harness.step({kind: 'ddl', records: [{kind: 'create-table', table: specs.orders}]});
+  for (let i = 0; i < 5; i++) {
+    await harness.step({kind: 'write', writes: [{table: specs.orders, rows: [[i, 'x']]}]});
+    await harness.step({kind: 'checkpoint'});
+  }
+  disk.fails = true;
+  await assert.rejects(harness.request({kind: 'compact', tables: null, full: false}), {code: 'MR_FILE_FAILED'});
+  await harness.request({kind: 'compact', tables: null, full: false});
+  assert.equal((await harness.filesContent()).get(specs.orders.id)!.length, 5);
+  const {snapshotId} = harness.core.checkpointer.newest()!.tables[0]!;
+  assert.equal(snapshotId, 6, 'five flushes, one compaction');
+  await harness.abandon();
+});
+
+test('maintenance: a warehouse at rest names what was merged, and cold reads and the next opening begin from it', async (t) => {
+  const root = temporaryFolder(t);
+  const harness = new CoreHarness(root, nodeFileSystem);
+  await harness.open();
+  await harness.step({kind: 'ddl', records: [{kind: 'create-table', table: specs.orders}]});
+  for (let i = 0; i < 5; i++) {
+    await harness.step({kind: 'write', writes: [{table: specs.orders, rows: [[i, 'x'], [100, String(i)]]}]});
+    await harness.step({kind: 'checkpoint'});
+  }
+  const {epoch} = harness.core;
+  const snapshotOf = (): number => harness.core.checkpointer.newest()!.tables[0]!.snapshotId;
+  assert.equal(snapshotOf(), 5);
+  await harness.request({kind: 'compact', tables: null, full: true});
+  assert.deepEqual([harness.core.epoch, snapshotOf()], [epoch, 6]);
+  const content = await harness.filesContent();
+  await harness.abandon();
+  const again = new CoreHarness(root, nodeFileSystem);
+  await again.open();
+  assert.equal(again.core.checkpointer.newest()!.tables[0]!.snapshotId, 6);
+  assert.deepEqual(await again.filesContent(), content);
+  await again.abandon();
+});
+
 test('maintenance: history_retention is the warehouse’s, and outlives it; what is wrong is refused', async (t) => {
   const path = temporaryFolder(t);
   let warehouse = await Warehouse.open({path});

@@ -69,12 +69,12 @@ export const script: readonly Step[] = [
   {kind: 'write', writes: [upsert(specs.again, [1, 101, 'newest'])]},
 ];
 
-/** The same life, kept tidy: after every checkpoint compaction at two runs, and expiry of all that no history holds. */
+/** The same life, kept tidy: after every checkpoint compaction at two runs, and expiry of all that no history holds; the subscription goes half way. */
 export const tidyScript: readonly Step[] = script.flatMap((step): Step[] => {
   if (step.kind === 'compact') return [];
   if (step.kind === 'checkpoint') return [{kind: 'compact'}, {kind: 'checkpoint'}, {kind: 'expire'}];
   if (step.kind !== 'ddl') return [step];
-  return [{kind: 'ddl', records: step.records.map((record) => (record.kind === 'create-table' ? {...record, table: {...record.table, options: {...record.table.options, 'num-sorted-run.compaction-trigger': '2'}}} : record))}];
+  return [{kind: 'ddl', records: step.records.map((record) => (record.kind === 'move-subscription' ? {kind: 'drop-subscription' as const, name: record.name} : record.kind === 'create-table' ? {...record, table: {...record.table, options: {...record.table.options, 'num-sorted-run.compaction-trigger': '2'}}} : record))}];
 });
 
 /** Content of every table that exists, by id: sorted rows as text. */
