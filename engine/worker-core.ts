@@ -10,7 +10,7 @@ import {join} from 'node:path';
 import {systemClock} from '../base/clock.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, nextEpoch, type Epoch} from '../base/epoch.ts';
-import {checkpointMs, epochBytesMax, epochRowsMax, historyRetentionMs, timedCheckpointsMax} from '../base/limit.ts';
+import {checkpointMs, epochBytesMax, epochRowsMax, timedCheckpointsMax} from '../base/limit.ts';
 import {nullColumn} from '../base/columns.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import {Catalog} from '../catalog/catalog.ts';
@@ -31,7 +31,7 @@ import type {Log} from '../storage/log/log.ts';
 import type {PreparedFiles} from '../storage/lsm/flush.ts';
 import {maintainDirectory, pageDirectory} from './layout.ts';
 import {rejectedTableOf} from './lookup.ts';
-import {longestRetentionMs, makeMaintenance} from './maintenance.ts';
+import {compactTables, longestRetentionMs, makeMaintenance, setRetention} from './maintenance.ts';
 import {maintainShares} from './memory.ts';
 import {isFileDelta, loggedBytesOf, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
 import {preparedNotes} from './bulk-files.ts';
@@ -44,7 +44,6 @@ import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts'
 import {removeTree} from './table-home.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
 import {readLog} from './worker-log.ts';
-import {writeSettings} from './warehouse-settings.ts';
 import type {CompactionService} from './worker-compaction.ts';
 import type {ExpiryService} from './worker-expiry.ts';
 import {createView, finishRecords, prepareRecords, stamped, type PreparedForm} from './worker-define.ts';
@@ -131,7 +130,7 @@ export class WorkerCore {
       get checkpointMs() { return checkpointMsOf(); },
       get historyRetentionMs() { return longestRetentionMs(core); },
       // A failure is noted and repeated by the checkpointer; until the tail's bound ingest does not feel it.
-      onWanted: () => this.wantCheckpoint(),
+      onWanted: () => void this.checkpoint().catch(() => undefined),
       onDrop: (table) => this.compaction.forget(table),
     });
     Object.assign(this, makeMaintenance(this, shares.compaction));
@@ -377,10 +376,7 @@ export class WorkerCore {
         return {epoch: await createView(this, request.table, request.executor)};
       case 'set':
         if (request.name === 'epoch_interval') this.#intervalMs = request.value;
-        else {
-          await writeSettings(this.files, this.options.directory, request.value === null ? {} : {historyRetentionMs: request.value});
-          this.retentionMs = request.value ?? historyRetentionMs;
-        }
+        else await setRetention(this, request.value);
         return {epoch: this.epoch};
       case 'lookup': return lookUp(this, request);
       case 'read-log': return {epoch: this.epoch, frames: await readLog(this.log, request)};
@@ -396,18 +392,10 @@ export class WorkerCore {
       case 'stats': return {epoch: this.epoch, rows: await statsRows(this)};
       case 'checkpoint': {
         const {epoch} = this;
-        await this.#checkpoint();
+        await this.checkpoint();
         return {epoch};
       }
-      case 'compact': {
-        const {epoch} = this;
-        // What is to be compacted lies in files first.
-        if (request.full) await this.#checkpoint();
-        const compactions = await this.compaction.compact(request.tables, request.full);
-        // Cold reads and the next opening begin from what a checkpoint names.
-        if (request.full && compactions > 0) await this.#checkpoint();
-        return {epoch, rows: [{compactions}]};
-      }
+      case 'compact': return compactTables(this, request);
       case 'expire':
         await this.expiry.run(true);
         return {epoch: this.epoch};
@@ -415,7 +403,7 @@ export class WorkerCore {
         let positioned: readonly TableId[] = [];
         await this.#asked;
         try {
-          if (request.checkpoint && this.#failure === null) await this.#checkpoint();
+          if (request.checkpoint && this.#failure === null) await this.checkpoint();
           if (request.keepPositions === true && this.#failure === null) positioned = await writePositionImages(this);
         } finally {
           this.#closed = true;
@@ -431,13 +419,8 @@ export class WorkerCore {
     }
   }
 
-  /** Begins a checkpoint; its failure is noted by the checkpointer. */
-  wantCheckpoint(): void {
-    void this.#checkpoint().catch(() => undefined);
-  }
-
   /** A checkpoint of this moment, then what of the log it makes needless goes. */
-  async #checkpoint(): Promise<void> {
+  async checkpoint(): Promise<void> {
     await this.compaction.room();
     if (this.#closed) throw new WarehouseError('closed', 'MR_CLOSED', 'the engine is closed');
     await this.checkpointer.write(this.epoch, this.catalog, this.loggedBytes);
