@@ -36,7 +36,7 @@ const expected: Record<string, readonly (readonly unknown[])[]> = {
   d: [[1, 4n, 'four']], i: [[1, 'c']], of_s: [[1, 1, 'EQUAL, LATER'], [1, 2, 'ANOTHER PARTITION'], [2, 1, 'ANYTHING']],
 };
 
-for (const between of ['nothing', 'checkpoint', 'kill', 'close'] as const) {
+for (const between of ['checkpoint', 'kill'] as const) {
   test(`merge engines: the rows that stand are the same everywhere, with ${between} between the writes`, async (t) => {
     const path = temporaryFolder(t);
     let warehouse = await Warehouse.open({path});
@@ -45,9 +45,9 @@ for (const between of ['nothing', 'checkpoint', 'kill', 'close'] as const) {
     for (const write of writes) {
       await warehouse.sql(write);
       if (between === 'checkpoint') await warehouse.checkpoint();
-      if (between === 'kill') await warehouse.closeWithoutCheckpoint();
-      if (between === 'close') await warehouse.close();
-      if (between === 'kill' || between === 'close') warehouse = await Warehouse.open({path});
+      if (between !== 'kill') continue;
+      await warehouse.closeWithoutCheckpoint();
+      warehouse = await Warehouse.open({path});
     }
     for (const [table, rows] of Object.entries(expected)) {
       assert.deepEqual((await warehouse.sql(`SELECT * FROM ${table} ORDER BY ALL`)).rows.map((row) => Object.values(row)), rows, table);
