@@ -1,6 +1,6 @@
 /**
  * The laws over a whole warehouse: random tables and views, random DML in the worst order, random cuts into epochs, checkpoints,
- * clean and unclean restarts. After every step
+ * clean and unclean restarts, tables that change form. After every step
  *   law 1  what a reader sees of each table = the fold of its changelog, kept here row by row;
  *   law 2  every dynamic table = its SELECT in batch over files and log (VERIFY, which reads cold);
  *   law 6  a subscription from an earlier epoch gives the very changes that were seen then;
@@ -13,12 +13,13 @@ import {unreachable} from '../../base/invariant.ts';
 import type {LogicalType, NestedType} from '../../base/type.ts';
 import {isNested, typeText} from '../../base/type.ts';
 import type {Change} from '../../query/change-rows.ts';
+import {randomAlter, type RowChange} from './laws-alter.ts';
 import {randomSelect, type GeneratorTable} from './query-generator.ts';
 import {Random} from './random.ts';
 import {randomValue} from './random-epochs.ts';
 
 interface BaseTable extends GeneratorTable {
-  readonly columns: readonly {readonly name: string; readonly type: LogicalType}[];
+  columns: readonly {readonly name: string; readonly type: LogicalType}[];
   readonly kind: 'keyed' | 'append' | 'bag';
   /** How its files lie: clauses of CREATE TABLE, by option name. */
   readonly options: Readonly<Record<string, string>>;
@@ -44,20 +45,23 @@ export interface LawsOptions {
   readonly views: number;
   /** Deltas above it go by reference; the warehouse's own default unless given. */
   readonly referenceBytes?: number;
+  /** Tables change form too; true unless said. */
+  readonly alter?: boolean;
   /** Every table has nested columns, and views compute with them. */
   readonly nested?: boolean;
 }
 
-export async function runLaws({path, seed, steps, views, referenceBytes, nested = false}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number}> {
+export async function runLaws({path, seed, steps, views, referenceBytes, nested = false, alter = true}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number; alters: number}> {
   const random = new Random(seed);
   // How files lie, and what else must make no difference, is drawn apart from what is written: the same writes meet any lay-out.
   const layout = new Random(seed * 31 + 7);
   const apart = new Random(seed ^ 0x5bd1e995);
+  const forms = new Random(seed ^ 0x27d4eb2f);
   const tables = randomTables(random, layout, nested);
   const open = (): Promise<Warehouse> => Warehouse.open({path, readCache: !apart.chance(0.4), ...(referenceBytes === undefined ? {} : {referenceBytes})});
   let warehouse = await open();
   const watch = new Watch();
-  const stats = {epochs: 0, restarts: 0, checkpoints: 0};
+  const stats = {epochs: 0, restarts: 0, checkpoints: 0, alters: 0};
   let step = 0;
   try {
     await warehouse.sql('CREATE SCHEMA ods; CREATE SCHEMA dwd');
@@ -71,6 +75,15 @@ export async function runLaws({path, seed, steps, views, referenceBytes, nested 
         if (view !== null) {
           made.push(`dwd.${view.name}`);
           if (view.columns.length > 0) known.push(view);
+        }
+      }
+      if (alter && forms.chance(0.3)) {
+        const table = forms.pick(tables);
+        const altered = await randomAlter(warehouse, forms, table, `n${step}`, nested ? [...columnTypes, ...nestedTypes] : columnTypes);
+        if (altered !== null) {
+          table.columns = altered.columns;
+          watch.altered(`ods.${table.name}`, altered.rows);
+          stats.alters++;
         }
       }
       const action = random.integer(0, 19);
@@ -88,7 +101,7 @@ export async function runLaws({path, seed, steps, views, referenceBytes, nested 
     stats.epochs = warehouse.epoch;
   } catch (cause) {
     // Every step is checked, so the steps up to the one that failed are the shortest run that fails.
-    throw new Error(`step ${step + 1} of seed ${seed} failed; keep ${JSON.stringify({seed, steps: step + 1, views, ...(nested ? {nested} : {})})} in test/fuzz/regressions/laws.json`, {cause});
+    throw new Error(`step ${step + 1} of seed ${seed} failed; keep ${JSON.stringify({seed, steps: step + 1, views, ...(nested ? {nested} : {}), ...(alter ? {alter} : {})})} in test/fuzz/regressions/laws.json`, {cause});
   } finally {
     await warehouse.close();
   }
@@ -220,6 +233,15 @@ class Watch {
   readonly #folds = new Map<string, Bag>();
   readonly #seen = new Map<string, {epoch: number; changes: string[]}[]>();
   #epoch = 0;
+
+  /** The rows of a table have another form from the next epoch on. */
+  altered(table: string, rows: RowChange): void {
+    const fold = this.#folds.get(table);
+    if (fold === undefined) return;
+    const changed: Bag = new Map();
+    for (const [text, count] of fold) add(changed, JSON.stringify(rows(JSON.parse(text) as unknown[])), count);
+    this.#folds.set(table, changed);
+  }
 
   async check(warehouse: Warehouse, tables: readonly string[]): Promise<void> {
     const until = warehouse.epoch;
