@@ -7,11 +7,12 @@ import type {Session} from '../../kernel/session.ts';
 import {commitCompaction, planCompactions, prepareCompaction} from './compact.ts';
 import {commitFlush} from './commit.ts';
 import {prepareFlush} from './flush.ts';
-import type {PaimonTable} from './paimon-table.ts';
+import {PaimonTable} from './paimon-table.ts';
 import type {ScanCondition} from './prune.ts';
 import {scanPlan, type ScanPlan} from './scan-plan.ts';
 import {scanSql} from './scan-sql.ts';
-import {bindChanges, createTable, seed, TableModel, type TestShape, withSession} from './test-tables.ts';
+import {writeSchemas} from './table-form.ts';
+import {bindChanges, createTable, doors, seed, TableModel, type TestShape, withSession} from './test-tables.ts';
 
 const integer = {kind: 'integer'} as const;
 const columns = ['k0', 'k1', 'v0', 'v1'];
@@ -65,5 +66,24 @@ test('pruning: a read with conditions gives the rows that the whole table gives,
       await commitFlush(table, await prepareFlush(session, table, {from: '(VALUES (0::TINYINT, 0::BIGINT, 1)) v(_op, _seq, k0)'}), {commitUser: 'u', commitIdentifier: 1n});
       return table;
     }), undefined, {where: [{column: 'nope', min: 1}]}), {code: 'MR_PAIMON_COLUMN'});
+  });
+});
+
+test('pruning: statistics of older schemas are found by field id; a column younger than a file has no value in it', async () => {
+  await withSession(async (session, directory) => {
+    const shape: TestShape = {keys: [], values: [integer, integer], bucketCount: 1};
+    const first = await createTable(shape, directory);
+    const flush = async (table: PaimonTable, epoch: number, from: string): Promise<unknown> => commitFlush(table, await prepareFlush(session, table, {from}), {commitUser: 'u', commitIdentifier: BigInt(epoch)});
+    await flush(first, 1, '(VALUES (0::TINYINT, 0::BIGINT, 1, 50), (0, 1, 2, 60)) v(_op, _seq, v0, v1)');
+    const columns = [{id: 1, name: 'v0', type: integer, nullable: true}, {id: 0, name: 'wide', type: {kind: 'bigint'}, nullable: true}, {id: 2, name: 'v1', type: integer, nullable: true}] as const;
+    const table = await writeSchemas(first, [{schemaId: 1, highestFieldId: 2, columns, primaryKey: []}]);
+    await flush(table, 2, '(VALUES (0::TINYINT, 2::BIGINT, 7, 8::BIGINT, 9)) v(_op, _seq, v0, wide, v1)');
+    // What a fresh process finds: it has read no schema but the newest.
+    const files = async (condition: ScanCondition): Promise<number> => fileCount(await scanPlan(await PaimonTable.open(doors, directory), undefined, {where: [condition]}));
+    assert.equal(await files({column: 'v0', min: 55, max: 55}), 1, 'v1 of then');
+    assert.equal(await files({column: 'v0', min: 3, max: 10}), 1, 'not v0 of then');
+    assert.equal(await files({column: 'v1', min: 50, max: 60}), 0, 'a column of that name is another one');
+    assert.equal(await files({column: 'wide', min: 1n, max: 1n}), 1, 'of another type nothing is concluded');
+    assert.equal(await files({column: 'wide', min: 8n, max: 8n}), 2);
   });
 });

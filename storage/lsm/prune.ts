@@ -12,6 +12,7 @@
 import {compareRows, decodeBinaryRow, encodeBinaryRow, type InternalValue} from '../paimon/binary-row.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
 import {bucketOfHash, murmurHash} from '../paimon/murmur.ts';
+import {typeShape} from './file-schema.ts';
 import type {PaimonTable} from './paimon-table.ts';
 
 /** `min` ≤ column ≤ `max`; one that is absent is open, both are no condition. Equality is both. */
@@ -60,16 +61,23 @@ export class Pruning {
   /** @returns the same by the statistics of its columns: only for a file whose rows no other file can replace. */
   mayHoldValues(entry: ManifestEntry): boolean {
     const {valueStats, valueStatsColumns, rowCount} = entry.file;
-    const {schema} = this.#table;
-    // Statistics are of the columns as they were when the file was written.
-    if (this.#conditions.size === 0 || entry.file.schemaId !== schema.id || valueStats.nullCounts.length === 0) return true;
-    const names = valueStatsColumns ?? schema.fields.map(({name}) => name);
-    const types = names.map((name) => ({...this.#table.field(name).type, nullable: true}));
+    if (this.#conditions.size === 0) return true;
+    // Statistics are of the columns as they were when the file was written: by their names of then, found by id as the columns are.
+    const {fields} = this.#table.fileSchema(entry);
+    const wanted = [...this.#conditions.keys()].map((name) => ({name, field: this.#table.field(name)})).map(({name, field}) => ({name, type: field.type, old: fields.find(({id}) => id === field.id)}));
+    // A column that is younger than the file is NULL in all of its rows.
+    if (wanted.some(({old}) => old === undefined)) return false;
+    if (valueStats.nullCounts.length === 0) return true;
+    const names = valueStatsColumns ?? fields.map(({name}) => name);
+    const columns = names.map((name) => fields.find((field) => field.name === name));
+    if (columns.includes(undefined)) return true;
+    const types = columns.map((field) => ({...field!.type, nullable: true}));
     const where = this.#table.dataPath(entry);
     const min = decodeBinaryRow(types, valueStats.minValues, `${where}: _MIN_VALUES`);
     const max = decodeBinaryRow(types, valueStats.maxValues, `${where}: _MAX_VALUES`);
-    return names.every((name, i) => {
-      if (!this.#conditions.has(name)) return true;
+    return wanted.every(({name, type, old}) => {
+      const i = names.indexOf(old!.name);
+      if (i === -1 || typeShape(old!.type) !== typeShape(type)) return true;
       if (valueStats.nullCounts[i] === BigInt(rowCount)) return false;
       return min[i] === null || max[i] === null || this.#meets(name, min[i]!, max[i]!);
     });

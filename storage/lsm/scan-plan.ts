@@ -71,6 +71,8 @@ export async function scanPlan(table: PaimonTable, snapshotId?: number, options:
   const firstRow = keyed && table.mergeEngine === 'first-row';
   const byCompaction = keyed && (table.schema.options['deletion-vectors.enabled']?.toLowerCase() === 'true' || (firstRow && options.own !== true));
   const pruning = new Pruning(table, options.where ?? []);
+  // Statistics are told in the words of each file's own schema.
+  if (options.where !== undefined) await table.checkSchemas(state.live);
   const live = state.live.filter((entry) => !(byCompaction && entry.file.level === 0) && pruning.mayHold(entry));
   await checkFiles(table, live);
   const deleted = await readDeletionVectors(table, state.snapshot);

@@ -74,6 +74,10 @@ test('evolution: a table changes form between writes, with layers over it, throu
     const log = (await wh.sql(`SELECT * FROM changes(t, since => 0)`)).rows;
     assert.ok(log.every((row) => Object.keys(row).join() === '_epoch,_op,remark,k,text,g,x'));
     assert.deepEqual(log.filter((row) => row['k'] === 4).map((row) => [row['_op'], row['remark'], row['text'], row['x']]), [['+I', 'new', null, 40], ['-U', 'new', null, 40], ['+U', 'new', '7', 40]]);
+    // So has the past: rows of then in the columns of then, also where files of later forms hold them by now.
+    const past = (await wh.sql(`SELECT * FROM t AT (VERSION => ${first}) ORDER BY k`)).rows;
+    assert.deepEqual(past.map((row) => Object.keys(row).join()), ['k,g,x,s', 'k,g,x,s', 'k,g,x,s']);
+    assert.deepEqual(past.map((row) => Object.values(row)), [[1, 1, 10, 'a'], [2, 2, 20, 'b'], [3, 1, 30, 'c']]);
     await again('close');
     // What is on disk: every schema, and a legal table under the newest.
     const directory = join(path, 'default.db', 't');
