@@ -9,7 +9,7 @@ import {publishRowsMax, publishSliceRows} from '../base/limit.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
-import {liveName, rowsViewName} from '../query/live-tables.ts';
+import {rowsViewName} from '../query/live-tables.ts';
 import {tableRelation} from './cold-views.ts';
 import type {ReadScope} from './read-scope.ts';
 import {rolledBack} from './roll-sql.ts';
@@ -59,14 +59,10 @@ async function liveTakenBack(scope: ReadScope, table: TableSpec, epoch: Epoch): 
     pieces.push({columns: [...head, ...columns], rowCount});
   }
   options.signal?.throwIfAborted();
-  if (first === null) return `FROM ${viewOfRows(table)}`;
+  if (first === null) return `FROM ${rowsViewName(table)}`;
   // Rows of an append table take rising positions and never go.
-  if (table.storage === 'append') return first < 0 ? null : `SELECT * FROM ${liveName(table)} WHERE _pos < ${first}`;
+  if (table.storage === 'append') return first < 0 ? null : `SELECT * FROM ${rowsViewName(table)} WHERE _pos < ${first}`;
   const name = scope.newName();
   scope.bind(name, relationOfPieces([{name: '_op', type: {kind: 'tinyint'}}, {name: '_seq', type: {kind: 'bigint'}}, ...table.columns.map((column) => ({name: column.name, type: column.type}))], pieces, publishSliceRows));
-  return rolledBack(table, `FROM ${viewOfRows(table)}`, `(FROM mr_rows('${name}'))`);
-}
-
-function viewOfRows(table: TableSpec): string {
-  return table.storage === 'append' ? liveName(table) : rowsViewName(table);
+  return rolledBack(table, `FROM ${rowsViewName(table)}`, `(FROM mr_rows('${name}'))`);
 }
