@@ -7,7 +7,7 @@
  * f64             Float64Array    FLOAT (already rounded to float) and DOUBLE; `bound` is Infinity
  * exact64         Float64Array    narrow: exact integers, |v| <= bound <= 2^53-1 — or BigInt64Array ('i64'), wide
  * exact128        Float64Array    narrow, as above — or BigInt64Array of low, high word pairs ('i128'), wide
- * bytes           address/length  into an Arena
+ * bytes           address/length  into an Arena: text, a blob, or a nested value (base/nested.ts)
  *
  * Narrow is an optimisation, never a semantics: every consumer accepts both forms of an exact kind. Values under a NULL are 0
  * (address and length 0), so that rows can be hashed and compared by words.
