@@ -45,13 +45,13 @@ export interface LawsOptions {
   readonly views: number;
   /** Deltas above it go by reference; the warehouse's own default unless given. */
   readonly referenceBytes?: number;
-  /** Tables change form too. */
+  /** Tables change form too; true unless said. */
   readonly alter?: boolean;
   /** Every table has nested columns, and views compute with them. */
   readonly nested?: boolean;
 }
 
-export async function runLaws({path, seed, steps, views, referenceBytes, nested = false, alter = false}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number; alters: number}> {
+export async function runLaws({path, seed, steps, views, referenceBytes, nested = false, alter = true}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number; alters: number}> {
   const random = new Random(seed);
   // How files lie, and what else must make no difference, is drawn apart from what is written: the same writes meet any lay-out.
   const layout = new Random(seed * 31 + 7);
