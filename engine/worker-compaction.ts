@@ -154,8 +154,11 @@ export class CompactionService {
             const planned = await this.#planTable(id, full);
             if (planned === undefined || planned.specs.length === 0) break;
             if (round >= compactionRetriesMax) throw new WarehouseError('unavailable', 'MR_PAIMON_BUSY', `'${planned.table.directory}' changed under ${round} compactions`, {hint: 'try again'});
-            await this.#compactTable(id, planned);
-            if (full) break;
+            const overtaken = await this.#compactTable(id, planned).then(() => false, (cause: unknown) => {
+              if (!(cause instanceof WarehouseError) || cause.code !== 'MR_PAIMON_CONFLICT') throw cause;
+              return true; // a checkpoint beside it: planned anew
+            });
+            if (full && !overtaken) break;
           }
         }
       });
