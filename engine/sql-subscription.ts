@@ -36,11 +36,14 @@ export async function fetchChanges({host, options, consumer: session}: Statement
   const epoch = through ?? subscription.position.epoch;
   const [only, ...others] = subscription.tables.map((id) => host.catalog.byId(id)!);
   if (only !== undefined && others.length === 0) {
-    const {names, types} = visibleShape(only);
+    const {names, types, ids} = visibleShape(only);
     const columns = [...headColumns, ...names.map((column, index) => ({name: column, type: typeText(types[index]!)}))];
     const answer = rowsOf(items, (row, of, at) => {
-      // The columns of an end mark that stands alone are NULL.
-      for (let c = 0; c < names.length; c++) setField(row, names[c]!, of === null ? null : valueAt(of.columns[c]!, of.shape.types[c]!, at));
+      // Changes of before an ALTER come under the columns of now; those of an end mark that stands alone are NULL.
+      for (let c = 0; c < names.length; c++) {
+        const from = of === null ? -1 : of.shape.ids === ids ? c : of.shape.ids.indexOf(ids[c]!);
+        setField(row, names[c]!, from === -1 ? null : valueAt(of!.columns[from]!, of!.shape.types[from]!, at));
+      }
     });
     return {columns, rows: answer, epoch, tag: ''};
   }

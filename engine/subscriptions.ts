@@ -20,7 +20,6 @@ import type {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, StreamPosition, SubscriptionSpec, TableSpec} from '../catalog/spec.ts';
 import {movesBack, requireSubscription} from '../catalog/subscriptions.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
-import type {VisibleShape} from '../query/change-rows.ts';
 import {netChange} from '../query/conflate.ts';
 import type {EpochHistory} from '../query/history.ts';
 import {SubscriptionReader, type Delivery} from '../query/subscription-reader.ts';
@@ -357,14 +356,9 @@ export class Subscriptions {
     const committed = start === 'snapshot' ? 'snapshot' : start === 'beginning' ? 0 : position.epoch;
     const from = since !== undefined && since > position.epoch ? since : committed;
     const items = subscribeColumns(this.#host.follower(), specs, {from, until: null, emptyEpochs: true, signal});
-    const tableOf = (shape: VisibleShape): TableSpec => {
-      const spec = specs.find((table) => `${table.schema}.${table.name}` === shape.table);
-      invariant(spec !== undefined, () => `${shape.table} is none of the subscription's tables`);
-      return spec;
-    };
     const net = async (waiting: readonly ColumnItem[]): Promise<ColumnItem> => {
       await using session = await this.#host.kernel.connect();
-      return await netChange(session, waiting, tableOf);
+      return await netChange(session, waiting);
     };
     return new SubscriptionReader({items, since: typeof from === 'number' && (from > 0 || start === null) ? toEpoch(from) : null, newest: (): Epoch => this.#host.history().newest, split, net: conflate ? net : null});
   }

@@ -19,6 +19,10 @@ export interface VisibleShape {
   readonly names: readonly string[];
   readonly types: readonly LogicalType[];
   readonly indexes: readonly number[];
+  /** Ids of the columns, which keep theirs whatever they are called. */
+  readonly ids: readonly number[];
+  /** Positions among the visible columns of those that make a row's key; null without one. */
+  readonly key: readonly number[] | null;
   /** The table has hidden columns. */
   readonly hides: boolean;
 }
@@ -30,6 +34,8 @@ export function visibleShape(table: TableSpec): VisibleShape {
     names: visible.map(({column}) => column.name),
     types: visible.map(({column}) => column.type),
     indexes: visible.map(({index}) => index),
+    ids: visible.map(({column}) => column.id),
+    key: table.storage === 'keyed' && table.key.every((index) => !table.columns[index]!.hidden) ? table.key.map((index) => visible.findIndex((one) => one.index === index)) : null,
     hides: visible.length < table.columns.length,
   };
 }

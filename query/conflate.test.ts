@@ -94,7 +94,7 @@ test('conflate: a key has at most one step, its fold is the same, and nothing co
       }
       items.push({epoch: epoch(at), parts: [partOf(shapes[0], changes, random.chance(0.5)), partOf(shapes[1], others, random.chance(0.5))], complete: true});
     }
-    const net = await netChange(session, items, (shape) => (shape === shapes[0] ? keyed : bag));
+    const net = await netChange(session, items);
     assert.equal(net.epoch, 6);
     assert.deepEqual(folded([net], start), folded(items, start), `run ${run}`);
     const steps = new Map<string, string[]>();

@@ -12,7 +12,6 @@ import {gatherColumns} from '../base/columns.ts';
 import type {Epoch} from '../base/epoch.ts';
 import {publishSliceRows} from '../base/limit.ts';
 import type {LogicalType} from '../base/type.ts';
-import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
 import type {Session} from '../kernel/session.ts';
@@ -22,10 +21,10 @@ import type {ColumnItem} from './subscription.ts';
 /**
  * @param session of the serve instance, the caller's for as long as this takes.
  * @param items whole epochs, in order.
- * @param tableOf the table that a shape shows.
- * @returns one item, of the last epoch: its parts in the order in which the tables first changed.
+ * @returns one item, of the last epoch: its parts in the order in which the tables first changed. A table that was altered in between has
+ *   a net change before and one after it.
  */
-export async function netChange(session: Session, items: readonly ColumnItem[], tableOf: (shape: VisibleShape) => TableSpec): Promise<ColumnItem> {
+export async function netChange(session: Session, items: readonly ColumnItem[]): Promise<ColumnItem> {
   const byShape = new Map<VisibleShape, ChangePart[]>();
   for (const {parts} of items) {
     for (const part of parts) {
@@ -37,13 +36,13 @@ export async function netChange(session: Session, items: readonly ColumnItem[], 
   const epoch: Epoch | undefined = items.at(-1)?.epoch;
   invariant(epoch !== undefined, 'the net change of no epochs');
   const parts: ChangePart[] = [];
-  for (const [shape, changes] of byShape) for await (const part of netOf(session, shape, changes, tableOf(shape))) parts.push(part);
+  for (const [shape, changes] of byShape) for await (const part of netOf(session, shape, changes)) parts.push(part);
   return {epoch, parts, complete: true};
 }
 
 let relations = 0;
 
-async function* netOf(session: Session, shape: VisibleShape, parts: readonly ChangePart[], table: TableSpec): AsyncGenerator<ChangePart> {
+async function* netOf(session: Session, shape: VisibleShape, parts: readonly ChangePart[]): AsyncGenerator<ChangePart> {
   const name = `mr_net_${relations++}`; // names are the whole instance's
   const pieces: RelationPiece[] = [];
   let first = 0;
@@ -56,8 +55,7 @@ async function* netOf(session: Session, shape: VisibleShape, parts: readonly Cha
   const columns = [{name: '_o', type: tiny}, {name: '_n', type: {kind: 'bigint'} as const}, ...shape.types.map((type, index) => ({name: `c${index}`, type}))];
   session.bindRelation(name, relationOfPieces(columns, pieces, publishSliceRows));
   try {
-    const keys = table.storage === 'keyed' ? table.key.map((index) => shape.indexes.indexOf(index)) : null;
-    const sql = keys !== null && keys.every((index) => index >= 0) ? keyedSql(name, shape.types.length, keys) : weightSql(name, shape.types.length);
+    const sql = shape.key === null ? weightSql(name, shape.types.length) : keyedSql(name, shape.types.length, shape.key);
     const stream = await session.stream(sql, [], {types: [tiny, ...shape.types]});
     try {
       for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {

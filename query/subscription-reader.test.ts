@@ -7,7 +7,7 @@ import type {ChangePart, VisibleShape} from './change-rows.ts';
 import {SubscriptionReader, type Delivery} from './subscription-reader.ts';
 import type {ColumnItem} from './subscription.ts';
 
-const shape: VisibleShape = {table: 'main.t', names: ['n'], types: [{kind: 'integer'}], indexes: [0], hides: false};
+const shape: VisibleShape = {table: 'main.t', names: ['n'], types: [{kind: 'integer'}], indexes: [0], ids: [0], key: [0], hides: false};
 
 function part(rows: number): ChangePart {
   return {shape, ops: new Uint8Array(rows), columns: [{kind: 'i32', data: new Int32Array(rows), valid: null}], rows: null, start: 0, end: rows};

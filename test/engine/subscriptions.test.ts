@@ -275,3 +275,22 @@ test('subscription: what it has not read is held beyond log and retention, told 
   }
   assert.deepEqual((await checkWarehouse(path)).problems, []);
 });
+
+test('subscription: changes of before an ALTER come under the columns of now; net changes know the key wherever it stands', async () => {
+  await wh.sql('CREATE TABLE altered (gone INTEGER, a VARCHAR, k INTEGER PRIMARY KEY); CREATE SUBSCRIPTION plain ON altered; CREATE SUBSCRIPTION netted ON altered WITH (conflate = true)');
+  const {epoch: one} = await wh.sql("INSERT INTO altered VALUES (1, 'x', 1), (2, 'x', 2)");
+  await wh.sql('ALTER TABLE altered DROP COLUMN gone');
+  await wh.sql('ALTER TABLE altered RENAME COLUMN a TO b');
+  const {epoch: two} = await wh.sql("INSERT INTO altered VALUES ('y', 1)");
+  const {epoch: three} = await wh.sql("INSERT INTO altered VALUES ('z', 1)");
+  const plain = await wh.sql('FETCH FROM plain');
+  assert.deepEqual(plain.columns.map(({name}) => name).slice(3), ['b', 'k']);
+  assert.deepEqual(lines(plain), [`${one} +I x,1`, `${one} +I x,2 |`, `${two} -U x,1`, `${two} +U y,1 |`, `${three} -U y,1`, `${three} +U z,1 |`]);
+  const content = new Map<unknown, unknown>();
+  for (const {_op, k, b} of (await wh.sql('FETCH FROM netted')).rows) {
+    if (_op === '+I' || _op === '+U') content.set(k, b);
+    else content.delete(k);
+  }
+  assert.deepEqual([...content].sort(), [[1, 'z'], [2, 'x']]);
+  await wh.sql('DROP SUBSCRIPTION plain; DROP SUBSCRIPTION netted');
+});
