@@ -114,8 +114,10 @@ export async function gatherBackup(doors: BackupDoors, source: BackupSource): Pr
     const checkpoint = await loadCheckpoint(files, metaDirectory(directory), at);
     if (checkpoint === undefined) continue; // cut off: it is passed over by every opening
     items.push(same(directory, checkpointPath(metaDirectory(directory), at)));
-    for (const table of checkpoint.tables) {
+    // Dropped ones too: history tells their last changes.
+    for (const table of [...checkpoint.tables, ...checkpoint.dropped]) {
       const home = await tableHome(files, directory, table);
+      if (checkpoint.dropped.includes(table) && !(await files.exists(home))) continue;
       homes.set(home, Math.max(homes.get(home) ?? 0, table.snapshotId));
     }
   }
