@@ -1,11 +1,11 @@
 /**
- * A table much larger than memory: 20 M keyed rows × 10 columns, loaded by one INSERT … SELECT, then upserts of 1,000 rows over uniform
+ * A table much larger than memory: 20 M keyed rows × 10 columns, loaded by INSERT … SELECT, then upserts of 1,000 rows over uniform
  * keys, OLAP reads, a checkpoint with what it compacts, a clean close, and a reopening with an upsert and a read: the resident memory
  * of the whole process is sampled throughout and must stay below 2 GiB. Everything counts: both DuckDB instances, both threads' heaps,
  * state and its page files' buffers, log, history, opening. Answers are compared with what the statements must have left.
  *
  * Prints one JSON line a phase and one at the end; exit code 1 if the limit was passed or an answer was wrong.
- * `node --import tsx bench/memory-large.ts [rows] [memory MiB] [epochs]`
+ * `node --import tsx bench/memory-large.ts [rows] [memory MiB] [epochs] [rows a statement]`
  */
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -18,6 +18,9 @@ const sampleMs = 25;
 const rows = Number(process.argv[2] ?? '20000000');
 const memoryBytes = Number(process.argv[3] ?? '1280') * 2 ** 20;
 const epochs = Number(process.argv[4] ?? '300');
+/** Rows of one INSERT … SELECT. */
+const statementRows = Number(process.argv[5] ?? '5000000');
+const deadlineMs = 3_600_000;
 const epochRows = 1000;
 const path = mkdtempSync(join(tmpdir(), 'millrace-large-'));
 
@@ -57,7 +60,7 @@ async function shares(warehouse: Warehouse): Promise<Record<string, number>> {
 }
 
 async function expect(warehouse: Warehouse, sql: string, answer: readonly unknown[]): Promise<void> {
-  const found = Object.values((await warehouse.sql(sql)).rows[0]!).map(String);
+  const found = Object.values((await warehouse.sql(sql, [], {deadlineMs})).rows[0]!).map(String);
   if (found.join() !== answer.map(String).join()) throw new Error(`${sql} answers ${found.join()}, expected ${answer.join()}`);
 }
 
@@ -92,9 +95,9 @@ const updatedSince = async (warehouse: Warehouse): Promise<void> => {
 
 const reads = async (warehouse: Warehouse): Promise<void> => {
   await updatedSince(warehouse);
-  await warehouse.sql('SELECT region, sum(amount * (1 - discount)), max(updated) FROM orders GROUP BY region');
-  await warehouse.sql('SELECT customer, count(*) AS n FROM orders GROUP BY customer ORDER BY n DESC, customer LIMIT 10');
-  await warehouse.sql("SELECT * FROM orders WHERE note LIKE '%777%' ORDER BY amount DESC, id LIMIT 20");
+  await warehouse.sql('SELECT region, sum(amount * (1 - discount)), max(updated) FROM orders GROUP BY region', [], {deadlineMs});
+  await warehouse.sql('SELECT customer, count(*) AS n FROM orders GROUP BY customer ORDER BY n DESC, customer LIMIT 10', [], {deadlineMs});
+  await warehouse.sql("SELECT * FROM orders WHERE note LIKE '%777%' ORDER BY amount DESC, id LIMIT 20", [], {deadlineMs});
 };
 
 let ok = false;
@@ -102,7 +105,10 @@ try {
   let warehouse = await phase('open', () => Warehouse.open({path, memoryBytes}).then((made) => made));
   await warehouse.sql(`CREATE TABLE orders ${columns}`);
   await phase('load', async () => {
-    await warehouse.sql(`INSERT INTO orders SELECT ${values('i', '0')} FROM range(${rows}) r(i)`);
+    for (let start = 0; start < rows; start += statementRows) {
+      await warehouse.sql(`INSERT INTO orders SELECT ${values('i', '0')} FROM range(${start}, ${Math.min(rows, start + statementRows)}) r(i)`, [], {deadlineMs});
+      process.stdout.write(`${JSON.stringify({loaded: Math.min(rows, start + statementRows), peakMiB: MiB(peak)})}\n`);
+    }
     return shares(warehouse);
   });
   await phase('upserts', () => upserts(warehouse, epochs, 1));

@@ -292,8 +292,8 @@ export class Dataflow {
     const reached = new Set([...this.#stepped, ...this.#touched]);
     this.undo();
     const views = [...this.#views.values()].filter((view) => reached.has(view));
-    for (const {id, name, plan} of views) {
-      const made = new View(id, name, plan, this.#context());
+    for (const {id, name, plan, share} of views) {
+      const made = new View(id, name, plan, this.#context(), share);
       this.#views.set(id, made);
       await made.rebuild();
       made.ready = true;

@@ -21,7 +21,8 @@ export class View {
   /** False until it was hydrated or rebuilt: epochs pass it by. */
   ready = false;
   readonly #context: OperatorContext;
-  readonly #share: MemoryShare | null;
+  /** What its state beside the tables is counted under. */
+  readonly share: MemoryShare | null;
   readonly #operators: readonly (Operator | null)[];
   readonly #absorbed = new Set<number>();
   #active: Operator[] = [];
@@ -30,14 +31,12 @@ export class View {
   /** @param share what its state beside the tables is counted under; none: not counted. */
   constructor(id: number, name: string, plan: ViewPlan, context: OperatorContext, share: MemoryShare | null = null) {
     this.id = id;
-    this.#share = share;
+    this.share = share;
     this.name = name;
     this.plan = plan;
     this.#context = context;
     this.#operators = buildOperators(plan.operators, context);
   }
-
-  get share(): MemoryShare | null { return this.#share; }
 
   /** @returns the view's change in this epoch, null if nothing that it reads changed. */
   step(changes: EpochChanges): Delta | null | Promise<Delta | null> {
@@ -160,7 +159,7 @@ export class View {
 
   /** Says what the view's own state holds. */
   settle(): void {
-    this.#share?.settle(this.bytes());
+    this.share?.settle(this.bytes());
   }
 
   undo(): void {

@@ -64,6 +64,8 @@ export interface OpenOptions {
   readonly memoryBytes?: number;
   /** Bytes of them for tables and operators; default 45 %. Rows beyond it go to page files beside the cache. */
   readonly stateBytes?: number;
+  /** Bytes of state that stay in memory between epochs; default 7/8 of `stateBytes`, at least all but 64 MiB. */
+  readonly stateRestBytes?: number;
   /**
    * Whether tables are copied into the read cache (default): scans are several times faster for one more copy on disk. Without it
    * reads go to files and log.

@@ -137,6 +137,8 @@ export interface WorkerOptions {
   readonly directory: string;
   readonly warehouseId: string;
   readonly memoryBytes: number;
+  /** Bytes of state that stay in memory between epochs; a part of `memoryBytes` unless given. */
+  readonly restBytes?: number;
   readonly maintainThreads: number;
   readonly maintainMemoryBytes: number;
   readonly checkpointBytes: number;

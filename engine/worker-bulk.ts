@@ -74,7 +74,7 @@ export function gather(core: WorkerCore, table: TableSpec, batches: AsyncIterabl
     released: () => {
       // Deltas of other tables may be held, and refer to their rows.
       core.dataflow.state(table.id).store.endChunk();
-      core.budget.relieve(core.shares.get(table.id));
+      core.budget.relieve(core.shares.get(table.id)?.[0]);
     },
   }, table, batches, first, filling);
 }

@@ -88,7 +88,7 @@ export class WorkerCore {
   compaction!: CompactionService;
   expiry!: ExpiryService;
   budget!: MemoryBudget;
-  readonly shares = new Map<TableId, MemoryShare>();
+  readonly shares = new Map<TableId, readonly MemoryShare[]>();
   /** Forms of tables that are ready for the record that is being committed. */
   readonly evolutions = new Map<TableId, PreparedForm>();
 
@@ -120,7 +120,7 @@ export class WorkerCore {
     this.kernel = await Kernel.open({threads: options.maintainThreads, memoryBytes: shares.maintain, tempDirectory});
     this.session = await this.kernel.connect();
     for (const statement of macroStatements) await this.session.run(statement);
-    this.budget = new MemoryBudget(options.memoryBytes);
+    this.budget = new MemoryBudget(options.memoryBytes, options.restBytes);
     if (await this.files.exists(pageDirectory(options.directory))) await removeTree(this.files, pageDirectory(options.directory));
     this.dataflow = new Dataflow({session: this.session, relieve: () => this.budget.relieve()});
     const [core, checkpointMsOf] = [this, (): number => options.checkpointMs ?? Math.max(checkpointMs, this.retentionMs / timedCheckpointsMax)] as const;

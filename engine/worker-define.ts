@@ -18,21 +18,26 @@ import type {WorkerCore} from './worker-core.ts';
 /** Gives a base table its state, or a dynamic table its state and operators. */
 export function addTable(core: DefineScope, table: TableSpec, executor: 'code' | 'sql'): void {
   const share = core.budget.register(`${table.schema}.${table.name}`);
+  const shares = [share];
   try {
     const memory = {share, pageFile: () => core.openPageFile(`${table.id}.pages`)};
     if (table.definition === undefined) core.dataflow.addTable(table, {...memory, rule: standingRule(table)});
-    else core.dataflow.addView(table, table.definition.tree, {executor, ...memory});
+    else {
+      const stateShare = core.budget.register(`${table.schema}.${table.name} (operators)`);
+      shares.push(stateShare);
+      core.dataflow.addView(table, table.definition.tree, {executor, ...memory, stateShare});
+    }
   } catch (cause) {
-    share.close();
+    for (const one of shares) one.close();
     throw cause;
   }
-  core.shares.set(table.id, share);
+  core.shares.set(table.id, shares);
 }
 
 /** Forgets a table, its operators and its memory. */
 export function dropTable(core: DefineScope, id: TableId): void {
   core.dataflow.drop(id);
-  core.shares.get(id)?.close();
+  for (const share of core.shares.get(id) ?? []) share.close();
   core.shares.delete(id);
 }
 
@@ -40,7 +45,8 @@ export interface DefineScope {
   readonly catalog: Catalog;
   readonly dataflow: Dataflow;
   readonly budget: MemoryBudget;
-  readonly shares: Map<TableId, MemoryShare>;
+  /** What a table's rows are counted under, then what its operators keep. */
+  readonly shares: Map<TableId, readonly MemoryShare[]>;
   /** Makes a page file of that name. */
   openPageFile(name: string): PageFile;
 }
@@ -128,8 +134,9 @@ export function finishRecords(core: WorkerCore, records: readonly DdlRecord[]): 
     evolution.apply();
     core.evolutions.delete(id);
     if (evolution.share === null) continue;
-    core.shares.get(id)?.close();
-    core.shares.set(id, evolution.share);
+    const [rows, ...operators] = core.shares.get(id) ?? [];
+    rows?.close();
+    core.shares.set(id, [evolution.share, ...operators]);
   }
 }
 

@@ -8,7 +8,7 @@ import type {WorkerOptions} from './protocol.ts';
 /** @param place whose image, if it has one, says what the read cache holds. */
 export function workerOptions(options: OpenOptions, {directory, warehouseId, image}: LivePlace, shares: MemoryShares, historyRetentionMs: number): WorkerOptions {
   return {
-    directory, warehouseId, memoryBytes: options.stateBytes ?? shares.state, maintainThreads: 1, maintainMemoryBytes: shares.maintain,
+    directory, warehouseId, memoryBytes: options.stateBytes ?? shares.state, ...(options.stateRestBytes === undefined ? {} : {restBytes: options.stateRestBytes}), maintainThreads: 1, maintainMemoryBytes: shares.maintain,
     checkpointBytes: options.checkpointBytes ?? checkpointBytes, checkpointMs: options.checkpointMs ?? null,
     historyRetentionMs, logCheckpoints: options.logCheckpoints ?? logCheckpoints, orphanAgeMs: options.orphanAgeMs ?? orphanAgeMs, maintenance: 'background',
     epochIntervalMs: options.epochIntervalMs ?? 0, referenceBytes: options.referenceBytes ?? referenceBytesMin,

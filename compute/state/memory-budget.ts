@@ -76,9 +76,14 @@ export class MemoryBudget {
   #held = 0;
   #reserved = 0;
 
-  constructor(bytesMax: number) {
-    invariant(bytesMax > 0, () => `memory budget of ${bytesMax} bytes`);
+  /** What `relieve` lets stay in memory. */
+  readonly restBytesMax: number;
+
+  /** @param restBytesMax what `relieve` lets stay in memory: room for one step is left unless it is given. */
+  constructor(bytesMax: number, restBytesMax: number = bytesMax - headroomOf(bytesMax)) {
+    invariant(bytesMax > 0 && restBytesMax <= bytesMax, () => `memory budget of ${bytesMax} bytes, ${restBytesMax} at rest`);
     this.bytesMax = bytesMax;
+    this.restBytesMax = restBytesMax;
   }
 
   /** Bytes held by all shares. */
@@ -127,8 +132,8 @@ export class MemoryBudget {
    *   room is refused with its reason, and each call tries again.
    */
   relieve(only?: MemoryShare): void {
-    if (this.#held <= this.bytesMax - headroomOf(this.bytesMax)) return;
-    let wanted = this.#held - (this.bytesMax - 2 * headroomOf(this.bytesMax));
+    if (this.#held <= this.restBytesMax) return;
+    let wanted = this.#held - (this.restBytesMax - headroomOf(this.bytesMax));
     const shares = [...this.#shares].filter((share) => share.spill !== null && (only === undefined || share === only));
     const sized = shares.map((share) => ({spill: share.spill!, bytes: share.spill!.evictableBytes()})).sort((a, b) => b.bytes - a.bytes);
     try {

@@ -109,7 +109,7 @@ export class RowStore {
     return bytes;
   }
 
-  /** Makes fresh rows. The only segment doubles while it is small; then whole segments follow. */
+  /** Makes fresh rows. The only segment doubles while it is small; then segments follow, whole ones where the store is large. */
   #grow(): void {
     const first = this.#segmentRows[0];
     if (first !== undefined && this.words.length === 1 && first > 0 && first < this.#segmentRowsMax && this.#freshEnd === first) {
@@ -120,7 +120,8 @@ export class RowStore {
       this.#freshEnd = first * 2;
       return;
     }
-    const rows = first === undefined ? Math.min(segmentRowsMin, this.#segmentRowsMax) : this.#segmentRowsMax;
+    // Only a store of which rows are out is small and has a segment already.
+    const rows = Math.min(this.#segmentRowsMax, 2 ** Math.ceil(Math.log2(Math.max(segmentRowsMin, this.#live))));
     this.#fresh = this.#addSegment(rows) << SEGMENT_BITS;
     this.#freshEnd = this.#fresh + rows;
   }

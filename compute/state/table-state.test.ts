@@ -8,7 +8,7 @@ import {TableState, type TableStateOptions} from './table-state.ts';
 import type {Cell, Form} from './test-rows.ts';
 import {anyCell, anyForm, anyType, cellText, columnOf, columnsOf, MemoryPageFile, rowText, rowsOf, seed} from './test-rows.ts';
 
-const params = {seed, numRuns: 250};
+const params = {seed, numRuns: 200};
 
 /** Options of a state whose rows go out in segments of few, and how often they were looked for outside. */
 function spilling(wanted: boolean): {readonly options: TableStateOptions; readonly file: MemoryPageFile} {

@@ -8,6 +8,7 @@ import type {LogicalType} from '../../base/type.ts';
 import type {Value} from '../../base/value.ts';
 import {Catalog} from '../../catalog/catalog.ts';
 import type {DdlRecord, SubscriptionSpec, TableId, TableSpec} from '../../catalog/spec.ts';
+import type {PageFile} from '../../compute/state/page-file.ts';
 import {encodeRows} from '../../engine/encode-rows.ts';
 import type {Request, ReplyBody, TableWrite, ToMain, WorkerOptions} from '../../engine/protocol.ts';
 import {WorkerCore} from '../../engine/worker-core.ts';
@@ -121,11 +122,12 @@ export class CoreHarness {
   readonly #waiting = new Map<number, {resolve: (body: ReplyBody) => void; reject: (error: WarehouseError) => void}>();
   #nextId = 1;
 
-  constructor(directory: string, files: FileSystem, options: Partial<WorkerOptions> = {}) {
+  /** @param newPageFile makes the files of state that memory has no room for. */
+  constructor(directory: string, files: FileSystem, options: Partial<WorkerOptions> = {}, newPageFile?: (path: string) => PageFile) {
     this.core = new WorkerCore({
       directory, warehouseId: 'test', memoryBytes: 1 << 28, maintainThreads: 1, maintainMemoryBytes: 1 << 28,
       checkpointBytes: 1 << 30, checkpointMs: 3_600_000, epochIntervalMs: 0, historyRetentionMs: 24 * 3_600_000, logCheckpoints: 8, orphanAgeMs: 24 * 3_600_000, maintenance: 'asked', logSegmentBytesMax: 2048, referenceBytes: 8 << 20, ...options,
-    }, (message) => this.#take(message), files);
+    }, (message) => this.#take(message), files, newPageFile);
   }
 
   #take(message: ToMain): void {

@@ -19,6 +19,7 @@ export interface KillPlan {
   readonly checkpointBytes: number;
   /** Deltas above it go by reference. */
   readonly referenceBytes?: number | undefined;
+  readonly stateRestBytes?: number | undefined;
 }
 
 const say = (text: string): void => void writeSync(1, `${text}\n`);
@@ -94,7 +95,7 @@ const [folder, json] = process.argv.slice(2) as [string, string];
 const plan = JSON.parse(json) as KillPlan;
 try {
   const startMs = performance.now();
-  const warehouse = await Warehouse.open({path: folder, checkpointBytes: plan.checkpointBytes, ...(plan.referenceBytes === undefined ? {} : {referenceBytes: plan.referenceBytes}), checkpointMs: 400, logSegmentBytesMax: 4 * plan.checkpointBytes, memoryBytes: 1 << 30});
+  const warehouse = await Warehouse.open({path: folder, checkpointBytes: plan.checkpointBytes, ...(plan.referenceBytes === undefined ? {} : {referenceBytes: plan.referenceBytes}), ...(plan.stateRestBytes === undefined ? {} : {stateRestBytes: plan.stateRestBytes}), checkpointMs: 400, logSegmentBytesMax: 4 * plan.checkpointBytes, memoryBytes: 1 << 30});
   if (warehouse.catalog.find('dwd', 'amounts') === undefined) {
     // A kill may have come between any two statements of the set-up.
     for (const text of setUp.split(';').map((part) => part.trim()).filter((part) => part !== '')) await warehouse.sql(text.replace(/^CREATE (SCHEMA|TABLE|DYNAMIC TABLE)/, 'CREATE $1 IF NOT EXISTS'));

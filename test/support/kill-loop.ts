@@ -14,6 +14,8 @@ export interface KillLoopOptions {
   readonly kills: number;
   /** Deltas above it go by reference. */
   readonly referenceBytes?: number;
+  /** Bytes of state that stay in memory between epochs. */
+  readonly stateRestBytes?: number;
   /** Ends early when it says so. */
   readonly until?: () => boolean;
   readonly onRound?: (stats: KillStats) => void;
@@ -40,7 +42,7 @@ interface Child {
 }
 
 /** Throws with what a child found wrong. @returns counts; the warehouse was closed cleanly and checked at the end. */
-export async function runKillLoop({folder, child, random, kills, referenceBytes, until, onRound}: KillLoopOptions): Promise<KillStats> {
+export async function runKillLoop({folder, child, random, kills, referenceBytes, stateRestBytes, until, onRound}: KillLoopOptions): Promise<KillStats> {
   const stats: KillStats = {kills: 0, early: 0, acknowledged: 0, epoch: 0, openMs: [], replayed: 0, checks: 0, folds: 0};
   const acknowledged = writers.map(() => -1);
   for (let round = 0; round < kills; round++) {
@@ -49,7 +51,7 @@ export async function runKillLoop({folder, child, random, kills, referenceBytes,
     // Mostly some time after it began to write; now and then while it opens and checks.
     const early = random.chance(0.15);
     const delayMs = early ? random.integer(20, 700) : Math.floor(-Math.log(1 - random.unit()) * 350);
-    const plan: KillPlan = {acknowledged, epoch: stats.epoch, fold, stop: false, checkpointBytes: random.pick([8, 32, 128]) * 1024, referenceBytes};
+    const plan: KillPlan = {acknowledged, epoch: stats.epoch, fold, stop: false, checkpointBytes: random.pick([8, 32, 128]) * 1024, referenceBytes, stateRestBytes};
     const end = await runChild(child, folder, plan, early, delayMs);
     note(end, stats, acknowledged);
     if (fold && end.lines.some((line) => line.startsWith('checked'))) stats.folds++;
@@ -57,7 +59,7 @@ export async function runKillLoop({folder, child, random, kills, referenceBytes,
     if (round % 25 === 12) await check(folder, stats);
     onRound?.(stats);
   }
-  const end = await runChild(child, folder, {acknowledged, epoch: stats.epoch, fold: true, stop: true, checkpointBytes: 64 * 1024, referenceBytes}, false, null);
+  const end = await runChild(child, folder, {acknowledged, epoch: stats.epoch, fold: true, stop: true, checkpointBytes: 64 * 1024, referenceBytes, stateRestBytes}, false, null);
   note(end, stats, acknowledged);
   if (end.code !== 0) throw new Error(`the last child ended with ${String(end.code)}: ${end.stderr}`);
   await check(folder, stats);

@@ -49,19 +49,21 @@ export interface LawsOptions {
   readonly alter?: boolean;
   /** Every table has nested columns, and views compute with them. */
   readonly nested?: boolean;
+  /** Bytes of state that stay in memory between epochs: with few, rows go to page files. */
+  readonly stateRestBytes?: number;
 }
 
-export async function runLaws({path, seed, steps, views, referenceBytes, nested = false, alter = true}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number; alters: number}> {
+export async function runLaws({path, seed, steps, views, referenceBytes, nested = false, alter = true, stateRestBytes}: LawsOptions): Promise<{epochs: number; restarts: number; checkpoints: number; alters: number; pageReads: number}> {
   const random = new Random(seed);
   // How files lie, and what else must make no difference, is drawn apart from what is written: the same writes meet any lay-out.
   const layout = new Random(seed * 31 + 7);
   const apart = new Random(seed ^ 0x5bd1e995);
   const forms = new Random(seed ^ 0x27d4eb2f);
   const tables = randomTables(random, layout, nested);
-  const open = (): Promise<Warehouse> => Warehouse.open({path, readCache: !apart.chance(0.4), ...(referenceBytes === undefined ? {} : {referenceBytes})});
+  const open = (): Promise<Warehouse> => Warehouse.open({path, readCache: !apart.chance(0.4), ...(referenceBytes === undefined ? {} : {referenceBytes}), ...(stateRestBytes === undefined ? {} : {stateRestBytes})});
   let warehouse = await open();
   const watch = new Watch();
-  const stats = {epochs: 0, restarts: 0, checkpoints: 0, alters: 0};
+  const stats = {epochs: 0, restarts: 0, checkpoints: 0, alters: 0, pageReads: 0};
   let step = 0;
   try {
     await warehouse.sql('CREATE SCHEMA ods; CREATE SCHEMA dwd');
@@ -91,6 +93,7 @@ export async function runLaws({path, seed, steps, views, referenceBytes, nested 
         await warehouse.checkpoint();
         stats.checkpoints++;
       } else if (action === 1 || action === 2) {
+        stats.pageReads += await pageReads(warehouse);
         if (action === 1) await warehouse.close();
         else await warehouse.closeWithoutCheckpoint();
         warehouse = await open();
@@ -99,6 +102,7 @@ export async function runLaws({path, seed, steps, views, referenceBytes, nested 
       await watch.check(warehouse, [...tables.map((table) => `ods.${table.name}`), ...made]);
     }
     stats.epochs = warehouse.epoch;
+    stats.pageReads += await pageReads(warehouse);
   } catch (cause) {
     // Every step is checked, so the steps up to the one that failed are the shortest run that fails.
     throw new Error(`step ${step + 1} of seed ${seed} failed; keep ${JSON.stringify({seed, steps: step + 1, views, ...(nested ? {nested} : {}), ...(alter ? {alter} : {})})} in test/fuzz/regressions/laws.json`, {cause});
@@ -106,6 +110,10 @@ export async function runLaws({path, seed, steps, views, referenceBytes, nested 
     await warehouse.close();
   }
   return stats;
+}
+
+async function pageReads(warehouse: Warehouse): Promise<number> {
+  return (await warehouse.metrics()).find(({name}) => name === 'millrace_state_page_reads')?.value ?? 0;
 }
 
 function randomTables(random: Random, layout: Random, nested: boolean): BaseTable[] {
