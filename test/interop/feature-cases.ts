@@ -9,13 +9,15 @@ import {tableDirectory} from '../../storage/lsm/table-paths.ts';
 import {doors} from '../../storage/lsm/test-tables.ts';
 import {type Line, resultLines} from './canonical.ts';
 import type {Peers} from './peers.ts';
-import type {ReadMatrix} from './read-matrix.ts';
+import type {ExpectedTable, ReadMatrix} from './read-matrix.ts';
 import type {Report} from './report.ts';
 
 interface Feature {
   readonly name: string;
   /** Rounds of statements, a checkpoint after each; `$t` is the table. */
   readonly rounds: readonly (readonly string[])[];
+  /** Readers that find other rows, and why. */
+  readonly without?: ExpectedTable['without'];
   /** Why Java's compaction is left out. */
   readonly notCompacted?: string;
 }
@@ -90,7 +92,7 @@ const features: readonly Feature[] = [
   },
   // Paimon 1.3 keeps a compiled comparison by its types, whichever way it goes: another type than that of the table that goes up.
   ...[['', "'sequence.field' = 'n'", 'INTEGER'], ['_down', "'sequence.field' = 'n', 'sequence.field.sort-order' = 'descending'", 'SMALLINT'], ['_two', "'sequence.field' = 'n,m'", 'BIGINT']].map(([suffix, options, type]): Feature => ({
-    name: `sequence_field${suffix!}`, rounds: [
+    name: `sequence_field${suffix!}`, ...(suffix === '_down' ? {without: {flink: 'Paimon 1.3.1 gives another row than 1.4.2 where the order descends'}} : {}), rounds: [
       [`CREATE TABLE $t (id BIGINT PRIMARY KEY, v VARCHAR, n ${type!}, m TIMESTAMP) WITH (${options!})`, "INSERT INTO $t VALUES (1, 'a', 5, '2024-01-01'), (2, 'b', NULL, NULL), (3, 'c', 1, '2024-01-01')"],
       ["INSERT INTO $t VALUES (1, 'older', 3, '2024-01-01'), (2, 'known', 1, NULL), (3, 'same', 1, '2023-01-01')"], ["INSERT INTO $t VALUES (1, 'newest', 9, NULL), (3, 'newer', 1, '2025-01-01'), (2, 'least', -9, '1999-01-01'), (4, 'none', NULL, NULL)"],
       ["INSERT INTO $t VALUES (4, 'none again', NULL, '2020-01-01'), (2, 'nothing', NULL, '2030-01-01')", "UPDATE $t SET v = v || '!' WHERE id = 3"],
@@ -143,7 +145,7 @@ export async function featureTables(folder: string, peers: Peers, report: Report
   } finally {
     await warehouse.close();
   }
-  for (const [feature, table] of found) matrix.add({name: `features: ${feature.name}`, ...table});
+  for (const [feature, table] of found) matrix.add({name: `features: ${feature.name}`, ...table, ...(feature.without === undefined ? {} : {without: feature.without})});
   return async () => {
     for (const [feature, table] of found) {
       if (feature.notCompacted !== undefined) continue;

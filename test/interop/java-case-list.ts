@@ -116,7 +116,7 @@ function engines(): JavaCase[] {
     {name: 'first_row', spec: keyed({'merge-engine': 'first-row'}), steps: [{rows: [at(1, 'first', 1), at(2, 'two', 2)], options: []}, {rows: [at(1, 'second', 3), at(3, 'three', 3)], options: []}, full, {rows: [at(4, 'young', 4), at(1, 'third', 5)]}]},
     {name: 'sequence_field', spec: keyed({'sequence.field': 'n'}), steps: versions},
     {name: 'sequence_field_compacted', spec: keyed({'sequence.field': 'n'}), steps: [...versions, full, {rows: [at(1, 'oldest', 1), at(2, 'newest', 9)]}]},
-    {name: 'sequence_field_descending', spec: keyed({'sequence.field': 'n', 'sequence.field.sort-order': 'descending'}), steps: versions},
+    {name: 'sequence_field_descending', spec: keyed({'sequence.field': 'n', 'sequence.field.sort-order': 'descending'}), steps: versions, without: {flink: 'Paimon 1.3.1 gives another row than 1.4.2 where the order descends'}},
     {name: 'sequence_fields', spec: keyed({'sequence.field': 'n,v'}), steps: [...versions, {rows: [at(1, 'zz', 5), at(1, 'aa', 5)]}]},
     {name: 'ignore_delete', spec: keyed({'ignore-delete': 'true'}), steps: [{rows: [at(1, 'a', 1)]}, {changes: [{op: '-D', row: at(1, 'a', 1)}]}, {rows: [at(2, 'b', 2)]}]},
   ];
