@@ -43,7 +43,7 @@ export async function replayFiles(core: WorkerCore, table: TableSpec, frame: Fra
     state.endEpoch();
     if (split < batch.rowCount) state.load(batch.columns.map((column) => sliceColumn(column, split, batch.rowCount)), batch.rowCount - split);
     if (state.store.spilled) state.maintain();
-    core.budget.relieve();
+    core.budget.relieve(core.shares.get(table.id)?.[0]); // changes of other tables refer to their rows
   }
   const logged = part.files.reduce((sum, file) => sum + file.rows, 0);
   invariant(rowCount === logged, () => `files of epoch ${frame.epoch} gave ${rowCount} rows of table ${table.id}, ${logged} were logged`);

@@ -100,9 +100,11 @@ async function replay(core: WorkerCore, bytes: Uint8Array, post: (message: ToMai
   }
   core.epoch = frame.epoch;
   core.loggedBytes += loggedBytesOf(bytes.byteLength, changes);
+  // Encoded while the rows that it speaks of are in memory: they may go out when the epoch ends.
+  const message = core.message(frame.epoch, changes, ddl, frame.header.timeMs);
   core.dataflow.endEpoch();
   core.checkpointer.note({epoch: frame.epoch, timeMs: frame.header.timeMs, ddl, frame: bytes, tables: tailTables(changes, (id) => core.catalog.byId(id)!), dropped}, placedTables(changes, (id) => core.catalog.byId(id)!));
-  post(core.message(frame.epoch, changes, ddl, frame.header.timeMs));
+  post(message);
 }
 
 /** Applies one table's logged changes anew. @returns them with the positions of this process. */
