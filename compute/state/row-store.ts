@@ -30,6 +30,8 @@ export const SCAN_ROWS = 4096;
 const sparseShare = 0.5;
 /** Free rows below which a sparse segment comes back. */
 const freeRowsMin = 4096;
+/** A segment with more fresh rows is still being filled, and does not go out: its image would be mostly air. */
+const freshRowsMax = 1024;
 
 export interface RowStoreOptions {
   /** Records hold a `_pos`. */
@@ -286,9 +288,10 @@ export class RowStore {
       if (!spill.segmentOut(segment)) pending.set(segment, (pending.get(segment) ?? 0) + 1);
     }
     const gone = new Set<number>();
+    const filling = this.#freshEnd - this.#fresh > freshRowsMax ? (this.#freshEnd - 1) >> SEGMENT_BITS : -1;
     try {
       while (before - this.bytes() < bytes) {
-        const segment = spill.coldest(this.words.length, (candidate) => this.#segmentRows[candidate] === 0 || spill.isFrames(candidate));
+        const segment = spill.coldest(this.words.length, (candidate) => this.#segmentRows[candidate] === 0 || candidate === filling || spill.isFrames(candidate));
         if (segment === -1) break;
         spill.spill(segment, this.#segmentRows[segment]!, pending.get(segment) ?? 0);
         this.#clearSegment(segment);

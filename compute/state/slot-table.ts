@@ -78,7 +78,8 @@ export class SlotTable {
   /** Makes room for about `count` entries, if there are none yet and they are many. */
   expect(count: number): void {
     if (this.count > 0 || count < splitSlots) return;
-    this.#partition(2 ** Math.ceil(Math.log2((count * 1.1) / (1 << partitionBits) / 0.5)));
+    // As large as growing would have made the partitions that double last: the others double once more.
+    this.#partition(2 ** Math.ceil(Math.log2(count / (1 << partitionBits) / 0.75)));
   }
 
   partition(hash: number): number {
