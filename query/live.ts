@@ -23,11 +23,11 @@ import {countOf, keptTables, type CachedTable} from './live-kept.ts';
 import {alterStatements, createStatements, dropStatements, liveName, liveTarget} from './live-tables.ts';
 import {publishBatches, publishReference} from './live-publish.ts';
 import {LiveUpkeep, type LiveTable} from './live-upkeep.ts';
-import {closedError, ReadTurns} from './read-turns.ts';
+import {closedError, interrupted, ReadTurns} from './read-turns.ts';
 import type {SealedEpoch} from './sealed-epoch.ts';
 
 /** The filling of a table that existed before the cache did. `inserted` tells when its statement has ended. */
-interface Loading {readonly session: Session; readonly inserted: Promise<number>; /** given up, since the table takes another form */ altered: boolean}
+interface Loading {readonly session: Session; readonly inserted: Promise<number>; /** given up */ stopped: boolean; /** since the table takes another form */ altered: boolean}
 
 /** Other limits than the house's, for tests. */
 export interface LiveOptions {
@@ -209,11 +209,14 @@ export class LiveRelation {
     const insert = async (): Promise<number> => {
       let rowCount = 0;
       await session.run('BEGIN TRANSACTION'); // what fails is taken back when the session closes
-      for (const sql of await contentOf(spec) ?? []) rowCount += (await session.run(`INSERT INTO ${liveTarget(spec)} SELECT ${rowCount} - 1 + row_number() OVER (), ${names} FROM (${sql})`)).rowsChanged;
+      for (const sql of await contentOf(spec) ?? []) {
+        if (loading.stopped) throw interrupted();
+        rowCount += (await session.run(`INSERT INTO ${liveTarget(spec)} SELECT ${rowCount} - 1 + row_number() OVER (), ${names} FROM (${sql})`)).rowsChanged;
+      }
       await session.run('COMMIT');
       return rowCount;
     };
-    const loading: Loading = {session, inserted: insert(), altered: false};
+    const loading: Loading = {session, inserted: insert(), stopped: false, altered: false};
     this.#loading.set(table, loading);
     return loading;
   }
@@ -294,7 +297,10 @@ export class LiveRelation {
     const closed = closedError();
     this.#failure ??= closed;
     this.#turns.close();
-    for (const {session} of this.#loading.values()) session.interrupt('MR_INTERRUPTED');
+    for (const loading of this.#loading.values()) {
+      loading.stopped = true;
+      loading.session.interrupt('MR_INTERRUPTED');
+    }
     this.#upkeep.stop();
     await this.#queue.catch(() => undefined);
     await this.#writer.close();
@@ -347,6 +353,7 @@ export class LiveRelation {
     const loading = this.#loading.get(id);
     if (loading === undefined) return;
     loading.altered = record.kind === 'alter-table';
+    loading.stopped = true;
     loading.session.interrupt('MR_INTERRUPTED');
     await loading.inserted.catch(() => undefined);
   }

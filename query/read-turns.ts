@@ -128,6 +128,7 @@ export function closedError(): WarehouseError {
   return new WarehouseError('closed', 'MR_CLOSED', 'the warehouse is closed', {hint: 'open it again'});
 }
 
-function interrupted(): WarehouseError {
+/** @returns what a read answers that was told to stop before it began. */
+export function interrupted(): WarehouseError {
   return new WarehouseError('unavailable', 'MR_INTERRUPTED', 'the statement was interrupted before it began');
 }
