@@ -11,13 +11,13 @@
  */
 import type {Epoch} from '../base/epoch.ts';
 import {epoch as toEpoch} from '../base/epoch.ts';
-import type {Column} from '../base/delta.ts';
 import {publishSliceRows} from '../base/limit.ts';
 import {systemClock} from '../base/clock.ts';
 import {WarehouseError} from '../base/error.ts';
 import {typeText} from '../base/type.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
+import {numberedColumns, numberedPiece} from './numbered-changes.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import type {Session} from '../kernel/session.ts';
@@ -134,20 +134,14 @@ export class ColdReader {
         sequence += part.rowCount;
         continue;
       }
-      const {rowCount, ops, columns} = changesAs(part.batch(), part.form(), table);
-      const op = new Int32Array(rowCount);
-      const seq = new Float64Array(rowCount);
-      for (let i = 0; i < rowCount; i++) {
-        op[i] = ops[i]!;
-        seq[i] = sequence++;
-      }
-      const head: Column[] = [{kind: 'i32', data: op, valid: null}, {kind: 'f64', data: seq, valid: null, bound: sequence}];
-      pieces.push({columns: [...head, ...columns], rowCount});
+      const batch = changesAs(part.batch(), part.form(), table);
+      pieces.push(numberedPiece(batch, sequence));
+      sequence += batch.rowCount;
     }
     if (pieces.length > 0) {
       const relation = `mr_cold_${this.#relations++}`;
       bound.push(relation);
-      session.bindRelation(relation, relationOfPieces([{name: '_op', type: {kind: 'tinyint'}}, {name: '_seq', type: {kind: 'bigint'}}, ...table.columns.map(({name, type}) => ({name, type}))], pieces, publishSliceRows));
+      session.bindRelation(relation, relationOfPieces(numberedColumns(table), pieces, publishSliceRows));
       parts.push(`SELECT _op, _seq, ${names} FROM mr_rows('${relation}')`);
     }
     return parts.length === 0 ? null : `(${parts.join(' UNION ALL ')})`;

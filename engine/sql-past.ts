@@ -3,11 +3,11 @@
  * relation with those changes taken away, which leaves its speed; at an older one what files and log say (cold.ts).
  */
 import type {Epoch} from '../base/epoch.ts';
-import type {Column} from '../base/delta.ts';
 import {WarehouseError} from '../base/error.ts';
 import {publishRowsMax, publishSliceRows} from '../base/limit.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
+import {numberedColumns, numberedPiece} from './numbered-changes.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
 import {rowsViewName} from '../query/live-tables.ts';
 import {tableRelation} from './cold-views.ts';
@@ -47,22 +47,16 @@ async function liveTakenBack(scope: ReadScope, table: TableSpec, epoch: Epoch): 
     if (sealed.ddl.some((record) => record.kind === 'drop-table' && record.id === table.id)) return null;
     if (part === undefined) continue;
     if (part.reference !== null || sequence + part.rowCount > publishRowsMax) return null;
-    const {rowCount, ops, columns, positions} = part.batch();
-    first ??= positions[0]!;
-    const op = new Int32Array(rowCount);
-    const seq = new Float64Array(rowCount);
-    for (let i = 0; i < rowCount; i++) {
-      op[i] = ops[i]!;
-      seq[i] = sequence++;
-    }
-    const head: Column[] = [{kind: 'i32', data: op, valid: null}, {kind: 'f64', data: seq, valid: null, bound: sequence}];
-    pieces.push({columns: [...head, ...columns], rowCount});
+    const batch = part.batch();
+    first ??= batch.positions[0]!;
+    pieces.push(numberedPiece(batch, sequence));
+    sequence += batch.rowCount;
   }
   options.signal?.throwIfAborted();
   if (first === null) return `FROM ${rowsViewName(table)}`;
   // Rows of an append table take rising positions and never go.
   if (table.storage === 'append') return first < 0 ? null : `SELECT * FROM ${rowsViewName(table)} WHERE _pos < ${first}`;
   const name = scope.newName();
-  scope.bind(name, relationOfPieces([{name: '_op', type: {kind: 'tinyint'}}, {name: '_seq', type: {kind: 'bigint'}}, ...table.columns.map((column) => ({name: column.name, type: column.type}))], pieces, publishSliceRows));
+  scope.bind(name, relationOfPieces(numberedColumns(table), pieces, publishSliceRows));
   return rolledBack(table, `FROM ${rowsViewName(table)}`, `(FROM mr_rows('${name}'))`);
 }
