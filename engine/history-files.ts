@@ -26,7 +26,7 @@ import {entryOf} from './cold.ts';
 import {deltaBatches, sliceBatch} from './delta-sql.ts';
 import {typesOf} from './frame-batch.ts';
 import type {Past} from './past.ts';
-import {asReadersSee} from './sealed.ts';
+import {asReadersSee, pairedRowsMax} from './sealed.ts';
 import {tableForm} from './table-form.ts';
 import {tableHome} from './table-home.ts';
 
@@ -38,8 +38,8 @@ export interface FileSource {
   readonly past: Past;
 }
 
-/** Rows of small epochs that are read at once. */
-const spanRowsMax = 16_384;
+/** Rows of small epochs that are read at once: a larger epoch is one whose changes are not paired. */
+const spanRowsMax = pairedRowsMax;
 
 /** One epoch's changes of a table: those with numbers [start, end). */
 interface Piece {

@@ -1,4 +1,5 @@
 /** Frames as readers take them: decoded on demand, columns are views on the frame. */
+import {concatBatches} from '../base/columns.ts';
 import {invariant} from '../base/invariant.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import {decodeRecord} from '../catalog/record-json.ts';
@@ -24,11 +25,17 @@ export interface SealedSource {
   readonly known: (id: TableId) => TableSpec | undefined;
 }
 
-/** @returns changes as readers see them: files and frames know a bag's rows by their hidden key, its readers know them by what names a row. */
+/**
+ * Changes of one epoch that are paired at most: a whole epoch is at hand for it, wherever it is read from. A larger one tells −D and +I,
+ * from log and files alike.
+ */
+export const pairedRowsMax = 16_384;
+
+/** @returns changes of an epoch as readers see them: files and frames know a bag's rows by their hidden key, its readers know them by what names a row. */
 export function asReadersSee(table: Pick<TableSpec, 'definition' | 'columns'>, changes: ChangeBatch): ChangeBatch {
   // The hidden key is given up by a change: −D of one and +I of another.
   const pairBy = table.definition?.pairBy;
-  return pairBy === undefined ? changes : pairChanges(changes, pairBy, pairBy.map((index) => table.columns[index]!.type));
+  return pairBy === undefined || changes.rowCount > pairedRowsMax ? changes : pairChanges(changes, pairBy, pairBy.map((index) => table.columns[index]!.type));
 }
 
 function sealedTable(part: FrameTable, source: SealedSource, positions: TablePositions | null): SealedTable {
@@ -50,11 +57,20 @@ function sealedTable(part: FrameTable, source: SealedSource, positions: TablePos
     firstPosition: positions?.first ?? -1,
     freed: positions?.data ?? new Float64Array(0),
   };
+  const rowCount = part.files.reduce((sum, file) => sum + file.rows, 0);
   const batches = async function* (): AsyncGenerator<ChangeBatch, void, undefined> {
     await using session = await source.kernel.connect();
-    yield* deltaBatches(session, typesOf(table()), await reference.sql());
+    const types = typesOf(table());
+    const read = deltaBatches(session, types, await reference.sql());
+    if (table().definition?.pairBy === undefined || rowCount > pairedRowsMax) {
+      yield* read;
+      return;
+    }
+    const whole: ChangeBatch[] = [];
+    for await (const one of read) whole.push(one);
+    yield asReadersSee(table(), concatBatches(types, whole));
   };
-  return {table: id, form: table, rowCount: part.files.reduce((sum, file) => sum + file.rows, 0), batch, batches, reference};
+  return {table: id, form: table, rowCount, batch, batches, reference};
 }
 
 export function sealedFromMessage(message: EpochMessage, source: SealedSource): SealedEpoch {
