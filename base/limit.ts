@@ -36,6 +36,8 @@ export const expiryMs = 60_000;
 export const expirySnapshotsMax = 50;
 /** A file of a table that nothing names goes at this age (`orphan age`): before, another engine may be about to name it. */
 export const orphanAgeMs = 24 * 3_600_000;
+/** Files that this process has made are left alone at least so long, whatever the age of orphans: they may be under way. */
+export const underWayMsMax = 3_600_000;
 /** Orphans are looked for at opening and so often. */
 export const orphanSearchMs = 6 * 3_600_000;
 /** The log reaches back to the oldest of so many newest checkpoints: 512 MiB of changes at the default size. */

@@ -15,7 +15,7 @@ import {join} from 'node:path';
 import type {Clock} from '../base/clock.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {asWarehouseError, type WarehouseError} from '../base/error.ts';
-import {expiryMs, expirySnapshotsMax, orphanSearchMs} from '../base/limit.ts';
+import {expiryMs, expirySnapshotsMax, orphanSearchMs, underWayMsMax} from '../base/limit.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
 import {temporaryName} from '../storage/file/durable.ts';
@@ -51,6 +51,7 @@ export class ExpiryService {
   #lastMs = -Infinity;
   #lastSearchMs = -Infinity;
   #stopped = false;
+  readonly #openedMs: number;
   /** Since the opening. */
   readonly expired = {snapshots: 0, dataFiles: 0, changelogFiles: 0, metadataFiles: 0, bytes: 0};
   orphans = 0;
@@ -59,6 +60,7 @@ export class ExpiryService {
 
   constructor(options: ExpiryServiceOptions) {
     this.#options = options;
+    this.#openedMs = options.clock.nowMs();
   }
 
   /** A checkpoint was written. */
@@ -104,12 +106,18 @@ export class ExpiryService {
       if (searches) {
         await step(async () => {
           const table = await checkpointer.openTable(id);
-          if (table !== undefined) this.orphans += await removeOrphans(table, checkpointer.preparedNames(), clock.nowMs() - orphanAgeMs);
+          if (table !== undefined) this.orphans += await removeOrphans(table, checkpointer.preparedNames(), this.#orphansBefore());
         });
       }
     }
     if (searches) await step(() => this.#removeTemporaries());
     if (this.failure !== null) throw this.failure;
+  }
+
+  /** @returns the time before which a file that nothing names is an orphan: what this process makes may be about to be named. */
+  #orphansBefore(): number {
+    const {clock, orphanAgeMs} = this.#options;
+    return Math.min(clock.nowMs() - orphanAgeMs, Math.max(this.#openedMs, clock.nowMs() - underWayMsMax));
   }
 
   async #expire(id: TableId, floor: number): Promise<void> {
@@ -190,13 +198,13 @@ export class ExpiryService {
 
   /** What a crash left of checkpoint files that were being written. */
   async #removeTemporaries(): Promise<void> {
-    const {files, directory, clock, orphanAgeMs} = this.#options;
+    const {files, directory} = this.#options;
     const at = checkpointDirectory(directory);
     if (!(await files.exists(at))) return;
     for (const {kind, name} of await files.readdir(at)) {
       if (kind !== 'file' || !temporaryName(name)) continue;
       const stat = await files.stat(join(at, name));
-      if (stat === undefined || stat.modifiedMs > clock.nowMs() - orphanAgeMs) continue;
+      if (stat === undefined || stat.modifiedMs > this.#orphansBefore()) continue;
       await files.unlink(join(at, name));
       this.orphans++;
     }
