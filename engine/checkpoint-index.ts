@@ -37,8 +37,9 @@ export class CheckpointIndex {
     return this.#epochs;
   }
 
-  /** Takes a checkpoint in that was written now. */
+  /** Takes a checkpoint in that was written now, perhaps in place of one of the same epoch. */
   add(epoch: Epoch): void {
+    this.#loaded.delete(epoch);
     if (epoch > (this.#epochs.at(-1) ?? -1)) this.#epochs.push(epoch);
   }
 

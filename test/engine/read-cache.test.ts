@@ -82,7 +82,7 @@ test('read cache: without it a change that meets another epoch of its table is e
 test('read cache: reads right after an opening are whole before it is filled; what changes, goes and is made anew meanwhile is too', async (t) => {
   const path = temporaryFolder(t);
   let warehouse = await Warehouse.open({path});
-  const rows = 400_000;
+  const rows = 250_000;
   await warehouse.sql(`CREATE TABLE big (k BIGINT PRIMARY KEY, a INTEGER, b VARCHAR); CREATE TABLE gone (k BIGINT PRIMARY KEY, b VARCHAR);
     INSERT INTO big SELECT range, range % 1000, 'text of row ' || range FROM range(${rows}); INSERT INTO gone SELECT range, 'text ' || range FROM range(${rows})`);
   await warehouse.close();
@@ -171,9 +171,10 @@ test('read cache: one that is damaged, of another epoch or of another warehouse 
     damage();
     warehouse = await Warehouse.open({path});
     assert.equal(warehouse.reusedTables, reused, what);
-    const [before, after] = await exercise(warehouse);
-    if (last !== null) assert.deepEqual(before, last, what);
-    last = after;
+    if (last !== null) assert.deepEqual(await sums(warehouse), last, what);
+    await warehouse.sql("UPDATE keyed SET n = n + 1 WHERE k % 10 = 3; DELETE FROM loose WHERE k = (SELECT min(k) FROM loose)");
+    for (const row of (await warehouse.sql('VERIFY ALL')).rows) assert.equal(row['equal'], true, what);
+    last = await sums(warehouse);
     await warehouse.close();
   }
 });
