@@ -327,8 +327,6 @@ export class Checkpointer {
 
   /** The newest checkpoint anew, with what compaction made of its tables since: the same content, in one replaced file. */
   async #restate(): Promise<void> {
-    // Who reads its content reads the snapshots that it names now: they stay named until that is over.
-    if ([...this.holds.all(this.#options.clock.nowMs())].some(({reach, epoch}) => reach === 'moment' && epoch >= this.epoch)) return;
     const tables = this.#current!.tables.map((table) => ({...table, snapshotId: this.snapshotOf(table.id as TableId)}));
     const checkpoint = {...this.#current!, tables};
     await writeCheckpoint(this.#options.files, metaDirectory(this.#options.directory), checkpoint);
