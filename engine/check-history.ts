@@ -137,6 +137,10 @@ export class HistoryCheck {
       return;
     }
     if (first.firstEpoch > at + 1) this.problems.push({where, what: `begins with epoch ${first.firstEpoch}, the newest whole checkpoint is at epoch ${at}: epochs between them are missing`});
+    // What checkpoints of format 1 do not tell (untold-history.ts).
+    const untold = this.#checkpoints.findLast(({previous}) => previous === null)?.epoch ?? 0;
+    const oldest = this.newest?.previous === null ? untold : this.newest?.oldest ?? 0;
+    if (oldest < untold && first.firstEpoch > oldest + 1) this.problems.push({where, what: `begins with epoch ${first.firstEpoch}, history is told to reach back to epoch ${oldest}, and checkpoints tell nothing of the epochs up to ${untold}`});
     if (last.lastEpoch < at) this.problems.push({where, what: `ends with epoch ${last.lastEpoch}, the newest checkpoint is at epoch ${at}`});
   }
 

@@ -96,12 +96,28 @@ export class CheckpointIndex {
     return epoch === undefined ? undefined : this.#head(epoch);
   }
 
-  /** @returns the newest epoch sealed at or before `timeMs`, by the files; undefined if it is older than what they tell of. */
-  async epochAtTime(timeMs: number): Promise<Epoch | undefined> {
+  /**
+   * @param untold says it of untold epochs (untold-history.ts), those after the one it is given.
+   * @returns the newest epoch sealed at or before `timeMs`, by the files; undefined if it is older than what they tell of.
+   */
+  async epochAtTime(timeMs: number, untold: (since: Epoch) => Promise<Epoch | undefined>): Promise<Epoch | undefined> {
     const index = await this.#firstAfterTime(timeMs);
     const before = this.#epochs[index - 1];
     const after = this.#epochs[index] === undefined ? undefined : await this.load(this.#epochs[index]!);
+    if (after?.previous === null) return untold(before ?? toEpoch(0));
     return (after === undefined ? undefined : epochAtTime(after.times, after.epoch, timeMs)) ?? before ?? after?.previous ?? undefined;
+  }
+
+  /** @returns the newest checkpoint that does not tell of the epochs before it; 0 if there is none. They are the oldest ones. */
+  async newestUntold(): Promise<Epoch> {
+    let newest = toEpoch(0);
+    for (const epoch of this.#epochs.slice()) {
+      const head = await this.#head(epoch);
+      if (head === undefined) continue;
+      if (head.previous !== null) break;
+      newest = epoch;
+    }
+    return newest;
   }
 
   /** @returns the index of the first checkpoint whose epoch was sealed after `timeMs`. */

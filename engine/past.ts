@@ -7,7 +7,7 @@ import {systemClock} from '../base/clock.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
 import {Catalog} from '../catalog/catalog.ts';
-import {decodeRecords} from '../catalog/record-json.ts';
+import {decodeRecord, decodeRecords} from '../catalog/record-json.ts';
 import type {DdlRecord} from '../catalog/spec.ts';
 import {expired} from '../query/history.ts';
 import {timestampText} from '../kernel/column-times.ts';
@@ -16,6 +16,7 @@ import type {Checkpoint} from '../storage/lsm/checkpoint-file.ts';
 import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import {CheckpointIndex} from './checkpoint-index.ts';
 import {keptCheckpoints} from './history-holds.ts';
+import {readFrames} from './log-reader.ts';
 import type {ReplyBody, Request} from './protocol.ts';
 
 export interface PastOptions {
@@ -28,7 +29,7 @@ export interface PastOptions {
 export interface Around {
   /** The one before `after`; null: there is none, all tables were empty. */
   readonly before: Checkpoint | null;
-  /** The first one at or after the epoch; null: the epoch is younger than all. */
+  /** The first one at or after the epoch; null: none tells of the epoch, the log has what came after `before`. */
   readonly after: Checkpoint | null;
 }
 
@@ -97,6 +98,7 @@ export class Past {
     if (after === null) return {before: (await this.#index.atOrBefore(epoch)) ?? null, after};
     // Its own content is all that is needed.
     if (after.epoch === epoch) return {before: null, after};
+    if (after.previous === null && epoch >= this.#oldest) return {before: (await this.#index.atOrBefore(epoch)) ?? null, after: null};
     if (after.previous === null || after.previous > epoch) throw expired(epoch, this.#oldest);
     if (after.previous === 0) return {before: null, after};
     const before = await this.#index.load(after.previous);
@@ -122,6 +124,8 @@ export class Past {
   /** @param current the catalog now. @returns the catalog as it was at an epoch. */
   async catalogAt(epoch: Epoch, current: Catalog): Promise<Catalog> {
     const {before, after} = await this.around(epoch);
+    const untold = after === null && epoch < (this.#index.epochs.at(-1) ?? 0);
+    if (untold) return folded(before, await this.#untoldRecords(before?.epoch ?? toEpoch(0), epoch));
     if (after === null) {
       if (!this.#ddl.some((entry) => entry.epoch > epoch)) return current;
       return folded(before, this.#ddl.flatMap((entry) => (entry.epoch <= epoch ? entry.records : [])));
@@ -137,10 +141,32 @@ export class Past {
   async epochAt(timeMs: number, newest: Epoch): Promise<Epoch> {
     const now = systemClock.nowMs();
     if (timeMs > now) throw new WarehouseError('invalid', 'MR_EPOCH_FUTURE', `${timeText(timeMs)} has not come yet, it is ${timeText(now)}`, {hint: 'times are UTC'});
-    const found = this.#times.at(timeMs, newest) ?? (await this.#index.epochAtTime(timeMs));
+    const found = this.#times.at(timeMs, newest) ?? (await this.#index.epochAtTime(timeMs, (since) => this.#untoldAt(since, timeMs)));
     if (found !== undefined && found >= this.#oldest) return found;
     if (found === undefined && this.#oldest === 0) return toEpoch(0);
     throw new WarehouseError('invalid', 'MR_EPOCH_EXPIRED', `what the warehouse held at ${timeText(timeMs)} is no longer kept; the oldest readable epoch is ${this.#oldest}`, {hint: 'read from a later time; tags keep an epoch for longer'});
+  }
+
+  /** @returns what epochs (since, until] defined, from the log. */
+  async #untoldRecords(since: Epoch, until: Epoch): Promise<DdlRecord[]> {
+    const records: DdlRecord[] = [];
+    let at = since;
+    for await (const {epoch, header} of readFrames(this.#options.request, since, until)) {
+      for (const text of header.ddl) records.push(decodeRecord(String(text)));
+      at = epoch;
+    }
+    if (at < until) throw expired(until, this.#oldest);
+    return records;
+  }
+
+  /** @returns the newest untold epoch sealed at or before `timeMs`, from the log; undefined if it is older than history. */
+  async #untoldAt(since: Epoch, timeMs: number): Promise<Epoch | undefined> {
+    let found = since > 0 && since >= this.#oldest ? since : undefined;
+    for await (const {epoch, header} of readFrames(this.#options.request, toEpoch(Math.max(since, this.#oldest)), await this.#index.newestUntold())) {
+      if (header.timeMs > timeMs) break;
+      found = epoch;
+    }
+    return found;
   }
 }
 

@@ -20,18 +20,20 @@ import {invariant} from '../base/invariant.ts';
 import type {Catalog} from '../catalog/catalog.ts';
 import {encodeJson} from '../catalog/record-json.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
-import {checkpointPath, newestCheckpoint, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import {newestCheckpoint, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
 import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan, type ScanPlan} from '../storage/lsm/scan-plan.ts';
 import {CheckpointIndex} from './checkpoint-index.ts';
 import {flushTable, type TailEpoch} from './checkpoint-table.ts';
-import {HistoryHolds, keptCheckpoints, type HeldHistory, type HistoryHold} from './history-holds.ts';
-import {checkpointDirectory, directoryOf, droppedDirectory, metaDirectory} from './layout.ts';
+import {HistoryHolds, type HeldHistory, type HistoryHold} from './history-holds.ts';
+import {clearHistory} from './clear-history.ts';
+import {directoryOf, droppedDirectory, metaDirectory} from './layout.ts';
 import type {CheckpointerOptions} from './checkpointer-options.ts';
 import type {CheckpointView} from './protocol.ts';
 import {firstForm, inForm, tableForm} from './table-form.ts';
-import {moveAside, removeDropped, tableHome} from './table-home.ts';
+import {moveAside, tableHome} from './table-home.ts';
+import {withUntoldHistory} from './untold-history.ts';
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
 const tailFactorMax = 4;
@@ -45,6 +47,8 @@ export class Checkpointer {
   readonly holds: HistoryHolds;
   readonly #index: CheckpointIndex;
   #current: Checkpoint | null = null;
+  /** The epochs up to it are in the log alone. */
+  readonly #untold: Epoch;
   /** The newest checkpoint older than the retention: from there on all is kept for whoever comes. */
   #retained: Epoch;
   #tail: TailEpoch[] = [];
@@ -64,18 +68,21 @@ export class Checkpointer {
   /** Why the newest try failed; null when it did not. */
   failure: WarehouseError | null = null;
 
-  private constructor(options: CheckpointerOptions, newest: Checkpoint | null, index: CheckpointIndex) {
+  private constructor(options: CheckpointerOptions, newest: Checkpoint | null, index: CheckpointIndex, untold: Epoch) {
     this.#options = options;
     this.#current = newest;
     this.#index = index;
+    this.#untold = untold;
     this.#retained = newest?.oldest ?? (0 as Epoch);
     this.holds = new HistoryHolds(this.#retained);
     this.holds.addSource((): HistoryHold[] => [{kind: 'retention', name: 'history.retention', epoch: this.#retained, reach: 'onward', untilMs: null}]);
   }
 
   static async open(options: CheckpointerOptions): Promise<Checkpointer> {
-    const newest = (await newestCheckpoint(options.files, metaDirectory(options.directory))) ?? null;
-    return new Checkpointer(options, newest, await CheckpointIndex.open(options.files, options.directory, newest?.epoch ?? (0 as Epoch)));
+    const {files, directory} = options;
+    const newest = await withUntoldHistory(files, directory, (await newestCheckpoint(files, metaDirectory(directory))) ?? null);
+    const index = await CheckpointIndex.open(files, directory, newest?.epoch ?? (0 as Epoch));
+    return new Checkpointer(options, newest, index, await index.newestUntold());
   }
 
   /** The epoch of the newest checkpoint; 0 if there is none. */
@@ -110,7 +117,9 @@ export class Checkpointer {
   /** The epoch up to which the log may be cut. */
   keepLogFrom(): Epoch {
     const {epochs} = this.#index;
-    return epochs.at(-this.#options.logCheckpoints) ?? (this.holds.oldest > 0 ? epochs[0] : undefined) ?? (0 as Epoch);
+    const {oldest} = this.holds;
+    const from = epochs.at(-this.#options.logCheckpoints) ?? (oldest > 0 ? epochs[0] : undefined) ?? (0 as Epoch);
+    return oldest < this.#untold && oldest < from ? oldest : from;
   }
 
   #viewOf(epoch: Epoch, tables: readonly CheckpointTable[]): CheckpointView {
@@ -383,7 +392,7 @@ export class Checkpointer {
     this.count++;
     this.lastMs = clock.monotonicMs() - startMs;
     // The checkpoint stands whatever becomes of this; what stays behind is cleared away by the next one.
-    await this.#clearOld(held).catch(() => undefined);
+    await clearHistory({files, directory, index: this.#index, newest: checkpoint, held, droppedSince: (id) => this.#tail.some(({dropped: gone}) => gone.some((table) => table.id === id))}).catch(() => undefined);
   }
 
   /** The first phase of expiry: moves the oldest readable epoch up to what is held. It stands in the checkpoint before anything goes. */
@@ -399,29 +408,6 @@ export class Checkpointer {
     this.#gone.add(table.id);
     this.#options.onDrop(table.id);
     await moveAside(this.#options, this.#options.directory, table);
-  }
-
-  /** The second phase: removes what nothing holds. */
-  async #clearOld(held: HeldHistory): Promise<void> {
-    const {files, directory} = this.#options;
-    const home = metaDirectory(directory);
-    const gone = keptCheckpoints(this.#index.epochs, held).flatMap(({epoch, content, changes}) => (content || changes ? [] : [epoch]));
-    for (const epoch of gone) await files.unlink(checkpointPath(home, epoch));
-    this.#index.remove(new Set(gone));
-    // Before anything that they alone name goes.
-    if (gone.length > 0) await files.syncDirectory(checkpointDirectory(directory));
-    const base = this.#index.epochs.findLast((epoch) => epoch <= held.floor) ?? (0 as Epoch);
-    const through = new Map(this.#current?.aside);
-    await removeDropped(files, directory, async (id) => {
-      const last = through.get(id);
-      if (last !== undefined && last >= base) return true;
-      // What is kept below the floor is little: moments, such as tags.
-      for (const epoch of this.#index.epochs.filter((kept) => kept < base)) {
-        const kept = await this.#index.load(epoch);
-        if (kept?.tables.some((table) => table.id === id) === true || kept?.dropped.some((table) => table.id === id) === true) return true;
-      }
-      return this.#tail.some(({dropped}) => dropped.some((table) => table.id === id));
-    });
   }
 
   async #table(table: TableSpec, before: CheckpointTable | undefined): Promise<PaimonTable> {
