@@ -307,7 +307,7 @@ export class Dataflow {
     this.#stepped.clear();
     for (const {state} of this.#tables.values()) {
       state.endEpoch();
-      if (state.store.spilled) state.maintain();
+      if (state.spilled) state.maintain();
     }
     this.#relieve();
   }

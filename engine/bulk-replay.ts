@@ -42,7 +42,7 @@ export async function replayFiles(core: WorkerCore, table: TableSpec, frame: Fra
     // What freed rows held is needed no more, and rows are loaded into a table at rest.
     state.endEpoch();
     if (split < batch.rowCount) state.load(batch.columns.map((column) => sliceColumn(column, split, batch.rowCount)), batch.rowCount - split);
-    if (state.store.spilled) state.maintain();
+    if (state.spilled) state.maintain();
     core.budget.relieve(core.shares.get(table.id)?.[0]); // changes of other tables refer to their rows
   }
   const logged = part.files.reduce((sum, file) => sum + file.rows, 0);

@@ -8,15 +8,17 @@ type StatRow = NonNullable<ReplyBody['rows']>[number];
 
 /** What lies in page files, and how rows that were looked for were found. */
 function spillRows(core: WorkerCore): StatRow[] {
-  const sum = {used: 0, length: 0, asked: 0, read: 0, reads: 0};
+  const sum = {used: 0, length: 0, asked: 0, read: 0, reads: 0, blocksRead: 0, blocksWritten: 0};
   for (const {id} of core.catalog.tables()) {
-    const {store} = core.dataflow.state(id);
-    const {used, length} = store.pageFileBytes;
+    const {store, pageFileBytes, blockCounts} = core.dataflow.state(id);
+    const {used, length} = pageFileBytes;
     sum.used += used;
     sum.length += length;
     sum.asked += store.spillCounts?.rowsAsked ?? 0;
     sum.read += store.spillCounts?.rowsRead ?? 0;
-    sum.reads += store.spillCounts?.reads ?? 0;
+    sum.reads += (store.spillCounts?.reads ?? 0) + (blockCounts?.reads ?? 0);
+    sum.blocksRead += blockCounts?.blocksRead ?? 0;
+    sum.blocksWritten += blockCounts?.blocksWritten ?? 0;
   }
   return [
     {metric: 'state_page_bytes', help: 'bytes of state that lie in page files', value: sum.used},
@@ -24,6 +26,8 @@ function spillRows(core: WorkerCore): StatRow[] {
     {metric: 'state_rows_asked', help: 'rows looked into in tables of which a part lies in a page file', value: sum.asked},
     {metric: 'state_rows_read', help: 'of them, rows read from a page file', value: sum.read},
     {metric: 'state_page_reads', help: 'reads of page files', value: sum.reads},
+    {metric: 'state_index_blocks_read', help: 'blocks of indexes of 1 KiB that were read from page files', value: sum.blocksRead},
+    {metric: 'state_index_blocks_written', help: 'blocks of indexes that were changed and written back to page files', value: sum.blocksWritten},
   ];
 }
 

@@ -2,14 +2,17 @@
  * One budget of bytes for all state of the engine. Every store holds a share; before a change it reserves what the change may add,
  * so that a full budget is refused before anything was changed, and afterwards it says what it really holds.
  *
- * Shares that can put rows out to a file (`spillable`) do so in `relieve`, which the owner calls between epochs and between the steps
- * of a large one: within one, columns refer to rows in memory. So what is asked for within an epoch is granted as long as that which
- * cannot go out fits, and the budget may be passed for as long as one step lasts, by no more than the step brings.
+ * Shares that can put rows and indexes out to a file (`spillable`) do so in `relieve`, which the owner calls between epochs and between
+ * the steps of a large one: within one, columns refer to rows in memory. So what is asked for within an epoch is granted as long as that
+ * which cannot go out fits, and the budget may be passed for as long as one step lasts, by no more than the step brings.
+ *
+ * Rows go before indexes, of all shares: a byte of an index is hotter than a byte of a row. A look-up reads one slot of 8 bytes whether
+ * its key is there or not, and a row only if it is; so the same bytes of memory save several times the reads where they hold slots.
  */
 import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
 
-/** What a share can give back by putting rows out to a file. */
+/** What a share can give back by putting rows or indexes out to a file. */
 export interface Spillable {
   /** @returns an estimate of the bytes that `evict` could give back. */
   evictableBytes(): number;
@@ -29,8 +32,10 @@ export interface MemoryShare {
   reserve(bytes: number): void;
   /** Says what the store holds now; ends the reservation. */
   settle(bytes: number): void;
-  /** Says that what the share holds may go out to a file. */
-  spillable(spill: Spillable): void;
+  /** Bytes that may still be held without anything having to go out for them; below 0 when something has to. */
+  readonly roomBytes: number;
+  /** Says what of the share may go out to a file, in the order in which it goes: nothing second before all that is first in any share. */
+  spillable(...order: readonly Spillable[]): void;
   /** Gives everything back; the share is void. */
   close(): void;
 }
@@ -40,7 +45,7 @@ class Share implements MemoryShare {
   readonly #budget: MemoryBudget;
   bytes = 0;
   reserved = 0;
-  spill: Spillable | null = null;
+  spills: readonly Spillable[] = [];
 
   constructor(budget: MemoryBudget, name: string) {
     this.#budget = budget;
@@ -55,8 +60,10 @@ class Share implements MemoryShare {
     this.#budget.settle(this, bytes);
   }
 
-  spillable(spill: Spillable): void {
-    this.spill = spill;
+  get roomBytes(): number { return this.#budget.restBytesMax - this.#budget.heldBytes; }
+
+  spillable(...order: readonly Spillable[]): void {
+    this.spills = order;
   }
 
   close(): void {
@@ -106,7 +113,7 @@ export class MemoryBudget {
     invariant(this.#shares.has(share), () => `share '${share.name}' is closed`);
     if (this.#held + this.#reserved + bytes > this.bytesMax && this.#held - this.#evictableBytes() + this.#reserved + bytes > this.bytesMax) {
       if (this.#failure !== null) {
-        throw new WarehouseError('unavailable', 'MR_MEMORY_FULL', `state of '${share.name}' needs ${mebibytes(bytes)} more, ${mebibytes(this.#held + this.#reserved)} of ${mebibytes(this.bytesMax)} are taken, and rows cannot be put out to a file`, {cause: this.#failure, hint: `mend the disk: ${this.#failure.message}`});
+        throw new WarehouseError('unavailable', 'MR_MEMORY_FULL', `state of '${share.name}' needs ${mebibytes(bytes)} more, ${mebibytes(this.#held + this.#reserved)} of ${mebibytes(this.bytesMax)} are taken, and nothing can be put out to a file`, {cause: this.#failure, hint: `mend the disk: ${this.#failure.message}`});
       }
       throw new WarehouseError('unavailable', 'MR_MEMORY_FULL',
         `state of '${share.name}' needs ${mebibytes(bytes)} more, but ${mebibytes(this.#held + this.#reserved)} of ${mebibytes(this.bytesMax)} are taken`,
@@ -120,12 +127,12 @@ export class MemoryBudget {
   #evictableBytes(): number {
     if (this.#failure !== null) return 0;
     let bytes = 0;
-    for (const {spill} of this.#shares) bytes += spill?.evictableBytes() ?? 0;
+    for (const {spills} of this.#shares) for (const spill of spills) bytes += spill.evictableBytes();
     return bytes;
   }
 
   /**
-   * Lets shares put rows out until a step's worth of room is free, the largest first. Not while anybody reads columns that refer to
+   * Lets shares put out what may go until a step's worth of room is free: rows of all, then indexes, the largest first. Not while anybody reads columns that refer to
    * state: between epochs, or between steps.
    *
    * @param only the one share whose columns nobody reads. A file that fails is not an error here: the next change that needs the
@@ -134,12 +141,11 @@ export class MemoryBudget {
   relieve(only?: MemoryShare): void {
     if (this.#held <= this.restBytesMax) return;
     let wanted = this.#held - (this.restBytesMax - headroomOf(this.bytesMax));
-    const shares = [...this.#shares].filter((share) => share.spill !== null && (only === undefined || share === only));
-    const sized = shares.map((share) => ({spill: share.spill!, bytes: share.spill!.evictableBytes()})).sort((a, b) => b.bytes - a.bytes);
+    const shares = [...this.#shares].filter((share) => only === undefined || share === only);
     try {
-      for (const {spill, bytes} of sized) {
-        if (wanted <= 0) break;
-        if (bytes > 0) wanted -= spill.evict(wanted);
+      for (let turn = 0; wanted > 0 && shares.some(({spills}) => turn < spills.length); turn++) {
+        const sized = shares.flatMap(({spills: {[turn]: spill}}) => (spill === undefined ? [] : [{spill, bytes: spill.evictableBytes()}])).sort((a, b) => b.bytes - a.bytes);
+        for (const {spill, bytes} of sized) if (wanted > 0 && bytes > 0) wanted -= spill.evict(wanted);
       }
       this.#failure = null;
     } catch (cause) {

@@ -1,6 +1,6 @@
 /**
- * The door to the file that rows of a state lie in when memory is short. `compute/` does no file IO: whoever owns the state gives a
- * page file. Its content is worth nothing after the process; nothing is ever made durable through it.
+ * The door to the file that rows and indexes of a state lie in when memory is short. `compute/` does no file IO: whoever owns the state
+ * gives a page file. Its content is worth nothing after the process; nothing is ever made durable through it.
  */
 export interface PageFile {
   /**
@@ -18,7 +18,7 @@ export interface PageFile {
 }
 
 /** Bytes in which room in a page file is given out. */
-export const extentUnitBytes = 4096;
+export const extentUnitBytes = 1024;
 
 /**
  * Room in a page file: runs of units, given out first fit and joined with their neighbours when they come back, so that the file
@@ -74,4 +74,50 @@ export class Extents {
 
 function unitsOf(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / extentUnitBytes));
+}
+
+/** A page file and the room in it, for all parts of one state. The file is made when something goes out first. */
+export class PageSpace {
+  readonly #open: () => PageFile;
+  readonly #extents = new Extents();
+  #file: PageFile | null = null;
+
+  constructor(open: () => PageFile) {
+    this.#open = open;
+  }
+
+  /** Bytes of the file that are in use. */
+  get usedBytes(): number { return this.#extents.endBytes - this.#extents.freeBytes; }
+
+  /** Length of the file. */
+  get lengthBytes(): number { return this.#extents.endBytes; }
+
+  /** @returns the byte at which room of at least `bytes` begins. */
+  take(bytes: number): number {
+    return this.#extents.take(bytes);
+  }
+
+  /** Takes room back, as it was given; the file is cut if it was the last. */
+  give(position: number, bytes: number): void {
+    const before = this.#extents.endBytes;
+    this.#extents.give(position, bytes);
+    if (this.#extents.endBytes < before) this.#file?.truncate(this.#extents.endBytes);
+  }
+
+  /** Fills `into` from byte `position` on. @throws {WarehouseError} `MR_PAGE_FILE_FAILED`. */
+  read(position: number, into: Uint8Array): void {
+    this.#file!.read(position, into);
+  }
+
+  /** @throws {WarehouseError} `MR_PAGE_FILE_FAILED`. */
+  write(position: number, bytes: Uint8Array): void {
+    this.#file ??= this.#open();
+    this.#file.write(position, bytes);
+  }
+
+  /** Closes and removes the file. */
+  close(): void {
+    this.#file?.close();
+    this.#file = null;
+  }
 }

@@ -18,7 +18,7 @@ import type {RecordField, RecordLayout} from './record-layout.ts';
 import {recordLayout} from './record-layout.ts';
 import {gatherColumn, type Records} from './record-gather.ts';
 import {anyAbsent, liveRows, readF64} from './record-read.ts';
-import type {PageFile} from './page-file.ts';
+import type {PageSpace} from './page-file.ts';
 import {SEGMENT_BITS, SEGMENT_MASK, writeField, writeHeader, writeNulls, writePositions} from './record-write.ts';
 import {SpilledRows, type SpillCounts} from './spilled-rows.ts';
 
@@ -38,8 +38,8 @@ export interface RowStoreOptions {
   readonly positions?: boolean;
   /** Columns of doubles whose −0 is stored as 0: key columns, whose values must be one in every reader. */
   readonly normalised?: readonly number[];
-  /** Makes the page file when rows have to go out; none: they stay in memory. */
-  readonly pageFile?: () => PageFile;
+  /** Where rows go when memory is short; none: they stay in memory. */
+  readonly pages?: PageSpace;
   /** Rows of a segment, a power of two; tests give few. */
   readonly segmentRows?: number;
 }
@@ -76,9 +76,9 @@ export class RowStore {
     this.#normalised = types.map((_, column) => options.normalised?.includes(column) === true);
     this.#bytesFields = this.layout.fields.filter((field) => field.kind === 'bytes');
     this.#segmentRowsMax = options.segmentRows ?? segmentRowsMax;
-    this.#spill = options.pageFile === undefined ? null : new SpilledRows({
+    this.#spill = options.pages === undefined ? null : new SpilledRows({
       layout: this.layout, words: this.words, doubles: this.doubles, arena: this.arena, takeSegment: () => this.#addSegment(segmentRowsMax), giveSegment: (segment) => this.#dropSegment(segment),
-    }, options.pageFile);
+    }, options.pages);
   }
 
   /** Live rows. */
@@ -262,9 +262,6 @@ export class RowStore {
   /** Whether any row lies in the page file. */
   get spilled(): boolean { return this.#spill?.any === true; }
 
-  /** Bytes of the page file that are in use, and its length. */
-  get pageFileBytes(): {readonly used: number; readonly length: number} { return {used: this.#spill?.fileBytes ?? 0, length: this.#spill?.fileBytesMax ?? 0}; }
-
   /** @returns an estimate of the bytes that `evict` could give back. */
   evictableBytes(): number {
     return this.#spill === null ? 0 : Math.max(0, this.#residentRows - (this.#freshEnd - this.#fresh)) * this.layout.stride * 4 + this.arena.bytes();
@@ -333,11 +330,6 @@ export class RowStore {
   /** As `dropFrames`, if there are many. */
   endChunk(): void {
     this.#spill?.endChunk();
-  }
-
-  /** Closes and removes the page file; the store is void. */
-  close(): void {
-    this.#spill?.close();
   }
 
   /**

@@ -11,7 +11,7 @@
  * - Segments go out by a clock: one that was looked into since the hand passed is spared once.
  */
 import {invariant} from '../../base/invariant.ts';
-import {Extents, type PageFile} from './page-file.ts';
+import type {PageSpace} from './page-file.ts';
 import type {RecordLayout} from './record-layout.ts';
 import {SEGMENT_BITS, SEGMENT_MASK} from './record-write.ts';
 import {type FrameHost, type FrameMark, RowFrames} from './row-frames.ts';
@@ -52,9 +52,7 @@ export interface SpillCounts {
 export class SpilledRows {
   readonly #host: SpillHost;
   readonly #shape: ImageShape;
-  readonly #open: () => PageFile;
-  #file: PageFile | null = null;
-  readonly #extents = new Extents();
+  readonly #pages: PageSpace;
   readonly #segments: (SpilledSegment | undefined)[] = [];
   #spilledCount = 0;
   #bytes = 0;
@@ -69,21 +67,16 @@ export class SpilledRows {
   readonly #counts = {rowsAsked: 0, rowsRead: 0, reads: 0, bytesRead: 0};
   readonly #one = new Int32Array(1);
 
-  /** @param open makes the page file, when the first segment goes out. */
-  constructor(host: SpillHost, open: () => PageFile) {
+  constructor(host: SpillHost, pages: PageSpace) {
     this.#host = host;
     this.#frames = new RowFrames(host);
     this.#shape = new ImageShape(host.layout);
-    this.#open = open;
+    this.#pages = pages;
   }
 
   /** Whether any segment is out. */
   get any(): boolean { return this.#spilledCount > 0; }
   get counts(): SpillCounts { return this.#counts; }
-  /** Bytes of the page file that are in use. */
-  get fileBytes(): number { return this.#extents.endBytes - this.#extents.freeBytes; }
-  /** Length of the page file. */
-  get fileBytesMax(): number { return this.#extents.endBytes; }
 
   /** Bytes in memory, frames' records and text apart. */
   bytes(): number { return this.#bytes + this.#frames.bytes() + this.#scratch.length * 4; }
@@ -179,7 +172,7 @@ export class SpilledRows {
 
   #read(position: number, bytes: number): ArrayBuffer {
     const buffer = new ArrayBuffer(bytes);
-    this.#file!.read(position, new Uint8Array(buffer));
+    this.#pages.read(position, new Uint8Array(buffer));
     this.#counts.reads++;
     this.#counts.bytesRead += bytes;
     return buffer;
@@ -284,13 +277,12 @@ export class SpilledRows {
     const records = words[segment]!;
     const offsets = groupOffsets(this.#shape, records, rowCount);
     const bytes = offsets[offsets.length - 1]! * 8;
-    this.#file ??= this.#open();
-    const position = this.#extents.take(bytes);
+    const position = this.#pages.take(bytes);
     const generation = ++this.#generation;
     try {
-      writeImage(this.#shape, records, doubles[segment]!, arena.words, segmentStart(segment), generation, offsets, rowCount, (at, piece) => this.#file!.write(position + at, piece));
+      writeImage(this.#shape, records, doubles[segment]!, arena.words, segmentStart(segment), generation, offsets, rowCount, (at, piece) => this.#pages.write(position + at, piece));
     } catch (cause) {
-      this.#extents.give(position, bytes);
+      this.#pages.give(position, bytes);
       throw cause;
     }
     const live = new Uint8Array((rowCount + 7) >> 3);
@@ -373,9 +365,7 @@ export class SpilledRows {
 
   #forget(segment: number, spilled: SpilledSegment): void {
     this.dropFrames(); // some of them are of this segment
-    const before = this.#extents.endBytes;
-    this.#extents.give(spilled.position, spilled.offsets[spilled.offsets.length - 1]! * 8);
-    if (this.#extents.endBytes < before) this.#file!.truncate(this.#extents.endBytes);
+    this.#pages.give(spilled.position, spilled.offsets[spilled.offsets.length - 1]! * 8);
     this.#segments[segment] = undefined;
     this.#out[segment] = 0;
     this.#referenced[segment] = 1;
@@ -407,7 +397,7 @@ export class SpilledRows {
         const frame = this.#frames.find(one);
         if (frame >= 0) this.#host.doubles[frame >> SEGMENT_BITS]![((frame & SEGMENT_MASK) * stride + offset) >> 1] = values[order[k]!]!;
       }
-      this.#file!.write(position, new Uint8Array(buffer));
+      this.#pages.write(position, new Uint8Array(buffer));
     }
   }
 
@@ -437,11 +427,5 @@ export class SpilledRows {
       for (const {offset, lengthOffset} of this.#shape.textFields) if (records[k * stride + lengthOffset] !== 0) doubles[(k * stride + offset) >> 1]! += groupAt * 4;
     }
     return {records, text: new Uint8Array(buffer), count};
-  }
-
-  /** Closes and removes the page file. */
-  close(): void {
-    this.#file?.close();
-    this.#file = null;
   }
 }

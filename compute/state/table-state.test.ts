@@ -10,7 +10,7 @@ import {anyCell, anyForm, anyType, cellText, columnOf, columnsOf, MemoryPageFile
 
 const params = {seed, numRuns: 200};
 
-/** Options of a state whose rows go out in segments of few, and how often they were looked for outside. */
+/** Options of a state whose rows go out in segments of few, and the file they go to. */
 function spilling(wanted: boolean): {readonly options: TableStateOptions; readonly file: MemoryPageFile} {
   const file = new MemoryPageFile();
   return {options: wanted ? {pageFile: () => file, segmentRows: 4} : {}, file};
@@ -18,8 +18,14 @@ function spilling(wanted: boolean): {readonly options: TableStateOptions; readon
 
 /** What memory pressure does, at a moment when it may: all rows go out, or a sparse segment comes back. */
 function press(state: TableState, turn: number): void {
-  if (turn % 3 === 0) state.store.evict(Infinity);
+  if (turn % 3 === 0) allOut(state);
   else if (turn % 3 === 1) state.maintain();
+}
+
+/** All rows and indexes go out. */
+function allOut(state: TableState): void {
+  state.store.evict(Infinity);
+  state.evictIndexes(Infinity);
 }
 
 interface Change {readonly op: number; readonly row: Cell[]; readonly position: number}
@@ -68,9 +74,9 @@ function checkIndex(state: TableState, index: MultiIndex): void {
 
 /** The page file is as long as what is in it, and empty once everything came back. */
 function checkPageFile(state: TableState): void {
-  const {used, length} = state.store.pageFileBytes;
+  const {used, length} = state.pageFileBytes;
   assert.ok(used <= length);
-  if (!state.store.spilled) assert.equal(length, 0);
+  if (!state.spilled) assert.equal(length, 0);
 }
 
 /** What a table must hold: rows by position, exactly. */
@@ -155,7 +161,7 @@ test('table state: a keyed table is the last row of each key, whatever the order
     let sealed = model.copy();
     const indexes = [state.index([types.length - 1], 'group'), state.index([0], 'never-match')];
     for (const [turn, step] of steps.entries()) {
-      if (spill && (step.kind === 'end' || turn % 2 === 0)) state.store.evict(Infinity); // between steps of an epoch too
+      if (spill && (step.kind === 'end' || turn % 2 === 0)) allOut(state); // between steps of an epoch too
       if (step.kind === 'end') {
         state.endEpoch();
         if (spill) press(state, turn);
@@ -238,7 +244,7 @@ test('table state: a bag holds each row as often as its weights say, copies of a
     let sealedCounts = counts;
     const index = state.index([1], 'never-match');
     for (const [turn, step] of steps.entries()) {
-      if (spill && (step === 'end' || turn % 2 === 0)) state.store.evict(Infinity);
+      if (spill && (step === 'end' || turn % 2 === 0)) allOut(state);
       if (step === 'end') {
         state.endEpoch();
         if (spill) press(state, turn);

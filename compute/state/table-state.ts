@@ -20,15 +20,16 @@ import {keyedDelta} from './keyed-delta.ts';
 import {netChanges} from './net-changes.ts';
 import type {MemoryShare} from './memory-budget.ts';
 import type {NullRule} from './multi-index.ts';
-import type {PageFile} from './page-file.ts';
+import {type PageFile, PageSpace} from './page-file.ts';
 import {MultiIndex} from './multi-index.ts';
 import {Int32Stack} from './number-stack.ts';
 import {compareColumns} from './record-equal.ts';
 import type {RecordField} from './record-layout.ts';
 import type {RowHashFinish} from './row-hash.ts';
-import {RowStore} from './row-store.ts';
-import {UniqueIndex} from './unique-index.ts';
+import {RowStore, SCAN_ROWS} from './row-store.ts';
+import {type IndexOptions, UniqueIndex} from './unique-index.ts';
 import {keepStanding, winners, type WinRule} from './win-rule.ts';
+import {type BlockCounts, WordBlocks} from './word-blocks.ts';
 
 export interface TableStateSpec {
   /** The table's name, for errors. */
@@ -47,7 +48,7 @@ export interface TableStateSpec {
 export interface TableStateOptions {
   /** Share of the memory budget; none: unlimited. */
   readonly share?: MemoryShare;
-  /** Makes the file that rows go to when the budget is short; none: they stay in memory, and changes are refused when it is full. */
+  /** Makes the file that rows and indexes go to when the budget is short; none: they stay in memory, and changes are refused when it is full. */
   readonly pageFile?: () => PageFile;
   /** Tests give weak hashes to force collisions. */
   readonly keyFinish?: HashFinish;
@@ -67,6 +68,9 @@ const undoRows = 1 << 16;
 /** Scratch of one row in a batch: hashes, groups, journal. */
 const scratchRowBytes = 40;
 
+/** Bytes of a new index that go out at a time while it is filled beyond the budget. */
+const fillBytesMin = 4 << 20;
+
 interface SharedIndex {
   readonly index: MultiIndex;
   /** Length of the journal when the index was made: earlier entries of the epoch are not in its links. */
@@ -82,7 +86,10 @@ export class TableState {
   readonly #bag: BagRows | null;
   readonly #indexes = new Map<string, SharedIndex>();
   readonly #share: MemoryShare | null;
-  readonly #keyFinish: {readonly finish?: HashFinish};
+  readonly #indexOptions: IndexOptions;
+  /** Where rows and indexes go when memory is short, and the blocks of indexes that were brought back. */
+  readonly #pages: PageSpace | null;
+  readonly #blocks: WordBlocks | null;
   readonly #allColumns: readonly number[];
   readonly #keyFields: readonly RecordField[];
   /** All columns but the key's: what makes two rows of one key differ; in a bag, what rows come with. */
@@ -102,15 +109,20 @@ export class TableState {
     this.spec = spec;
     this.#name = spec.name ?? 'table';
     this.#share = options.share ?? null;
-    this.#keyFinish = options.keyFinish === undefined ? {} : {finish: options.keyFinish};
-    this.store = new RowStore(types, {positions: true, normalised: storage === 'keyed' ? key : [], ...(options.pageFile === undefined ? {} : {pageFile: options.pageFile}), ...(options.segmentRows === undefined ? {} : {segmentRows: options.segmentRows})});
-    this.#share?.spillable({evictableBytes: () => this.store.evictableBytes(), evict: (bytes) => this.#evict(bytes)});
+    this.#pages = options.pageFile === undefined ? null : new PageSpace(options.pageFile);
+    this.#blocks = this.#pages === null ? null : new WordBlocks(this.#pages);
+    this.#indexOptions = {blocks: this.#blocks, ...(options.keyFinish === undefined ? {} : {finish: options.keyFinish})};
+    this.store = new RowStore(types, {positions: true, normalised: storage === 'keyed' ? key : [], ...(this.#pages === null ? {} : {pages: this.#pages}), ...(options.segmentRows === undefined ? {} : {segmentRows: options.segmentRows})});
+    this.#share?.spillable(
+      {evictableBytes: () => this.store.evictableBytes(), evict: (bytes) => this.#settled(() => this.store.evict(bytes))},
+      {evictableBytes: () => this.#evictableIndexBytes(), evict: (bytes) => this.#settled(() => this.evictIndexes(bytes))},
+    );
     this.#allColumns = types.map((_, column) => column);
     this.#valueColumns = this.#allColumns.filter((column) => !key.includes(column));
     this.#keyFields = key.map((column) => this.store.layout.fields[column]!);
-    if (storage === 'keyed') this.#unique = new UniqueIndex(this.store, key, this.#keyFinish);
+    if (storage === 'keyed') this.#unique = new UniqueIndex(this.store, key, this.#indexOptions);
     if (bag) {
-      const chains = new MultiIndex(this.store, [key[0]!], 'group', this.#keyFinish);
+      const chains = new MultiIndex(this.store, [key[0]!], 'group', this.#indexOptions);
       this.#indexes.set(indexName([key[0]!], 'group'), {index: chains, since: 0});
       const shape = {hashColumn: key[0]!, copyColumn: key[1]!, given: this.#valueColumns, visible: this.#allColumns.filter((column) => !hidden.includes(column))};
       this.#bag = new BagRows(this.#name, this.store, chains, shape, options.rowFinish);
@@ -128,8 +140,17 @@ export class TableState {
   /** The position that the next row takes. */
   get nextPosition(): number { return this.#nextPosition; }
 
+  /** Whether a part of it lies in the page file. */
+  get spilled(): boolean { return this.store.spilled || (this.#blocks !== null && this.#blocks.regionCount > 0); }
+
+  /** Bytes of the page file that are in use, and its length. */
+  get pageFileBytes(): {readonly used: number; readonly length: number} { return {used: this.#pages?.usedBytes ?? 0, length: this.#pages?.lengthBytes ?? 0}; }
+
+  /** How blocks of indexes were found that are out. */
+  get blockCounts(): BlockCounts | null { return this.#blocks?.counts ?? null; }
+
   bytes(): number {
-    let bytes = this.store.bytes() + (this.#unique?.bytes() ?? 0) + this.#journal.bytes() + this.#aligned.bytes() + this.#batch.bytes();
+    let bytes = this.store.bytes() + (this.#unique?.bytes() ?? 0) + (this.#blocks?.bytes() ?? 0) + this.#journal.bytes() + this.#aligned.bytes() + this.#batch.bytes();
     for (const {index} of this.#indexes.values()) bytes += index.bytes();
     return bytes;
   }
@@ -190,9 +211,10 @@ export class TableState {
     this.#epochPosition = next;
   }
 
-  /** Makes room in the indexes for about so many rows, so that loading them does not grow the indexes step by step. */
+  /** Makes room in the indexes for about so many rows, so that loading them does not grow the indexes step by step, if memory has it. */
   expect(rowCount: number): void {
-    this.#unique?.expect(rowCount);
+    if (this.#unique === null || (this.#blocks !== null && this.#share !== null && this.#unique.expectedBytes(rowCount) > this.#share.roomBytes)) return;
+    this.#unique.expect(rowCount);
   }
 
   /**
@@ -206,7 +228,7 @@ export class TableState {
     this.store.insert(columns, null, rowCount, rows);
     if (positions === undefined) this.#takePositions(rows, rowCount);
     else this.store.setPositions(rows, rowCount, positions);
-    this.#unique?.insert(rows, rowCount);
+    this.#unique?.load(rows, rowCount);
     for (const {index} of this.#indexes.values()) index.insert(rows, rowCount);
     this.#bag?.check(rows, rowCount);
     this.#epochPosition = this.#nextPosition;
@@ -218,12 +240,35 @@ export class TableState {
     const name = indexName(keyColumns, nulls);
     const known = this.#indexes.get(name);
     if (known !== undefined) return known.index;
-    const index = new MultiIndex(this.store, keyColumns, nulls);
-    this.#share?.reserve(index.growthBytes(this.rowCount));
-    for (const {rows, count} of this.store.scan()) index.insert(rows, count);
+    const index = new MultiIndex(this.store, keyColumns, nulls, {blocks: this.#blocks});
+    this.#fill(index, (rows, count) => index.insert(rows, count));
     this.#indexes.set(name, {index, since: this.#journal.length});
     this.#settle();
     return index;
+  }
+
+  /** Fills a new index with all rows. Nobody refers to it yet: what it holds may go out meanwhile. */
+  #fill(index: UniqueIndex | MultiIndex, insert: (rows: Int32Array, count: number) => void): void {
+    const share = this.#share;
+    if (this.#blocks === null || share === null) {
+      share?.reserve(index.growthBytes(this.rowCount));
+      for (const {rows, count} of this.store.scan()) insert(rows, count);
+      return;
+    }
+    try {
+      share.reserve(index.growthBytes(Math.min(this.rowCount, SCAN_ROWS)));
+      for (const {rows, count} of this.store.scan()) {
+        insert(rows, count);
+        share.settle(this.bytes() + index.bytes());
+        if (share.roomBytes >= 0) continue;
+        const wanted = Math.max(fillBytesMin, -share.roomBytes);
+        if (index.evict(wanted) < wanted) this.#blocks.wash(wanted);
+      }
+    } catch (cause) {
+      index.drop();
+      this.#settle();
+      throw cause;
+    }
   }
 
   /** Gives freed rows back for use; what was changed can no longer be taken back. */
@@ -232,13 +277,37 @@ export class TableState {
     this.#journal.clear();
     this.#epochPosition = this.#nextPosition;
     for (const shared of this.#indexes.values()) shared.since = 0;
+    this.#blocks?.tick();
     this.#settle();
   }
 
-  /** Puts rows out to the page file; see `RowStore.evict`. */
-  #evict(bytes: number): number {
-    const freed = this.store.evict(bytes);
-    this.#settle();
+  #settled(evict: () => number): number {
+    try {
+      return evict();
+    } finally {
+      this.#settle();
+    }
+  }
+
+  #evictableIndexBytes(): number {
+    if (this.#blocks === null) return 0;
+    let bytes = this.#blocks.washableBytes() + (this.#unique?.evictableBytes() ?? 0);
+    for (const {index} of this.#indexes.values()) bytes += index.evictableBytes();
+    return bytes;
+  }
+
+  /**
+   * Puts parts of the indexes out until `bytes` of memory are given back or all is out: blocks that were brought first, which cost a
+   * read each to have again, then what never was out. Not within a change.
+   *
+   * @returns bytes given back.
+   * @throws {WarehouseError} `MR_PAGE_FILE_FAILED` when the file cannot take them; the indexes are as they were.
+   */
+  evictIndexes(bytes: number): number {
+    if (this.#blocks === null) return 0;
+    let freed = this.#blocks.wash(bytes);
+    if (freed < bytes) freed += this.#unique?.evict(bytes - freed) ?? 0;
+    for (const {index} of this.#indexes.values()) if (freed < bytes) freed += index.evict(bytes - freed);
     return freed;
   }
 
@@ -247,8 +316,10 @@ export class TableState {
     this.store.endChunk();
     try {
       this.store.reuse();
+      this.#unique?.maintain();
+      for (const {index} of this.#indexes.values()) index.maintain();
     } catch (cause) {
-      // The rows stay out: the next end of an epoch tries again.
+      // What is out stays out: the next end of an epoch tries again.
       if (!(cause instanceof WarehouseError)) throw cause;
     }
     this.#settle();
@@ -256,7 +327,7 @@ export class TableState {
 
   /** Closes and removes the page file; the state is void. */
   close(): void {
-    this.store.close();
+    this.#pages?.close();
   }
 
   /** @returns this moment, to go back to. */
@@ -328,9 +399,8 @@ export class TableState {
   #byKey(): UniqueIndex {
     if (this.#unique !== null) return this.#unique;
     invariant(this.#bag !== null, () => `look-up by key in the append table '${this.#name}'`);
-    const unique = new UniqueIndex(this.store, this.spec.key, this.#keyFinish);
-    this.#share?.reserve(unique.growthBytes(this.rowCount));
-    for (const {rows, count} of this.store.scan()) unique.insert(rows, count);
+    const unique = new UniqueIndex(this.store, this.spec.key, this.#indexOptions);
+    this.#fill(unique, (rows, count) => unique.load(rows, count));
     this.#unique = unique;
     this.#settle();
     return unique;
@@ -446,6 +516,7 @@ export class TableState {
       ops[at++] = row >= 0 ? OP_UPDATE_AFTER : OP_INSERT;
     }
     const unique = this.#byKey();
+    this.#prepare(going, goingCount, fresh, comingCount, () => unique.prepare(going, goingCount, added, added.length));
     unique.replace(replaced, replacing, replacedCount);
     unique.remove(dropped, droppedCount);
     unique.insert(added, added.length);
@@ -454,6 +525,24 @@ export class TableState {
     const changes = this.#changes(rows, ops);
     this.#settle();
     return changes;
+  }
+
+  /**
+   * Before rows are exchanged in the indexes: brings what that looks into of what is out, so that no file can fail half-way.
+   *
+   * @param fresh rows that were just inserted; they are taken back if it fails.
+   */
+  #prepare(going: Int32Array, goingCount: number, fresh: Int32Array, freshCount: number, prepareUnique: () => void): void {
+    if (!this.spilled) return;
+    try {
+      prepareUnique();
+      for (const {index} of this.#indexes.values()) index.prepare(going, goingCount, fresh, freshCount);
+    } catch (cause) {
+      this.store.discard(fresh, freshCount);
+      this.#nextPosition -= freshCount;
+      this.#torn = false;
+      throw cause;
+    }
   }
 
   /** Takes `going` out of the chain indexes and the store, puts `fresh` in, writes the journal. */
@@ -465,6 +554,21 @@ export class TableState {
     this.store.free(going, goingCount);
     for (let i = 0; i < goingCount; i++) this.#journal.push(~going[i]!);
     for (let i = 0; i < freshCount; i++) this.#journal.push(fresh[i]!);
+  }
+
+  /** A bag's rows came and went: its index by key follows, if it was asked for. Should the file fail it is made anew when it is asked for again. */
+  #rekey(going: Int32Array, fresh: Int32Array): void {
+    const unique = this.#unique;
+    if (unique === null) return;
+    try {
+      unique.prepare(going, going.length, fresh, fresh.length); // a row that comes has its key only now
+    } catch (cause) {
+      unique.drop();
+      this.#unique = null;
+      throw cause;
+    }
+    unique.remove(going, going.length);
+    unique.insert(fresh, fresh.length);
   }
 
   #changes(rows: Int32Array, ops: Uint8Array): ChangeBatch {
@@ -486,6 +590,7 @@ export class TableState {
     this.#torn = true;
     this.store.insert(columns, selection, total, fresh);
     this.#takePositions(fresh, total);
+    this.#prepare(fresh, 0, fresh, total, () => undefined);
     this.#swap(fresh, 0, fresh, total);
     this.#torn = false;
     const changes = this.#changes(fresh, new Uint8Array(total).fill(OP_INSERT));
@@ -503,11 +608,11 @@ export class TableState {
     this.#torn = true;
     bag.insert(columns, delta.rowCount, change, fresh);
     this.#takePositions(fresh, freshCount);
-    this.#unique?.remove(change.going, goingCount);
+    this.#prepare(change.going, goingCount, fresh, freshCount, () => undefined);
     this.#swap(change.going, goingCount, fresh, freshCount);
     bag.number(fresh, freshCount);
-    this.#unique?.insert(fresh, freshCount);
     this.#torn = false;
+    this.#rekey(change.going, fresh);
     const rows = new Int32Array(goingCount + freshCount);
     rows.set(change.going);
     rows.set(fresh, goingCount);

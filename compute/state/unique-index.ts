@@ -12,6 +12,7 @@ import type {RecordField} from './record-layout.ts';
 import {touchRecords} from './record-read.ts';
 import type {RowStore} from './row-store.ts';
 import {SlotTable} from './slot-table.ts';
+import type {WordBlocks} from './word-blocks.ts';
 
 let sink = 0;
 
@@ -46,6 +47,8 @@ function walkOn(store: RowStore, slots: SlotTable, fields: readonly RecordField[
 export interface IndexOptions {
   /** Ends the hash; tests give a weak one to force collisions. */
   readonly finish?: HashFinish;
+  /** Where parts of the index may go; none: it stays in memory. */
+  readonly blocks?: WordBlocks | null;
 }
 
 export class UniqueIndex {
@@ -53,7 +56,7 @@ export class UniqueIndex {
   readonly keyColumns: readonly number[];
   readonly #fields: readonly RecordField[];
   readonly #finish: HashFinish;
-  readonly #slots = new SlotTable();
+  readonly #slots: SlotTable;
   readonly #scratch = new AlignedArena();
   #hash = new Int32Array(1024);
   #flags = new Uint8Array(1024);
@@ -63,17 +66,52 @@ export class UniqueIndex {
     this.keyColumns = keyColumns;
     this.#fields = keyColumns.map((column) => store.layout.fields[column]!);
     this.#finish = options.finish ?? finishHashes;
+    this.#slots = new SlotTable(options.blocks ?? null);
   }
 
   /** Keys held. */
   get count(): number { return this.#slots.count; }
 
+  /** Whether a part of the index is out. */
+  get spilled(): boolean { return this.#slots.spilled; }
+
+  /** Bytes in memory, blocks of what is out apart. */
   bytes(): number { return this.#slots.bytes() + this.#scratch.bytes() + this.#hash.length * 4 + this.#flags.length; }
 
   growthBytes(count: number): number { return this.#slots.growthBytes(count); }
 
   /** Makes room for about so many keys. */
   expect(count: number): void { this.#slots.expect(count); }
+
+  /** @returns bytes of what `expect` makes. */
+  expectedBytes(count: number): number { return this.#slots.expectedBytes(count); }
+
+  /** Bytes that `evict` could give back. */
+  evictableBytes(): number { return this.#slots.evictableBytes(); }
+
+  /** Puts parts out; see `SlotTable.evict`. */
+  evict(bytes: number): number { return this.#slots.evict(bytes); }
+
+  /** Between epochs; see `SlotTable.maintain`. */
+  maintain(): void { this.#slots.maintain(); }
+
+  /** Gives the room in the file back; the index is void. */
+  drop(): void { this.#slots.drop(); }
+
+  /**
+   * Before changes while a part of the index is out: brings what they, and taking them back, look into. See slot-table.ts.
+   *
+   * @param changed rows whose keys will go or be replaced; `added` rows that will be inserted.
+   * @throws {WarehouseError} `MR_PAGE_FILE_FAILED`; the index is as it was.
+   */
+  prepare(changed: Int32Array, changedCount: number, added: Int32Array, addedCount: number): void {
+    if (!this.spilled) return;
+    this.#ensure(Math.max(changedCount, addedCount));
+    hashRecords(this.store, this.#fields, added, addedCount, this.#hash, this.#finish);
+    const hash = this.#hash.slice(0, addedCount);
+    hashRecords(this.store, this.#fields, changed, changedCount, this.#hash, this.#finish);
+    this.#slots.prepare(this.#hash, changedCount, hash, addedCount);
+  }
 
   #ensure(count: number): void {
     if (this.#hash.length >= count) return;
@@ -114,6 +152,13 @@ export class UniqueIndex {
     hashRecords(this.store, this.#fields, rows, count, this.#hash, this.#finish);
     this.#slots.touch(this.#hash, count);
     for (let i = 0; i < count; i++) this.#slots.add(this.#hash[i]!, rows[i]!);
+  }
+
+  /** As `insert`, for very many: see `SlotTable.addLater`. */
+  load(rows: Int32Array, count: number): void {
+    this.#ensure(count);
+    hashRecords(this.store, this.#fields, rows, count, this.#hash, this.#finish);
+    this.#slots.addLater(this.#hash, rows, count);
   }
 
   /** Takes rows out that are in the index. */
