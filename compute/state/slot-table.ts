@@ -320,7 +320,7 @@ export class SlotTable {
       this.#limits[p] = this.#limit(p, slots);
       return new Int32Array(2 * slots);
     });
-    this.#regions = new Array<null>(partitions).fill(null);
+    this.#regions = Array.from({length: partitions}, () => null);
     this.shift = 32 - partitionBits;
     this.partitionMask = partitions - 1;
     this.#slots = partitions * slots;

@@ -19,17 +19,17 @@ import type {HashFinish} from './key-hash.ts';
 import {keyedDelta} from './keyed-delta.ts';
 import {netChanges} from './net-changes.ts';
 import type {MemoryShare} from './memory-budget.ts';
-import type {NullRule} from './multi-index.ts';
 import {type PageFile, PageSpace} from './page-file.ts';
-import {MultiIndex} from './multi-index.ts';
+import type {MultiIndex, NullRule} from './multi-index.ts';
 import {Int32Stack} from './number-stack.ts';
 import {compareColumns} from './record-equal.ts';
 import type {RecordField} from './record-layout.ts';
 import type {RowHashFinish} from './row-hash.ts';
-import {RowStore, SCAN_ROWS} from './row-store.ts';
-import {type IndexOptions, UniqueIndex} from './unique-index.ts';
+import {RowStore} from './row-store.ts';
+import {TableIndexes} from './table-indexes.ts';
+import type {UniqueIndex} from './unique-index.ts';
 import {keepStanding, winners, type WinRule} from './win-rule.ts';
-import {type BlockCounts, WordBlocks} from './word-blocks.ts';
+import type {BlockCounts} from './word-blocks.ts';
 
 export interface TableStateSpec {
   /** The table's name, for errors. */
@@ -68,28 +68,15 @@ const undoRows = 1 << 16;
 /** Scratch of one row in a batch: hashes, groups, journal. */
 const scratchRowBytes = 40;
 
-/** Bytes of a new index that go out at a time while it is filled beyond the budget. */
-const fillBytesMin = 4 << 20;
-
-interface SharedIndex {
-  readonly index: MultiIndex;
-  /** Length of the journal when the index was made: earlier entries of the epoch are not in its links. */
-  since: number;
-}
-
 export class TableState {
   readonly spec: TableStateSpec;
   readonly store: RowStore;
   readonly #name: string;
-  /** key → row; of a bag only once it was asked for by key. */
-  #unique: UniqueIndex | null = null;
   readonly #bag: BagRows | null;
-  readonly #indexes = new Map<string, SharedIndex>();
+  readonly #indexes: TableIndexes;
   readonly #share: MemoryShare | null;
-  readonly #indexOptions: IndexOptions;
-  /** Where rows and indexes go when memory is short, and the blocks of indexes that were brought back. */
+  /** Where rows and indexes go when memory is short. */
   readonly #pages: PageSpace | null;
-  readonly #blocks: WordBlocks | null;
   readonly #allColumns: readonly number[];
   readonly #keyFields: readonly RecordField[];
   /** All columns but the key's: what makes two rows of one key differ; in a bag, what rows come with. */
@@ -110,20 +97,18 @@ export class TableState {
     this.#name = spec.name ?? 'table';
     this.#share = options.share ?? null;
     this.#pages = options.pageFile === undefined ? null : new PageSpace(options.pageFile);
-    this.#blocks = this.#pages === null ? null : new WordBlocks(this.#pages);
-    this.#indexOptions = {blocks: this.#blocks, ...(options.keyFinish === undefined ? {} : {finish: options.keyFinish})};
     this.store = new RowStore(types, {positions: true, normalised: storage === 'keyed' ? key : [], ...(this.#pages === null ? {} : {pages: this.#pages}), ...(options.segmentRows === undefined ? {} : {segmentRows: options.segmentRows})});
     this.#share?.spillable(
       {evictableBytes: () => this.store.evictableBytes(), evict: (bytes) => this.#settled(() => this.store.evict(bytes))},
-      {evictableBytes: () => this.#evictableIndexBytes(), evict: (bytes) => this.#settled(() => this.evictIndexes(bytes))},
+      {evictableBytes: () => this.#indexes.evictableBytes(), evict: (bytes) => this.#settled(() => this.evictIndexes(bytes))},
     );
     this.#allColumns = types.map((_, column) => column);
     this.#valueColumns = this.#allColumns.filter((column) => !key.includes(column));
     this.#keyFields = key.map((column) => this.store.layout.fields[column]!);
-    if (storage === 'keyed') this.#unique = new UniqueIndex(this.store, key, this.#indexOptions);
+    this.#indexes = new TableIndexes(this.store, this.#pages, this.#share, options.keyFinish === undefined ? {} : {finish: options.keyFinish});
+    if (storage === 'keyed') this.#indexes.byKey(key);
     if (bag) {
-      const chains = new MultiIndex(this.store, [key[0]!], 'group', this.#indexOptions);
-      this.#indexes.set(indexName([key[0]!], 'group'), {index: chains, since: 0});
+      const chains = this.#indexes.index([key[0]!], 'group', 0);
       const shape = {hashColumn: key[0]!, copyColumn: key[1]!, given: this.#valueColumns, visible: this.#allColumns.filter((column) => !hidden.includes(column))};
       this.#bag = new BagRows(this.#name, this.store, chains, shape, options.rowFinish);
     } else this.#bag = null;
@@ -141,18 +126,16 @@ export class TableState {
   get nextPosition(): number { return this.#nextPosition; }
 
   /** Whether a part of it lies in the page file. */
-  get spilled(): boolean { return this.store.spilled || (this.#blocks !== null && this.#blocks.regionCount > 0); }
+  get spilled(): boolean { return this.store.spilled || this.#indexes.spilled; }
 
   /** Bytes of the page file that are in use, and its length. */
   get pageFileBytes(): {readonly used: number; readonly length: number} { return {used: this.#pages?.usedBytes ?? 0, length: this.#pages?.lengthBytes ?? 0}; }
 
   /** How blocks of indexes were found that are out. */
-  get blockCounts(): BlockCounts | null { return this.#blocks?.counts ?? null; }
+  get blockCounts(): BlockCounts | null { return this.#indexes.blocks?.counts ?? null; }
 
   bytes(): number {
-    let bytes = this.store.bytes() + (this.#unique?.bytes() ?? 0) + (this.#blocks?.bytes() ?? 0) + this.#journal.bytes() + this.#aligned.bytes() + this.#batch.bytes();
-    for (const {index} of this.#indexes.values()) bytes += index.bytes();
-    return bytes;
+    return this.store.bytes() + this.#indexes.bytes() + this.#journal.bytes() + this.#aligned.bytes() + this.#batch.bytes();
   }
 
   /**
@@ -213,8 +196,7 @@ export class TableState {
 
   /** Makes room in the indexes for about so many rows, so that loading them does not grow the indexes step by step, if memory has it. */
   expect(rowCount: number): void {
-    if (this.#unique === null || (this.#blocks !== null && this.#share !== null && this.#unique.expectedBytes(rowCount) > this.#share.roomBytes)) return;
-    this.#unique.expect(rowCount);
+    this.#indexes.expect(rowCount);
   }
 
   /**
@@ -228,8 +210,7 @@ export class TableState {
     this.store.insert(columns, null, rowCount, rows);
     if (positions === undefined) this.#takePositions(rows, rowCount);
     else this.store.setPositions(rows, rowCount, positions);
-    this.#unique?.load(rows, rowCount);
-    for (const {index} of this.#indexes.values()) index.insert(rows, rowCount);
+    this.#indexes.load(rows, rowCount);
     this.#bag?.check(rows, rowCount);
     this.#epochPosition = this.#nextPosition;
     this.#settle();
@@ -237,37 +218,10 @@ export class TableState {
 
   /** @returns the index by these columns, made over the present rows at first asking and maintained from then on. */
   index(keyColumns: readonly number[], nulls: NullRule): MultiIndex {
-    const name = indexName(keyColumns, nulls);
-    const known = this.#indexes.get(name);
-    if (known !== undefined) return known.index;
-    const index = new MultiIndex(this.store, keyColumns, nulls, {blocks: this.#blocks});
-    this.#fill(index, (rows, count) => index.insert(rows, count));
-    this.#indexes.set(name, {index, since: this.#journal.length});
-    this.#settle();
-    return index;
-  }
-
-  /** Fills a new index with all rows. Nobody refers to it yet: what it holds may go out meanwhile. */
-  #fill(index: UniqueIndex | MultiIndex, insert: (rows: Int32Array, count: number) => void): void {
-    const share = this.#share;
-    if (this.#blocks === null || share === null) {
-      share?.reserve(index.growthBytes(this.rowCount));
-      for (const {rows, count} of this.store.scan()) insert(rows, count);
-      return;
-    }
     try {
-      share.reserve(index.growthBytes(Math.min(this.rowCount, SCAN_ROWS)));
-      for (const {rows, count} of this.store.scan()) {
-        insert(rows, count);
-        share.settle(this.bytes() + index.bytes());
-        if (share.roomBytes >= 0) continue;
-        const wanted = Math.max(fillBytesMin, -share.roomBytes);
-        if (index.evict(wanted) < wanted) this.#blocks.wash(wanted);
-      }
-    } catch (cause) {
-      index.drop();
+      return this.#indexes.index(keyColumns, nulls, this.#journal.length);
+    } finally {
       this.#settle();
-      throw cause;
     }
   }
 
@@ -276,8 +230,7 @@ export class TableState {
     this.store.endEpoch();
     this.#journal.clear();
     this.#epochPosition = this.#nextPosition;
-    for (const shared of this.#indexes.values()) shared.since = 0;
-    this.#blocks?.tick();
+    this.#indexes.endEpoch();
     this.#settle();
   }
 
@@ -289,35 +242,15 @@ export class TableState {
     }
   }
 
-  #evictableIndexBytes(): number {
-    if (this.#blocks === null) return 0;
-    let bytes = this.#blocks.washableBytes() + (this.#unique?.evictableBytes() ?? 0);
-    for (const {index} of this.#indexes.values()) bytes += index.evictableBytes();
-    return bytes;
-  }
-
-  /**
-   * Puts parts of the indexes out until `bytes` of memory are given back or all is out: blocks that were brought first, which cost a
-   * read each to have again, then what never was out. Not within a change.
-   *
-   * @returns bytes given back.
-   * @throws {WarehouseError} `MR_PAGE_FILE_FAILED` when the file cannot take them; the indexes are as they were.
-   */
-  evictIndexes(bytes: number): number {
-    if (this.#blocks === null) return 0;
-    let freed = this.#blocks.wash(bytes);
-    if (freed < bytes) freed += this.#unique?.evict(bytes - freed) ?? 0;
-    for (const {index} of this.#indexes.values()) if (freed < bytes) freed += index.evict(bytes - freed);
-    return freed;
-  }
+  /** Puts parts of the indexes out; see `TableIndexes.evict`. */
+  evictIndexes(bytes: number): number { return this.#indexes.evict(bytes); }
 
   /** Between epochs: what was fetched goes if it is much, and rows that were freed in the page file are used again. */
   maintain(): void {
     this.store.endChunk();
     try {
       this.store.reuse();
-      this.#unique?.maintain();
-      for (const {index} of this.#indexes.values()) index.maintain();
+      this.#indexes.maintain();
     } catch (cause) {
       // What is out stays out: the next end of an epoch tries again.
       if (!(cause instanceof WarehouseError)) throw cause;
@@ -375,35 +308,29 @@ export class TableState {
       if (to === undefined) this.store.endChunk();
     }
     this.#nextPosition = to?.nextPosition ?? this.#epochPosition;
-    for (const shared of this.#indexes.values()) shared.since = Math.min(shared.since, journal.length);
+    this.#indexes.cut(journal.length);
     this.#settle();
   }
 
   #undoInserts(rows: Int32Array): void {
-    this.#unique?.remove(rows, rows.length);
-    for (const {index} of this.#indexes.values()) index.remove(rows, rows.length);
+    this.#indexes.undoInserts(rows);
     this.store.discard(rows, rows.length);
   }
 
   #undoRemovals(rows: Int32Array, start: number): void {
-    const count = rows.length;
-    this.store.undoFrees(count);
-    this.#unique?.insert(rows, count);
-    for (const {index, since} of this.#indexes.values()) {
-      const before = Math.max(0, Math.min(count, since - start)); // entries that are older than the index
-      index.restore(rows.subarray(before), count - before);
-      index.insert(rows, before);
-    }
+    this.store.undoFrees(rows.length);
+    this.#indexes.undoRemovals(rows, start);
   }
 
   #byKey(): UniqueIndex {
-    if (this.#unique !== null) return this.#unique;
+    const {unique} = this.#indexes;
+    if (unique !== null) return unique;
     invariant(this.#bag !== null, () => `look-up by key in the append table '${this.#name}'`);
-    const unique = new UniqueIndex(this.store, this.spec.key, this.#indexOptions);
-    this.#fill(unique, (rows, count) => unique.load(rows, count));
-    this.#unique = unique;
-    this.#settle();
-    return unique;
+    try {
+      return this.#indexes.byKey(this.spec.key);
+    } finally {
+      this.#settle();
+    }
   }
 
   /** @returns the columns by position, their bytes aligned. */
@@ -418,8 +345,7 @@ export class TableState {
   /** Asks for what inserting `count` rows may add, scratch included, before anything is changed; `rowCount` rows of the columns bound their text. */
   #reserve(columns: readonly Column[], rowCount: number, count: number): void {
     if (this.#share === null) return;
-    let bytes = 2 * this.store.growthBytes(columns, rowCount, count) + (this.#unique?.growthBytes(count) ?? 0) + count * scratchRowBytes;
-    for (const {index} of this.#indexes.values()) bytes += index.growthBytes(count);
+    const bytes = 2 * this.store.growthBytes(columns, rowCount, count) + this.#indexes.growthBytes(count) + count * scratchRowBytes;
     this.#share.reserve(bytes);
   }
 
@@ -516,7 +442,7 @@ export class TableState {
       ops[at++] = row >= 0 ? OP_UPDATE_AFTER : OP_INSERT;
     }
     const unique = this.#byKey();
-    this.#prepare(going, goingCount, fresh, comingCount, () => unique.prepare(going, goingCount, added, added.length));
+    this.#prepare(going, goingCount, fresh, comingCount, added);
     unique.replace(replaced, replacing, replacedCount);
     unique.remove(dropped, droppedCount);
     unique.insert(added, added.length);
@@ -531,12 +457,12 @@ export class TableState {
    * Before rows are exchanged in the indexes: brings what that looks into of what is out, so that no file can fail half-way.
    *
    * @param fresh rows that were just inserted; they are taken back if it fails.
+   * @param added those of them whose keys are not there; null of a table without a key of its own.
    */
-  #prepare(going: Int32Array, goingCount: number, fresh: Int32Array, freshCount: number, prepareUnique: () => void): void {
+  #prepare(going: Int32Array, goingCount: number, fresh: Int32Array, freshCount: number, added: Int32Array | null): void {
     if (!this.spilled) return;
     try {
-      prepareUnique();
-      for (const {index} of this.#indexes.values()) index.prepare(going, goingCount, fresh, freshCount);
+      this.#indexes.prepare(going, goingCount, fresh, freshCount, added);
     } catch (cause) {
       this.store.discard(fresh, freshCount);
       this.#nextPosition -= freshCount;
@@ -547,28 +473,10 @@ export class TableState {
 
   /** Takes `going` out of the chain indexes and the store, puts `fresh` in, writes the journal. */
   #swap(going: Int32Array, goingCount: number, fresh: Int32Array, freshCount: number): void {
-    for (const {index} of this.#indexes.values()) {
-      index.remove(going, goingCount);
-      index.insert(fresh, freshCount);
-    }
+    this.#indexes.exchange(going, goingCount, fresh, freshCount);
     this.store.free(going, goingCount);
     for (let i = 0; i < goingCount; i++) this.#journal.push(~going[i]!);
     for (let i = 0; i < freshCount; i++) this.#journal.push(fresh[i]!);
-  }
-
-  /** A bag's rows came and went: its index by key follows, if it was asked for. Should the file fail it is made anew when it is asked for again. */
-  #rekey(going: Int32Array, fresh: Int32Array): void {
-    const unique = this.#unique;
-    if (unique === null) return;
-    try {
-      unique.prepare(going, going.length, fresh, fresh.length); // a row that comes has its key only now
-    } catch (cause) {
-      unique.drop();
-      this.#unique = null;
-      throw cause;
-    }
-    unique.remove(going, going.length);
-    unique.insert(fresh, fresh.length);
   }
 
   #changes(rows: Int32Array, ops: Uint8Array): ChangeBatch {
@@ -590,7 +498,7 @@ export class TableState {
     this.#torn = true;
     this.store.insert(columns, selection, total, fresh);
     this.#takePositions(fresh, total);
-    this.#prepare(fresh, 0, fresh, total, () => undefined);
+    this.#prepare(fresh, 0, fresh, total, null);
     this.#swap(fresh, 0, fresh, total);
     this.#torn = false;
     const changes = this.#changes(fresh, new Uint8Array(total).fill(OP_INSERT));
@@ -608,11 +516,11 @@ export class TableState {
     this.#torn = true;
     bag.insert(columns, delta.rowCount, change, fresh);
     this.#takePositions(fresh, freshCount);
-    this.#prepare(change.going, goingCount, fresh, freshCount, () => undefined);
+    this.#prepare(change.going, goingCount, fresh, freshCount, null);
     this.#swap(change.going, goingCount, fresh, freshCount);
     bag.number(fresh, freshCount);
     this.#torn = false;
-    this.#rekey(change.going, fresh);
+    this.#indexes.rekey(change.going, fresh);
     const rows = new Int32Array(goingCount + freshCount);
     rows.set(change.going);
     rows.set(fresh, goingCount);
@@ -622,10 +530,6 @@ export class TableState {
     this.#settle();
     return changes;
   }
-}
-
-function indexName(keyColumns: readonly number[], nulls: NullRule): string {
-  return `${nulls}:${keyColumns.join(',')}`;
 }
 
 function pickI32(from: Int32Array, rows: Int32Array, count: number): Int32Array {
