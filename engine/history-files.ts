@@ -59,12 +59,11 @@ export async function* epochsOfFiles(source: FileSource, since: Epoch, until: Ep
     if (after === undefined) return;
     if (after.previous === null || after.previous > at) throw expired(at, source.past.oldest);
     const end = toEpoch(Math.min(until, after.epoch));
-    const before = after.previous === 0 ? null : await source.past.checkpoint(after.previous);
-    if (before === undefined) throw expired(at, source.past.oldest);
+    if (after.previous !== 0 && (await source.past.checkpoint(after.previous)) === undefined) throw expired(at, source.past.oldest);
     const files: TableFiles[] = [];
     for (const table of tables) {
       const entry = entryOf(after, table.id);
-      if (entry !== undefined && entry.epochs.length > 0) files.push(new TableFiles(source, table, entry, entryOf(before, table.id)));
+      if (entry !== undefined && entry.epochs.length > 0) files.push(new TableFiles(source, table, after, entry));
     }
     yield* epochsOfCheckpoint(source, after, files, at, end);
     at = end;
@@ -130,13 +129,14 @@ class TableFiles {
   readonly entry: CheckpointTable;
   readonly table: TableSpec;
   readonly #source: FileSource;
-  readonly #before: CheckpointTable | undefined;
+  readonly #after: Pick<Checkpoint, 'epoch' | 'previous'>;
 
-  constructor(source: FileSource, table: TableSpec, entry: CheckpointTable, before: CheckpointTable | undefined) {
+  /** @param after the checkpoint that tells of the changes. @param entry the table in it. */
+  constructor(source: FileSource, table: TableSpec, after: Checkpoint, entry: CheckpointTable) {
     this.#source = source;
     this.table = table;
     this.entry = entry;
-    this.#before = before;
+    this.#after = {epoch: after.epoch, previous: after.previous};
   }
 
   /** Reads rows [start, end) of small epochs: without those that large epochs between them have. */
@@ -158,10 +158,15 @@ class TableFiles {
   large({start, end}: Piece, epoch: Epoch): SealedTable {
     const table = formAt(this.table, epoch);
     const reference = {sql: (form: TableSpec = table) => this.#sql(form, start, end).then((sql) => `SELECT * EXCLUDE (_seq) FROM (${sql})`), firstPosition: -1, freed: new Float64Array(0)};
-    const {kernel} = this.#source;
+    const {kernel, past} = this.#source;
     const batches = async function* (): AsyncGenerator<ChangeBatch, void, undefined> {
-      await using session = await kernel.connect();
-      yield* deltaBatches(session, typesOf(table), await reference.sql());
+      const release = await past.hold(toEpoch(epoch - 1), 'onward');
+      try {
+        await using session = await kernel.connect();
+        yield* deltaBatches(session, typesOf(table), await reference.sql());
+      } finally {
+        release();
+      }
     };
     return {table: table.id, form: () => table, rowCount: end - start, reference, batches, batch: () => invariantBatch()};
   }
@@ -176,9 +181,14 @@ class TableFiles {
     return all;
   }
 
+  /** The checkpoints are looked up now, while the epoch is held: compaction may have told them anew (earlier-snapshots.ts). */
   async #sql(form: TableSpec, start: number, end: number): Promise<string> {
-    const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, await tableHome(nodeFileSystem, this.#source.directory, this.entry), tableForm(form));
-    return changelogSql(paimon, {afterSnapshot: this.#before?.snapshotId ?? 0, untilSnapshot: this.entry.snapshotId, fromSequence: BigInt(start), untilSequence: BigInt(end)}, {columns: form.columns.map((column) => column.name)});
+    const {past, directory} = this.#source;
+    const entry = entryOf((await past.checkpoint(this.#after.epoch)) ?? null, this.table.id);
+    const before = this.#after.previous === null || this.#after.previous === 0 ? null : await past.checkpoint(this.#after.previous);
+    if (entry === undefined || before === undefined) throw expired(this.#after.previous ?? 0, past.oldest);
+    const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, await tableHome(nodeFileSystem, directory, entry), tableForm(form));
+    return changelogSql(paimon, {afterSnapshot: entryOf(before, this.table.id)?.snapshotId ?? 0, untilSnapshot: entry.snapshotId, fromSequence: BigInt(start), untilSequence: BigInt(end)}, {columns: form.columns.map((column) => column.name)});
   }
 }
 

@@ -87,6 +87,11 @@ export class HistoryHolds {
     return this.#named.delete(keyOf({kind, name}));
   }
 
+  /** @returns the names of the holds of reads that are under way. */
+  readers(nowMs: number): Set<string> {
+    return new Set([...this.#named.values()].flatMap((hold) => (hold.kind === 'read' && stands(hold, nowMs) ? [hold.name] : [])));
+  }
+
   /** @returns all holds that stand at `nowMs`. */
   *all(nowMs: number): Generator<HistoryHold> {
     for (const hold of this.#named.values()) if (stands(hold, nowMs)) yield hold;

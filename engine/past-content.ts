@@ -4,6 +4,7 @@ import type {Host} from './host.ts';
 
 export function pastContent(host: Pick<Host, 'past' | 'cold'>): PastContent {
   return {
+    holdOldest: () => host.past.holdOldest('moment'),
     read: async (tables, epoch, session, work) => {
       const release = await host.past.hold(epoch, 'moment');
       const bound: string[] = [];

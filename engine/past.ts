@@ -82,14 +82,24 @@ export class Past {
    * @throws {WarehouseError} `MR_EPOCH_EXPIRED`.
    */
   async hold(epoch: Epoch, reach: 'onward' | 'moment'): Promise<() => void> {
+    return (await this.#hold(epoch, reach)).release;
+  }
+
+  /** Holds history from the oldest readable epoch on, or its content alone: looked up here it may have expired before it is held. */
+  async holdOldest(reach: 'onward' | 'moment'): Promise<{readonly epoch: Epoch; readonly release: () => void}> {
+    return this.#hold('oldest', reach);
+  }
+
+  async #hold(wanted: Epoch | 'oldest', reach: 'onward' | 'moment'): Promise<{readonly epoch: Epoch; readonly release: () => void}> {
     const name = `main ${this.#holds++}`;
-    await this.#options.request({kind: 'hold', name, epoch, reach});
+    const {epoch} = await this.#options.request({kind: 'hold', name, epoch: wanted, reach});
     let held = true;
-    return () => {
+    const release = (): void => {
       // A worker that is gone holds nothing.
       if (held) this.#options.request({kind: 'release', name}).catch(() => undefined);
       held = false;
     };
+    return {epoch: toEpoch(epoch), release};
   }
 
   /** @throws {WarehouseError} `MR_EPOCH_EXPIRED` when the files do not reach back to the epoch. */

@@ -75,7 +75,7 @@ export type Request =
   /** Frames after `since`, in order, at most `until` and about `bytesMax`; at least one if there is one. */
   | {readonly kind: 'read-log'; readonly since: number; readonly until: number; readonly bytesMax: number}
   /** Holds history for a read that is under way, until `release`. */
-  | {readonly kind: 'hold'; readonly name: string; readonly epoch: number; readonly reach: 'onward' | 'moment'}
+  | {readonly kind: 'hold'; readonly name: string; readonly epoch: number | 'oldest'; readonly reach: 'onward' | 'moment'}
   | {readonly kind: 'release'; readonly name: string}
   /** `keepPositions`: the read cache will be kept, so rows need their positions at the next opening. */
   | {readonly kind: 'close'; readonly checkpoint: boolean; readonly keepPositions?: boolean};

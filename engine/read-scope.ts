@@ -34,6 +34,15 @@ export class ReadScope {
     if (!this.#held.has(key)) this.#held.set(key, await this.context.host.past.hold(epoch, reach));
   }
 
+  /** Holds all history there is until the end of the query. @returns the epoch that it begins with. */
+  async holdOldest(): Promise<Epoch> {
+    const {epoch, release} = await this.context.host.past.holdOldest('onward');
+    const key = `onward ${epoch}`;
+    if (this.#held.has(key)) release();
+    else this.#held.set(key, release);
+    return epoch;
+  }
+
   release(): void {
     for (const name of this.bound.splice(0)) this.read.session.unbindRelation(name);
     for (const release of this.#held.values()) release();

@@ -82,8 +82,8 @@ async function changesRelation(scope: ReadScope, reference: GateReference, newes
   const {context, read} = scope;
   const {host} = context;
   const table = formAt(requireTable(host.catalog, reference), newest);
-  const oldest = host.history.oldest;
   const since = bound(context, reference.since, 0);
+  const oldest = since === 0 ? await scope.holdOldest() : host.history.oldest;
   const until = Math.min(bound(context, reference.until, newest), newest);
   if (since !== 0 && since < oldest) throw expired(since, oldest);
   if (since === 0 && until < oldest) throw expired(until, oldest);
@@ -122,7 +122,6 @@ async function changesRelation(scope: ReadScope, reference: GateReference, newes
   scope.bind(name, relationOfPieces(types, pieces, publishSliceRows));
   const changes = spilled ? `(SELECT * FROM ${name} UNION ALL SELECT * FROM mr_rows('${name}'))` : `mr_rows('${name}')`;
   if (since !== 0 || oldest === 0) return changes;
-  await scope.hold(oldest, 'moment');
   const content = await host.cold(table, oldest, read.session, scope.bound);
   const columns = shape.names.map(quoteIdentifier).join(', ');
   return `(SELECT ${oldest}::BIGINT AS _epoch, '+I' AS _op, ${columns} FROM (${content}) UNION ALL SELECT _epoch, _op, ${columns} FROM ${changes})`;

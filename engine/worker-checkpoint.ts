@@ -28,6 +28,7 @@ import {CheckpointIndex} from './checkpoint-index.ts';
 import {flushTable, type TailEpoch} from './checkpoint-table.ts';
 import {HistoryHolds, type HeldHistory, type HistoryHold} from './history-holds.ts';
 import {clearHistory} from './clear-history.ts';
+import {EarlierSnapshots} from './earlier-snapshots.ts';
 import {directoryOf, droppedDirectory, metaDirectory} from './layout.ts';
 import type {CheckpointerOptions} from './checkpointer-options.ts';
 import type {CheckpointView} from './protocol.ts';
@@ -45,6 +46,8 @@ export class Checkpointer {
   readonly #tables = new Map<TableId, PaimonTable>();
   /** What keeps history; the worker's, and so the warehouse's. */
   readonly holds: HistoryHolds;
+  /** What the newest checkpoint named before it was told anew. */
+  readonly earlier = new EarlierSnapshots();
   readonly #index: CheckpointIndex;
   #current: Checkpoint | null = null;
   /** The epochs up to it are in the log alone. */
@@ -338,6 +341,7 @@ export class Checkpointer {
   async #restate(): Promise<void> {
     const tables = this.#current!.tables.map((table) => ({...table, snapshotId: this.snapshotOf(table.id as TableId)}));
     const checkpoint = {...this.#current!, tables};
+    this.earlier.note(this.#current!.tables);
     await writeCheckpoint(this.#options.files, metaDirectory(this.#options.directory), checkpoint);
     this.#current = checkpoint;
     this.#index.add(checkpoint.epoch);

@@ -381,9 +381,11 @@ export class WorkerCore {
       case 'lookup': return lookUp(this, request);
       case 'read-log': return {epoch: this.epoch, frames: await readLog(this.log, request)};
       case 'hold': {
-        const {name, epoch, reach} = request;
-        this.checkpointer.holds.hold({kind: 'read', name, epoch: toEpoch(epoch), reach, untilMs: null}, systemClock.nowMs());
-        return {epoch: this.epoch};
+        const {name, reach} = request;
+        const {holds} = this.checkpointer;
+        const epoch = request.epoch === 'oldest' ? holds.oldest : toEpoch(request.epoch);
+        holds.hold({kind: 'read', name, epoch, reach, untilMs: null}, systemClock.nowMs());
+        return {epoch};
       }
       case 'release':
         this.checkpointer.holds.release('read', request.name);
@@ -429,6 +431,7 @@ export class WorkerCore {
     // Segments that cannot be removed now go after the next checkpoint.
     await this.log.truncateBefore(this.checkpointer.keepLogFrom()).catch(() => 0);
     this.#post({kind: 'checkpoint', checkpoint: this.checkpointer.view(), oldest: this.checkpointer.holds.oldest});
+    this.checkpointer.earlier.told(this.checkpointer.holds.readers(systemClock.nowMs()));
   }
 
   #reply(id: number, body: ReplyBody): void {

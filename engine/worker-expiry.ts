@@ -147,6 +147,7 @@ export class ExpiryService {
     const floors = new Map<TableId, number>();
     if (epochs.length === 0) return floors;
     const {retained, onward, moments} = held();
+    const readers = checkpointer.holds.readers(clock.nowMs());
     const loaded = new Map<number, Checkpoint | undefined>();
     const load = async (index: number): Promise<Checkpoint | undefined> => {
       if (!loaded.has(index)) loaded.set(index, await checkpointer.loadKept(epochs[index]!));
@@ -180,6 +181,8 @@ export class ExpiryService {
       // Not there yet: its history begins with its first snapshot.
       if (floor === undefined || floor === 0) continue;
       const below = moments.filter((epoch) => epoch < epochs[base]!);
+      // Read by those who looked a checkpoint up before compaction told it anew.
+      floor = Math.min(floor, checkpointer.earlier.floorOf(table.id, readers) ?? floor);
       for (const moment of below) floor = Math.min(floor, await this.#floorOfMoment(table.id, epochs, moment, snapshotAt) ?? floor);
       floors.set(table.id, floor);
     }

@@ -59,8 +59,16 @@ export interface SubscriptionHost {
   readonly snapshots: SnapshotRoom;
 }
 
+/** An epoch whose content stays until it is let go; more often than once changes nothing. */
+export interface HeldEpoch {
+  readonly epoch: Epoch;
+  readonly release: () => void;
+}
+
 /** Content of epochs that are not the newest. */
 export interface PastContent {
+  /** Holds the content of the oldest readable epoch. */
+  readonly holdOldest: () => Promise<HeldEpoch>;
   /** Runs `work` with SQL of each table's rows at an epoch, all columns; nothing of it expires meanwhile. Tables that did not exist then are empty. */
   readonly read: (tables: readonly TableSpec[], epoch: Epoch, session: Session, work: (sql: readonly string[]) => Promise<void>) => Promise<void>;
 }
@@ -109,8 +117,13 @@ export async function* subscribeColumns(host: SubscriptionHost, tables: readonly
   let since: Epoch;
   if (options.from === 'snapshot') since = yield* snapshot(host, [...watched.values()], null, signal);
   else if (options.from === 0 && history.oldest > 0) {
-    if (until !== null && until < history.oldest) throw expired(until, history.oldest);
-    since = yield* snapshot(host, [...watched.values()], history.oldest, signal);
+    const oldest = await host.past.holdOldest();
+    try {
+      if (until !== null && until < oldest.epoch) throw expired(until, oldest.epoch);
+      since = yield* snapshot(host, [...watched.values()], oldest, signal);
+    } finally {
+      oldest.release();
+    }
   } else since = options.from === 'latest' ? history.newest : toEpoch(options.from);
   for await (const sealed of history.epochs(since, until, tables, signal)) {
     requireTables(sealed, watched);
@@ -174,8 +187,8 @@ function requireTables(sealed: SealedEpoch, watched: ReadonlyMap<TableId, Watche
   }
 }
 
-/** All tables' rows at one epoch as `+I`: the newest, or the oldest readable one. @returns that epoch. */
-async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], oldest: Epoch | null, signal: AbortSignal | undefined): AsyncGenerator<ColumnItem, Epoch> {
+/** All tables' rows at one epoch as `+I`: the newest, or the oldest readable one, which is held and let go. @returns that epoch. */
+async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], oldest: HeldEpoch | null, signal: AbortSignal | undefined): AsyncGenerator<ColumnItem, Epoch> {
   const {live, snapshots} = host;
   const gone = new AbortController();
   const spool = new ChunkSpool(snapshots.directory);
@@ -184,7 +197,7 @@ async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], old
     snapshots.reads.give(1);
     throw cause;
   });
-  const epoch = oldest ?? read.epoch;
+  const epoch = oldest?.epoch ?? read.epoch;
   // What was asked for may have changed form before the read began.
   const forms = tables.map(({table}): Watched => {
     const form = formAt(host.known(table.id) ?? table, epoch);
@@ -206,12 +219,13 @@ async function* snapshot(host: SubscriptionHost, tables: readonly Watched[], old
   const pump = async (): Promise<void> => {
     try {
       if (oldest === null) await stream(await Promise.all(forms.map(({table}) => (read.cold.has(table.id) ? host.cold(table, read) : rowsViewName(table)))));
-      else await host.past.read(forms.map(({table}) => table), oldest, read.session, (sql) => stream(sql.map((content) => `(${content})`)));
+      else await host.past.read(forms.map(({table}) => table), oldest.epoch, read.session, (sql) => stream(sql.map((content) => `(${content})`)));
       spool.end();
     } catch (cause) {
       spool.end(cause);
     } finally {
       spool.end();
+      oldest?.release();
       await read.release();
       snapshots.reads.give(1);
     }
