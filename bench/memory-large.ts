@@ -5,7 +5,7 @@
  * state and its page files' buffers, log, history, opening. Answers are compared with what the statements must have left.
  *
  * Prints one JSON line a phase and one at the end; exit code 1 if the limit was passed or an answer was wrong.
- * `node --import tsx bench/memory-large.ts [rows] [memory MiB] [epochs] [rows a statement]`
+ * `node --import tsx bench/memory-large.ts [rows] [memory MiB] [epochs] [rows a statement] [MiB of state at rest]`
  */
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -20,6 +20,8 @@ const memoryBytes = Number(process.argv[3] ?? '1280') * 2 ** 20;
 const epochs = Number(process.argv[4] ?? '300');
 /** Rows of one INSERT … SELECT. */
 const statementRows = Number(process.argv[5] ?? '5000000');
+/** What may stay in memory of state between epochs; as the memory allows unless given. */
+const rest = process.argv[6] === undefined ? {} : {stateRestBytes: Number(process.argv[6]) * 2 ** 20};
 const deadlineMs = 3_600_000;
 const epochRows = 1000;
 const path = mkdtempSync(join(tmpdir(), 'millrace-large-'));
@@ -55,7 +57,7 @@ async function phase<T>(name: string, work: () => Promise<T>): Promise<T> {
 /** What the engine says of its memory. */
 async function shares(warehouse: Warehouse): Promise<Record<string, number>> {
   const metrics = await warehouse.metrics();
-  const named = metrics.filter(({name}) => /^millrace_(memory_bytes|state_page_bytes|state_page_file_bytes|state_rows_asked|state_rows_read|state_page_reads)$/.test(name));
+  const named = metrics.filter(({name}) => /^millrace_(memory_bytes|state_page_bytes|state_page_file_bytes|state_rows_asked|state_rows_read|state_page_reads|state_index_blocks_read|state_index_blocks_written)$/.test(name));
   return Object.fromEntries(named.map(({name, labels, value}) => [`${name.slice('millrace_'.length)}${labels['share'] === undefined ? '' : `_${labels['share']}`}`, name.endsWith('bytes') ? MiB(value) : value]));
 }
 
@@ -102,7 +104,7 @@ const reads = async (warehouse: Warehouse): Promise<void> => {
 
 let ok = false;
 try {
-  let warehouse = await phase('open', () => Warehouse.open({path, memoryBytes}).then((made) => made));
+  let warehouse = await phase('open', () => Warehouse.open({path, memoryBytes, ...rest}).then((made) => made));
   await warehouse.sql(`CREATE TABLE orders ${columns}`);
   await phase('load', async () => {
     for (let start = 0; start < rows; start += statementRows) {
@@ -117,7 +119,7 @@ try {
   await phase('more upserts', () => upserts(warehouse, Math.ceil(epochs / 3), 2));
   await phase('reads again', () => reads(warehouse));
   await phase('close', () => warehouse.close());
-  warehouse = await phase('reopen', () => Warehouse.open({path, memoryBytes}).then((made) => made));
+  warehouse = await phase('reopen', () => Warehouse.open({path, memoryBytes, ...rest}).then((made) => made));
   await phase('reads after opening', () => updatedSince(warehouse));
   await phase('upserts after opening', () => upserts(warehouse, Math.ceil(epochs / 3), 3));
   await phase('reads at last', () => reads(warehouse));

@@ -141,7 +141,7 @@ export class Dataflow {
     const shape = (schema: string, name: string): TableShape | undefined => (schema === spec.schema && name === spec.name ? tableShape(spec) : this.#shape(schema, name));
     const common = this.#context();
     const endChunk = (): void => {
-      state.store.endChunk();
+      state.endChunk();
       common.endChunk();
     };
     const views: View[] = [];
@@ -214,7 +214,7 @@ export class Dataflow {
     return {
       session: this.#session, table: (id) => this.#table(id),
       endChunk: () => {
-        for (const {state} of this.#tables.values()) state.store.endChunk();
+        for (const {state} of this.#tables.values()) state.endChunk();
       },
     };
   }
@@ -276,7 +276,7 @@ export class Dataflow {
       this.#stepped.add(view);
     }
     this.#touched = [];
-    for (const {state} of this.#tables.values()) state.store.endChunk();
+    for (const {state} of this.#tables.values()) state.endChunk();
     this.#relieve();
   }
   readonly #stepped = new Set<View>();
@@ -334,7 +334,7 @@ export class Dataflow {
       if (changes.rowCount > 0) yield changes;
       state.endEpoch();
       // The changes given out refer to the view's own rows alone.
-      for (const table of this.#tables.values()) if (table.state !== state) table.state.store.endChunk();
+      for (const table of this.#tables.values()) if (table.state !== state) table.state.endChunk();
     }
     view.settle();
     view.ready = true;

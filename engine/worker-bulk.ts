@@ -73,7 +73,7 @@ export function gather(core: WorkerCore, table: TableSpec, batches: AsyncIterabl
     nextSequence: (id) => core.checkpointer.nextSequence(id),
     released: () => {
       // Deltas of other tables may be held, and refer to their rows.
-      core.dataflow.state(table.id).store.endChunk();
+      core.dataflow.state(table.id).endChunk();
       core.budget.relieve(core.shares.get(table.id)?.[0]);
     },
   }, table, batches, first, filling);

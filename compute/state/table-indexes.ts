@@ -2,15 +2,18 @@
  * The indexes of one table: by its key, and chains by other columns that operators share. They follow the rows together, are filled,
  * taken back and put out together, and the blocks of them that were brought back from the page file are theirs together.
  */
-import {WordBlocks} from './word-blocks.ts';
+import {WarehouseError} from '../../base/error.ts';
 import type {MemoryShare} from './memory-budget.ts';
 import {MultiIndex, type NullRule} from './multi-index.ts';
 import type {PageSpace} from './page-file.ts';
 import {type RowStore, SCAN_ROWS} from './row-store.ts';
 import {type IndexOptions, UniqueIndex} from './unique-index.ts';
+import {WordBlocks} from './word-blocks.ts';
 
 /** Bytes of a new index that go out at a time while it is filled beyond the budget. */
 const fillBytesMin = 4 << 20;
+/** Bytes of blocks that were brought and stay from one step to the next however short memory is. */
+const blockBytesKept = 16 << 20;
 
 interface SharedIndex {
   readonly index: MultiIndex;
@@ -166,6 +169,24 @@ export class TableIndexes {
   /** The epoch's journal was cut to a length. */
   cut(length: number): void {
     for (const shared of this.#shared.values()) shared.since = Math.min(shared.since, length);
+  }
+
+  /**
+   * Between the steps of something long: blocks that were brought go if they are many and memory is short. A file that does not take
+   * what was written to them is no error here: they stay.
+   *
+   * @param settle says what the table holds.
+   */
+  endChunk(settle: () => void): void {
+    if (this.#blocks === null || this.#share === null || this.#blocks.washableBytes() <= blockBytesKept) return;
+    settle();
+    if (this.#share.roomBytes >= 0) return;
+    try {
+      this.#blocks.wash(Infinity);
+    } catch (cause) {
+      if (!(cause instanceof WarehouseError)) throw cause;
+    }
+    settle();
   }
 
   endEpoch(): void {

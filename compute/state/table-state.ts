@@ -245,9 +245,15 @@ export class TableState {
   /** Puts parts of the indexes out; see `TableIndexes.evict`. */
   evictIndexes(bytes: number): number { return this.#indexes.evict(bytes); }
 
-  /** Between epochs: what was fetched goes if it is much, and rows that were freed in the page file are used again. */
-  maintain(): void {
+  /** What was fetched from the page file goes if it is much: rows, to which nothing that was gathered may refer, and blocks of indexes. */
+  endChunk(): void {
     this.store.endChunk();
+    this.#indexes.endChunk(() => this.#settle());
+  }
+
+  /** Between epochs: what was fetched goes if it is much, and room that was freed in the page file is used again. */
+  maintain(): void {
+    this.endChunk();
     try {
       this.store.reuse();
       this.#indexes.maintain();
@@ -305,7 +311,7 @@ export class TableState {
       if (removed) this.#undoRemovals(rows, start);
       else this.#undoInserts(rows);
       this.#torn = false;
-      if (to === undefined) this.store.endChunk();
+      if (to === undefined) this.endChunk();
     }
     this.#nextPosition = to?.nextPosition ?? this.#epochPosition;
     this.#indexes.cut(journal.length);
