@@ -22,6 +22,7 @@ import type {MemoryShare} from './memory-budget.ts';
 import {type PageFile, PageSpace} from './page-file.ts';
 import type {MultiIndex, NullRule} from './multi-index.ts';
 import {Int32Stack} from './number-stack.ts';
+import {comingRows, pickI32, pickU8, repeat} from './picks.ts';
 import {compareColumns} from './record-equal.ts';
 import type {RecordField} from './record-layout.ts';
 import type {RowHashFinish} from './row-hash.ts';
@@ -536,30 +537,4 @@ export class TableState {
     this.#settle();
     return changes;
   }
-}
-
-function pickI32(from: Int32Array, rows: Int32Array, count: number): Int32Array {
-  const to = new Int32Array(count);
-  for (let i = 0; i < count; i++) to[i] = from[rows[i]!]!;
-  return to;
-}
-
-function pickU8(from: Uint8Array, rows: Int32Array, count: number): Uint8Array {
-  const to = new Uint8Array(count);
-  for (let i = 0; i < count; i++) to[i] = from[rows[i]!]!;
-  return to;
-}
-
-function comingRows(weights: Int32Array, count: number): number {
-  let coming = 0;
-  for (let i = 0; i < count; i++) if (weights[i]! > 0) coming += weights[i]!;
-  return coming;
-}
-
-/** Each row as often as its weight says. */
-function repeat(weights: Int32Array, count: number, total: number): Int32Array {
-  const to = new Int32Array(total);
-  let at = 0;
-  for (let i = 0; i < count; i++) for (let left = weights[i]!; left > 0; left--) to[at++] = i;
-  return to;
 }

@@ -1,5 +1,5 @@
 /**
- * A page file on disk (the door `PageFile` of `compute/state`): where rows of state go when memory is short. Read and written at once,
+ * A page file on disk (the door `PageFile` of `compute/state`): where rows and indexes of state go when memory is short. Read and written at once,
  * without a hop to another thread: a look-up of rows waits for it, and what is read mostly lies in the system's cache. Nothing is
  * synced; the file is worth nothing after the process and is removed when it is closed, or by the next opening.
  */
@@ -85,6 +85,6 @@ export class DiskPageFile {
   #failed(action: string, cause: unknown): WarehouseError {
     const reason = systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause));
     return new WarehouseError('unavailable', 'MR_PAGE_FILE_FAILED', `cannot ${action} the page file '${this.#path}' (${reason})`,
-      {cause, hint: 'rows of state that memory has no room for lie there: mend or free the disk; no acknowledged row is lost'});
+      {cause, hint: 'state that memory has no room for lies there: mend or free the disk; no acknowledged row is lost'});
   }
 }
