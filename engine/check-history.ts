@@ -3,24 +3,31 @@
  * with the newest checkpoint, the catalog through the log's tail, the files that the tail names, the positions of subscriptions. Reads
  * only, collects what is wrong, and throws nothing of what is on disk.
  */
+import {systemClock} from '../base/clock.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {InvariantError} from '../base/invariant.ts';
 import {Catalog} from '../catalog/catalog.ts';
 import {decodeRecord} from '../catalog/record-json.ts';
-import type {TableId} from '../catalog/spec.ts';
+import {formOf} from '../catalog/forms.ts';
+import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
 import type {LogReport} from '../storage/log/check-log.ts';
 import type {Frame} from '../storage/log/frame.ts';
 import {checkpointPath, listCheckpoints, loadCheckpoint, type Checkpoint} from '../storage/lsm/checkpoint-file.ts';
 import {TablePaths} from '../storage/lsm/table-paths.ts';
+import type {PreparedFiles} from '../storage/lsm/flush.ts';
 import {fileChecksum} from './bulk-delta.ts';
-import {deltaPaths} from './bulk-files.ts';
+import {deltaPaths, preparedOf} from './bulk-files.ts';
+import {tagProblems, type CheckProblem} from './check-tags.ts';
 import {logDirectory, metaDirectory} from './layout.ts';
 import {tableHome} from './table-home.ts';
 
-export interface CheckProblem {
-  readonly where: string;
-  readonly what: string;
+/** The files of a delta by reference. */
+export interface PreparedDelta {
+  /** As it was when they were written. */
+  readonly table: TableSpec;
+  readonly prepared: PreparedFiles;
+  readonly epoch: number;
 }
 
 export class HistoryCheck {
@@ -97,8 +104,19 @@ export class HistoryCheck {
       this.problems.push({where, what: `epoch ${frame.epoch} does not fit what was before it: ${asWarehouseError(cause).message}`});
       return;
     }
-    for (const {tableId, files} of frame.tables) await this.#reference(frame, tableId as TableId, files, where);
+    for (const {tableId, files} of frame.tables) {
+      await this.#reference(frame, tableId as TableId, files, where);
+      const table = catalog.byId(tableId as TableId)!;
+      const prepared = preparedOf(frame.header, tableId);
+      if (prepared !== undefined) this.#prepared.push({table: formOf(table, prepared.schemaId) ?? table, prepared, epoch: frame.epoch});
+    }
   }
+
+  /** Files that only frames of the tail name, of tables that are there at its end; to be verified like those of snapshots. */
+  preparedFiles(): readonly PreparedDelta[] {
+    return this.#prepared.filter(({table}) => this.#catalog?.byId(table.id) !== undefined);
+  }
+  readonly #prepared: PreparedDelta[] = [];
 
   /** The files of a delta by reference, which only the log names until the next checkpoint. */
   async #reference(frame: Frame, id: TableId, named: Frame['tables'][number]['files'], where: string): Promise<void> {
@@ -124,6 +142,15 @@ export class HistoryCheck {
     this.#joins(log);
     await this.#chain();
     this.#subscriptions(log);
+    await this.#tags(log);
+  }
+
+  async #tags(log: LogReport): Promise<void> {
+    if (this.#catalog === null || !this.#foldable) return;
+    const newest = Math.max(this.#folded, log.segments.at(-1)?.lastEpoch ?? 0);
+    this.problems.push(...await tagProblems({
+      files: this.#files, directory: this.#directory, tags: this.#catalog.tags(), checkpoints: this.#checkpoints, newest, oldest: this.newest?.oldest ?? 0, nowMs: systemClock.nowMs(),
+    }));
   }
 
   /** The log must go on where the newest checkpoint ends, and reach it. */

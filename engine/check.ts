@@ -2,17 +2,19 @@
  * `millrace check`: verifies a warehouse that nobody holds, reading only: every frame of the log, every checkpoint, every table and
  * file that they name, and whether they hold together (check-history.ts). Takes the lock meanwhile, so that nothing moves under it.
  */
-import {resolve} from 'node:path';
+import {relative, resolve} from 'node:path';
 import {systemClock} from '../base/clock.ts';
 import {WarehouseError} from '../base/error.ts';
 import {Kernel} from '../kernel/duckdb.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
-import {checkTable} from '../storage/lsm/check-table.ts';
+import {checkPrepared, checkTable} from '../storage/lsm/check-table.ts';
 import {WarehouseLock} from '../storage/lock.ts';
 import {checkLog} from '../storage/log/check-log.ts';
-import {HistoryCheck, type CheckProblem} from './check-history.ts';
-import {formatFile, logDirectory, metaDirectory} from './layout.ts';
+import {HistoryCheck} from './check-history.ts';
+import type {CheckProblem} from './check-tags.ts';
+import {directoryOf, formatFile, logDirectory, metaDirectory} from './layout.ts';
 import {refuseIncomplete} from './prepare-directory.ts';
+import {tableForm} from './table-form.ts';
 import {tableHome} from './table-home.ts';
 import {readFormat} from './upgrade-steps.ts';
 
@@ -49,6 +51,12 @@ export async function checkWarehouse(path: string): Promise<CheckReport> {
       tables++;
       fileCount += result.fileCount;
       for (const {path: where, problem} of result.problems) problems.push({where, what: problem});
+    }
+    for (const {table, prepared, epoch} of history.preparedFiles()) {
+      const at = await tableHome(files, directory, {id: table.id, path: relative(directory, directoryOf(directory, table))});
+      const result = await checkPrepared(session, {files, clock: systemClock}, at, tableForm(table), prepared);
+      fileCount += result.fileCount;
+      for (const {path: where, problem} of result.problems) problems.push({where, what: `epoch ${epoch} of the log names it: ${problem}; restore it from a backup`});
     }
     await session.close();
   } finally {

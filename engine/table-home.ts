@@ -18,6 +18,9 @@ import type {TableId, TableSpec} from '../catalog/spec.ts';
 /** Property of our snapshots: the id of the table that the directory belongs to. */
 export const tableProperty = 'millrace.table';
 
+/** Property of the tag files that are ours: the tag's name. */
+export const tagProperty = 'millrace.tag';
+
 /** @returns the order in which a table's rows take their positions. Copies of a bag's row hash rise wherever they lie. */
 export function positionOrder({storage}: TableSpec): true | 'key' {
   return storage === 'bag' ? 'key' : true;

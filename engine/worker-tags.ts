@@ -16,12 +16,9 @@ import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {parseSnapshot, printSnapshot} from '../storage/paimon/snapshot.ts';
 import type {HistoryHold} from './history-holds.ts';
 import {droppedDirectory} from './layout.ts';
-import {tableHome} from './table-home.ts';
+import {tableHome, tagProperty} from './table-home.ts';
 import {systemClock} from '../base/clock.ts';
 import type {Checkpointer} from './worker-checkpoint.ts';
-
-/** Property of the tag files that are ours. */
-export const tagProperty = 'millrace.tag';
 
 export interface TagScope {
   readonly files: FileSystem;

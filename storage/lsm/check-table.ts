@@ -3,21 +3,25 @@
  * there with its exact size, and every data file holds what its entry promises: rows, deletes, first and last key, sequence range,
  * keys that rise. Reads only; the files that are verified once are not read again for other snapshots.
  */
+import {join} from 'node:path';
 import {WarehouseError} from '../../base/error.ts';
 import {quoteIdentifier} from '../../kernel/quote.ts';
 import {decodeBinaryRow, encodeBinaryRow} from '../paimon/binary-row.ts';
 import {decodeIndexManifest} from '../paimon/index-manifest.ts';
+import {parseFileEntry, type FileEntryJson} from '../paimon/file-entry-json.ts';
 import type {ManifestEntry} from '../paimon/manifest.ts';
-import type {Snapshot} from '../paimon/snapshot.ts';
+import {parseSnapshot, type Snapshot} from '../paimon/snapshot.ts';
 import {trimmedKey} from '../paimon/table-schema.ts';
 import {KIND_COLUMN, keyTextSql, parquetSql, parseKeyText, SEQUENCE_COLUMN} from './column-sql.ts';
 import {statsProblems} from './check-stats.ts';
 import {fileColumnSql} from './file-schema.ts';
+import type {PreparedFiles} from './flush.ts';
 import {overlappingFiles} from './key-range.ts';
 import {PaimonTable, type TableDoors} from './paimon-table.ts';
 import {physicalProblems} from './physical-types.ts';
 import {checkFiles} from './scan-plan.ts';
 import {namedRows, type SqlSession} from './sql-session.ts';
+import type {TableForm} from './table-form.ts';
 
 export interface Problem {
   /** Path of the file that is wrong. */
@@ -40,8 +44,25 @@ export async function checkTable(session: SqlSession, doors: TableDoors, directo
   await check.guard(directory, async () => {
     const table = await PaimonTable.open(doors, directory);
     await check.snapshots(table);
+    await check.tags(table);
   });
   return {problems: check.problems, snapshotCount: check.snapshotCount, fileCount: check.fileCount};
+}
+
+/**
+ * Verifies files that are described and in no snapshot yet, like those of one.
+ *
+ * @param form the table's when they were written.
+ * @returns every problem found; does not throw for what is on disk.
+ */
+export async function checkPrepared(session: SqlSession, doors: TableDoors, directory: string, form: TableForm, prepared: PreparedFiles): Promise<CheckResult> {
+  const check = new TableCheck(session);
+  await check.guard(directory, async () => {
+    const table = await PaimonTable.open(doors, directory, form);
+    await check.files(table, prepared.data, true);
+    await check.files(table, prepared.changelog, false);
+  });
+  return {problems: check.problems, snapshotCount: 0, fileCount: check.fileCount};
 }
 
 class TableCheck {
@@ -74,8 +95,28 @@ class TableCheck {
     if (hint !== undefined && hint > (ids.at(-1) ?? 0)) this.problems.push({path: table.paths.hint('LATEST'), problem: `names snapshot ${hint}, the newest is ${ids.at(-1) ?? 'none'}`});
   }
 
-  async #snapshot(table: PaimonTable, id: number): Promise<void> {
-    const path = table.paths.snapshot(id);
+  /** What tags alone keep: snapshots that have expired. Their changelogs may have. */
+  async tags(table: PaimonTable): Promise<void> {
+    const directory = table.paths.tagDirectory();
+    if (!(await table.files.exists(directory))) return;
+    for (const {kind, name} of await table.files.readdir(directory)) {
+      if (kind !== 'file' || !/^tag-./.test(name)) continue;
+      const path = join(directory, name);
+      await this.guard(path, async () => {
+        const {id} = parseSnapshot(Buffer.from(await table.files.readFile(path)).toString('utf8'), path);
+        if (!(await table.files.exists(table.paths.snapshot(id)))) await this.#snapshot(table, id, path);
+      });
+    }
+  }
+
+  /** Prepared files, as a snapshot of them would have them. */
+  async files(table: PaimonTable, entries: readonly FileEntryJson[], sorted: boolean): Promise<void> {
+    for (const entry of entries) await this.#file(table, parseFileEntry(entry, `${table.directory}: prepared files`), sorted);
+  }
+
+  /** @param tag the file that keeps it, where it has none of its own. */
+  async #snapshot(table: PaimonTable, id: number, tag?: string): Promise<void> {
+    const path = tag ?? table.paths.snapshot(id);
     this.snapshotCount++;
     const {snapshot, live} = (await table.state(id))!;
     if (snapshot.id !== id) this.problems.push({path, problem: `says it is snapshot ${snapshot.id}`});
@@ -84,7 +125,7 @@ class TableCheck {
     const overlap = table.keyFields.length === 0 ? undefined : overlappingFiles(table, live.filter((entry) => entry.file.level > 0));
     if (overlap !== undefined) this.problems.push({path, problem: `files "${overlap[0].file.fileName}" and "${overlap[1].file.fileName}" of level ${overlap[0].file.level} overlap`});
     for (const entry of live) await this.#file(table, entry, true);
-    await this.#changelog(table, snapshot);
+    if (tag === undefined) await this.#changelog(table, snapshot);
     if (snapshot.indexManifest !== undefined) {
       const indexPath = table.paths.manifest(snapshot.indexManifest);
       for (const entry of await decodeIndexManifest(await table.files.readFile(indexPath), indexPath)) await this.#size(table, table.paths.index(entry.fileName), entry.fileSize);

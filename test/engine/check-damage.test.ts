@@ -3,7 +3,7 @@
  * at a time. What check calls sound opens.
  */
 import assert from 'node:assert/strict';
-import {cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync} from 'node:fs';
+import {cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test, {after, before} from 'node:test';
 import {epoch} from '../../base/epoch.ts';
@@ -126,6 +126,75 @@ test('check: changes of the catalog that do not fit are damage, as is a commit o
   const ahead = copied();
   alter(ahead, (checkpoint) => ({...checkpoint, catalog: JSON.parse(JSON.stringify(checkpoint.catalog).replace(/("position":\{"epoch":)\d+/, '$1999999')) as Checkpoint['catalog']}));
   expectEach(await found(ahead), /^subscription s: is committed through epoch 999999, the newest is \d+/);
+});
+
+test('check: the files that hold a delta by reference for readers of the table, before a snapshot names them', async () => {
+  // The log says what it is called.
+  const [name] = /data-[\w-]+\.parquet/.exec(files(sound, '_millrace', 'log').map((file) => readFileSync(file, 'latin1')).join(''))!;
+  const reference = (path: string): string => join(path, 'default.db', 'a', 'bucket-0', name);
+  const cut = copied();
+  truncateSync(reference(cut), 100);
+  expectEach(await found(cut), /^default\.db\/a\/bucket-0\/data-[^:]+: epoch \d+ of the log names it: expected \d+ bytes, found 100; restore it from a backup$/);
+  const gone = copied();
+  rmSync(reference(gone));
+  expectEach(await found(gone), /^default\.db\/a\/bucket-0\/data-[^:]+: epoch \d+ of the log names it: expected a file of \d+ bytes, found none; restore/);
+  // Of the right size, with rows that are not those that the frame describes.
+  const other = copied();
+  const [at, large] = [reference(other), statSync(reference(other)).size];
+  const bytes = readFileSync(at);
+  for (let i = 4; i < large / 2; i++) bytes[i]! ^= 0x55;
+  writeFileSync(at, bytes);
+  expectEach(await found(other), /^default\.db\/a\/bucket-0\/data-[^:]+: epoch \d+ of the log names it: /);
+});
+
+test('check: what tags keep must be there, and be what they name', async () => {
+  const tagged = join(folder.path, 'tagged');
+  const wh = await Warehouse.open({path: tagged, historyRetentionMs: 0, orphanAgeMs: 0, logCheckpoints: 1, logSegmentBytesMax: 512});
+  await wh.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR); INSERT INTO t VALUES (1, 'kept'); CREATE TAG eod");
+  for (let i = 0; i < 4; i++) {
+    await wh.sql(`INSERT INTO t VALUES (1, 'later ${i}')`);
+    await wh.sql('OPTIMIZE t');
+    await wh.checkpoint();
+  }
+  await wh.sql(`CREATE TAG twin; INSERT INTO t VALUES (2, 'x'); CREATE TAG between AT EPOCH ${wh.epoch + 1}`);
+  await wh.close();
+  const copy = (): string => {
+    const path = join(folder.path, String(copies++));
+    cpSync(tagged, path, {recursive: true, preserveTimestamps: true, filter: (from) => !/lock\.duckdb|\/live$/.test(from)});
+    return path;
+  };
+  const tagFile = (path: string, name: string): string => join(path, 'default.db', 't', 'tag', `tag-${name}`);
+  const snapshotOf = (path: string): {id: number} => JSON.parse(readFileSync(path, 'utf8')) as {id: number};
+  assert.deepEqual(await found(copy()), []);
+  const kept = snapshotOf(tagFile(tagged, 'eod')).id;
+  assert.ok(!existsSync(join(tagged, 'default.db', 't', 'snapshot', `snapshot-${kept}`)), 'the tag alone keeps it');
+
+  const gone = copy();
+  rmSync(tagFile(gone, 'eod'));
+  expectEach(await found(gone), new RegExp(`^default\\.db/t/snapshot/snapshot-${kept}: expected snapshot ${kept}, which checkpoint \\d+ names and the tag keeps, found neither its file nor a tag of it: restore it from a backup, or DROP TAG eod$`));
+
+  const other = copy();
+  const twin = readFileSync(tagFile(other, 'twin'), 'utf8');
+  writeFileSync(tagFile(other, 'twin'), readFileSync(tagFile(other, 'eod'), 'utf8').replace('"millrace.tag":"eod"', '"millrace.tag":"twin"').replace('"millrace.tag" : "eod"', '"millrace.tag" : "twin"'));
+  writeFileSync(tagFile(other, 'eod'), twin.replace('{', ''));
+  expectEach(await found(other), /^default\.db\/t\/tag\/tag-twin: expected snapshot \d+ of epoch \d+, which checkpoint \d+ names, found snapshot \d+ of epoch \d+: remove the file, it is made anew/, /tag-eod.*is not JSON/);
+
+  // A file that the tag alone keeps: the oldest data file that there is.
+  const cut = copy();
+  const [data] = files(cut, 'default.db', 't', 'bucket-0').filter((file) => /data-.*\.parquet$/.test(file)).sort((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs) as [string];
+  truncateSync(data, 50);
+  expectEach(await found(cut), /^default\.db\/t\/bucket-0\/data-[^:]+: expected \d+ bytes, found 50/);
+
+  const missing = copy();
+  const epochOf = Number(/"name":"eod","epoch":(\d+)/.exec(readFileSync(newestCheckpoint(missing), 'utf8'))![1]);
+  rmSync(join(missing, '_millrace', 'checkpoint', `${epochOf}.json`));
+  expectEach(await found(missing), new RegExp(`checkpoint/${epochOf}\\.json: expected the checkpoint of epoch ${epochOf}, which it keeps, found none that is whole: restore it from a backup, or DROP TAG eod`));
+
+  const wrong = copy();
+  alter(wrong, (checkpoint) => ({...checkpoint, oldest: checkpoint.epoch, catalog: JSON.parse(JSON.stringify(checkpoint.catalog)
+    .replace(/("name":"twin","epoch":)\d+/, '$1999999').replace(/("name":"eod".*?"createdMs":)(\d+)(,"untilMs":)null/, '$1$2$31')) as Checkpoint['catalog']}));
+  expectEach(await found(wrong), /^tag twin: names epoch 999999, the newest is \d+: restore the log from a backup, or DROP TAG twin$/,
+    /^tag eod: was made at \S+ and ends at 1970-01-01T00:00:00\.001Z, before that: DROP TAG eod/, /^tag between: keeps history from epoch \d+ on, it is kept from epoch \d+ on only: DROP TAG between$/);
 });
 
 test('check: what is no warehouse of ours is refused, not judged', async () => {
