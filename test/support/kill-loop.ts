@@ -1,8 +1,13 @@
-/** The kill loop: children write to one warehouse, each is killed at a random instant, the next one checks what it finds. */
-import {spawn} from 'node:child_process';
+/**
+ * The kill loop: children write to one warehouse, each is killed at a random instant, the next one checks what it finds. While one
+ * runs the next is started already and waits for its plan, so that a round is an opening, a check and some writing.
+ */
+import {spawn, type ChildProcess} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {checkWarehouse} from '../../engine/check.ts';
+import type {Found} from './kill-check.ts';
 import type {KillPlan} from './kill-child.ts';
+import {followed, type ItemChange} from './kill-steps.ts';
 import {writers} from './kill-work.ts';
 import type {Random} from './random.ts';
 
@@ -12,6 +17,8 @@ export interface KillLoopOptions {
   readonly child: string;
   readonly random: Random;
   readonly kills: number;
+  /** For how long the warehouse keeps its history; the default if it is not given. */
+  readonly historyRetentionMs?: number | undefined;
   /** Deltas above it go by reference. */
   readonly referenceBytes?: number;
   /** Bytes of state that stay in memory between epochs. */
@@ -30,38 +37,51 @@ export interface KillStats {
   /** ms from the start of a child's open to its end. */
   openMs: number[];
   replayed: number;
+  /** Steps of the table that changes form, and of the tagger; epochs that the subscriber took in and that it committed through. */
+  shaped: number;
+  tagged: number;
+  took: number;
+  committed: number;
   checks: number;
-  folds: number;
+  /** Children that verified everything. */
+  whole: number;
 }
 
-interface Child {
-  readonly lines: string[];
-  readonly killed: boolean;
-  readonly stderr: string;
-  readonly code: number | null;
-}
+/** What is known of the warehouse from outside: what was acknowledged. */
+type Known = {-readonly [K in 'acknowledged' | 'epoch' | 'shaped' | 'tagged' | 'followed' | 'committed']: KillPlan[K]};
+
+/** Of so many rounds one verifies everything. */
+const wholeEvery = 6;
 
 /** Throws with what a child found wrong. @returns counts; the warehouse was closed cleanly and checked at the end. */
-export async function runKillLoop({folder, child, random, kills, referenceBytes, stateRestBytes, until, onRound}: KillLoopOptions): Promise<KillStats> {
-  const stats: KillStats = {kills: 0, early: 0, acknowledged: 0, epoch: 0, openMs: [], replayed: 0, checks: 0, folds: 0};
-  const acknowledged = writers.map(() => -1);
-  for (let round = 0; round < kills; round++) {
-    if (until?.() === true) break;
-    const fold = round % 8 === 7;
-    // Mostly some time after it began to write; now and then while it opens and checks.
-    const early = random.chance(0.15);
-    const delayMs = early ? random.integer(20, 700) : Math.floor(-Math.log(1 - random.unit()) * 350);
-    const plan: KillPlan = {acknowledged, epoch: stats.epoch, fold, stop: false, checkpointBytes: random.pick([8, 32, 128]) * 1024, referenceBytes, stateRestBytes};
-    const end = await runChild(child, folder, plan, early, delayMs);
-    note(end, stats, acknowledged);
-    if (fold && end.lines.some((line) => line.startsWith('checked'))) stats.folds++;
-    stats.kills++;
-    if (round % 25 === 12) await check(folder, stats);
-    onRound?.(stats);
+export async function runKillLoop({folder, child, random, kills, historyRetentionMs, referenceBytes, stateRestBytes, until, onRound}: KillLoopOptions): Promise<KillStats> {
+  const stats: KillStats = {kills: 0, early: 0, acknowledged: 0, epoch: 0, openMs: [], replayed: 0, shaped: 0, tagged: 0, took: 0, committed: 0, checks: 0, whole: 0};
+  const known: Known = {acknowledged: writers.map(() => -1), epoch: 0, shaped: 0, tagged: 0, followed: {through: -1, rows: []}, committed: -1};
+  const plan = (wholly: boolean, stop: boolean): KillPlan => ({...known, wholly, stop, checkpointBytes: random.pick([8, 32, 128]) * 1024, historyRetentionMs, referenceBytes, stateRestBytes});
+  let next = new Child(child, folder);
+  try {
+    for (let round = 0; round < kills; round++) {
+      if (until?.() === true) break;
+      const wholly = round % wholeEvery === wholeEvery - 1;
+      // Mostly after it has done something, much or little; now and then while it opens and checks.
+      const early = random.chance(0.15);
+      const when = early ? {facts: -1, ms: random.integer(20, 900)} : {facts: Math.floor(-Math.log(1 - random.unit()) * 40), ms: random.integer(0, 60)};
+      const running = next;
+      next = new Child(child, folder);
+      const ended = await running.run(plan(wholly, false), when);
+      note(ended, stats, known);
+      if (wholly && ended.lines.some((line) => line.startsWith('checked'))) stats.whole++;
+      stats.kills++;
+      if (round % 25 === 12) await check(folder, stats);
+      onRound?.(stats);
+    }
+    const last = await next.run(plan(true, true), null);
+    note(last, stats, known);
+    if (last.code !== 0) throw new Error(`the last child ended with ${String(last.code)}: ${last.stderr}`);
+    stats.whole++;
+  } finally {
+    next.end();
   }
-  const end = await runChild(child, folder, {acknowledged, epoch: stats.epoch, fold: true, stop: true, checkpointBytes: 64 * 1024, referenceBytes, stateRestBytes}, false, null);
-  note(end, stats, acknowledged);
-  if (end.code !== 0) throw new Error(`the last child ended with ${String(end.code)}: ${end.stderr}`);
   await check(folder, stats);
   return stats;
 }
@@ -72,53 +92,115 @@ async function check(folder: string, stats: KillStats): Promise<void> {
   stats.checks++;
 }
 
-/** Takes in what a child said; the acknowledged batches are what the next one must find. */
-function note({lines, killed, stderr, code}: Child, stats: KillStats, acknowledged: number[]): void {
+/** What became of a child. */
+interface Ended {
+  readonly lines: readonly string[];
+  readonly killed: boolean;
+  readonly stderr: string;
+  readonly code: number | null;
+}
+
+/** Takes in what a child said; what was acknowledged is what the next one must find. */
+function note({lines, killed, stderr, code}: Ended, stats: KillStats, known: Known): void {
   let checked = false;
   for (const line of lines) {
     const [what, ...rest] = line.split(' ');
-    if (what === 'bad') throw new Error(`after ${stats.kills} kills: ${rest.join(' ')}`);
-    else if (what === 'open') {
-      stats.openMs.push(Number(rest[0]));
-      stats.replayed += Number(rest[1]);
-    } else if (what === 'checked') {
-      checked = true;
-      // A batch that came through without its acknowledgement counts from here on.
-      for (const writer of writers) acknowledged[writer] = Number(rest[writer]);
-    } else if (what === 'ack') {
-      const [writer, k, epoch] = rest.map(Number) as [number, number, number];
-      acknowledged[writer] = k;
-      stats.epoch = Math.max(stats.epoch, epoch);
-      stats.acknowledged++;
+    const [first = 0, second = 0, third = 0] = rest.map(Number);
+    switch (what) {
+      case 'bad': throw new Error(`after ${stats.kills} kills: ${rest.join(' ')}`);
+      case 'open':
+        stats.openMs.push(first);
+        stats.replayed += second;
+        break;
+      case 'checked': {
+        checked = true;
+        // What came through without its acknowledgement counts from here on.
+        const {last, shaped, tagged} = JSON.parse(rest.join(' ')) as Found;
+        Object.assign(known, {acknowledged: [...last], shaped, tagged});
+        break;
+      }
+      case 'ack':
+        known.acknowledged = known.acknowledged.with(first, second);
+        known.epoch = Math.max(known.epoch, third);
+        stats.acknowledged++;
+        break;
+      case 'shaped':
+        known.shaped = first;
+        stats.shaped++;
+        break;
+      case 'tagged':
+        known.tagged = first;
+        stats.tagged++;
+        break;
+      case 'anew':
+        known.followed = {through: -1, rows: []};
+        break;
+      case 'took':
+        known.followed = followed(known.followed, first, JSON.parse(rest.slice(1).join(' ')) as ItemChange[]);
+        stats.took++;
+        break;
+      case 'committed':
+        known.committed = first;
+        stats.committed++;
+        break;
+      default:
     }
   }
+  stats.epoch = known.epoch;
   if (!killed && code !== 0) throw new Error(`a child ended by itself with ${String(code)} after ${stats.kills} kills: ${stderr}`);
   if (!checked) stats.early++;
 }
 
-/** @param delayMs null: it is left to end by itself. */
-function runChild(child: string, folder: string, plan: KillPlan, early: boolean, delayMs: number | null): Promise<Child> {
-  return new Promise((resolve, reject) => {
-    const running = spawn(process.execPath, [child, folder, JSON.stringify(plan)], {stdio: ['ignore', 'pipe', 'pipe']});
-    const lines: string[] = [];
-    let stderr = '';
-    let killed = false;
-    const kill = (): void => {
-      killed = running.exitCode === null && running.kill('SIGKILL');
-    };
+/** A process that waits for its plan. */
+class Child {
+  readonly #process: ChildProcess;
+  readonly #lines: string[] = [];
+  readonly #ended: Promise<Ended>;
+  #stderr = '';
+  #killed = false;
+  #onLine: (line: string) => void = () => undefined;
+
+  constructor(child: string, folder: string) {
+    this.#process = spawn(process.execPath, [child, folder], {stdio: ['pipe', 'pipe', 'pipe']});
+    const {stdin, stdout, stderr} = this.#process;
+    stdin!.on('error', () => undefined); // it was killed before it read its plan
+    createInterface(stdout!).on('line', (line) => {
+      this.#lines.push(line);
+      this.#onLine(line);
+    });
+    stderr!.on('data', (data: Buffer) => {
+      this.#stderr = `${this.#stderr}${data.toString()}`.slice(-4000);
+    });
+    this.#ended = new Promise((resolve, reject) => {
+      this.#process.on('error', reject);
+      this.#process.on('close', (code) => resolve({lines: this.#lines, killed: this.#killed, stderr: this.#stderr, code}));
+    });
+  }
+
+  /** Hands over the plan. @param when it is killed: so many ms after so many facts behind `checked`, or after it got the plan (−1); null: it is left to end by itself. */
+  async run(plan: KillPlan, when: {readonly facts: number; readonly ms: number} | null): Promise<Ended> {
     let timer: NodeJS.Timeout | undefined;
-    if (early && delayMs !== null) timer = setTimeout(kill, delayMs);
-    createInterface(running.stdout).on('line', (line) => {
-      lines.push(line);
-      if (!early && delayMs !== null && line.startsWith('checked')) timer = setTimeout(kill, delayMs);
-    });
-    running.stderr.on('data', (data: Buffer) => {
-      stderr = `${stderr}${data.toString()}`.slice(-4000);
-    });
-    running.on('error', reject);
-    running.on('close', (code) => {
-      clearTimeout(timer);
-      resolve({lines, killed, stderr, code});
-    });
-  });
+    const killLater = (ms: number): void => void (timer = setTimeout(() => this.#kill(), ms));
+    if (when?.facts === -1) killLater(when.ms);
+    else if (when !== null) {
+      let facts = -1;
+      this.#onLine = (line) => {
+        if (facts >= 0 || line.startsWith('checked')) facts++;
+        if (facts === when.facts) killLater(when.ms);
+      };
+    }
+    this.#process.stdin!.end(`${JSON.stringify(plan)}\n`);
+    const ended = await this.#ended;
+    clearTimeout(timer);
+    return ended;
+  }
+
+  #kill(): void {
+    this.#killed = this.#process.exitCode === null && this.#process.kill('SIGKILL');
+  }
+
+  /** Ends one that got no plan. */
+  end(): void {
+    this.#process.stdin!.end();
+  }
 }

@@ -9,18 +9,26 @@ const transactional = (writer: number): boolean => writer < 2;
 export const rowsPerAppend = 8;
 const itemsPerWriter = 40;
 
-export const setUp = `
-CREATE SCHEMA ods; CREATE SCHEMA dwd; CREATE SCHEMA dws;
-CREATE TABLE ods.writers (id INTEGER PRIMARY KEY, name VARCHAR);
-CREATE TABLE ods.items (key INTEGER PRIMARY KEY, w INTEGER, k INTEGER, amount INTEGER) WITH ('bucket' = '2');
-CREATE TABLE ods.log (w INTEGER, k INTEGER, i INTEGER, ts TIMESTAMP);
-INSERT INTO ods.writers VALUES ${writers.map((writer) => `(${writer}, 'writer ${writer % 2}')`).join(', ')};
-CREATE DYNAMIC TABLE dwd.item AS SELECT i.key, i.amount, w.name FROM ods.items i JOIN ods.writers w ON w.id = i.w;
-CREATE DYNAMIC TABLE dws.total AS SELECT name, count(*) AS n, sum(amount) AS amount, max(amount) AS most FROM dwd.item GROUP BY name;
-CREATE DYNAMIC TABLE dws.minute AS SELECT window_start AS at, w, count(*) AS n, sum(i) AS total FROM TUMBLE(ods.log, ts, INTERVAL 1 MINUTE) GROUP BY window_start, w;
-CREATE DYNAMIC TABLE dwd.amounts AS SELECT amount FROM ods.items WHERE amount % 2 = 0;
-`;
-export const layers = ['dwd.item', 'dws.total', 'dws.minute', 'dwd.amounts'];
+/** Dynamic tables with their SELECTs, in the order of their making. */
+export const layers: ReadonlyMap<string, string> = new Map([
+  ['dwd.item', 'SELECT i.key, i.amount, w.name FROM ods.items i JOIN ods.writers w ON w.id = i.w'],
+  ['dws.total', 'SELECT name, count(*) AS n, sum(amount) AS amount, max(amount) AS most FROM dwd.item GROUP BY name'],
+  ['dws.minute', 'SELECT window_start AS at, w, count(*) AS n, sum(i) AS total FROM TUMBLE(ods.log, ts, INTERVAL 1 MINUTE) GROUP BY window_start, w'],
+  ['dws.shaped', 'SELECT v % 5 AS part, count(*) AS n, sum(v) AS v FROM ods.shaped GROUP BY v % 5'],
+  ['dwd.amounts', 'SELECT amount FROM ods.items WHERE amount % 2 = 0'],
+]);
+
+/** One by one, each again if a kill came between any two of them: all say IF NOT EXISTS, or change nothing the second time. */
+export const setUp: readonly string[] = [
+  ...['ods', 'dwd', 'dws'].map((schema) => `CREATE SCHEMA IF NOT EXISTS ${schema}`),
+  'CREATE TABLE IF NOT EXISTS ods.writers (id INTEGER PRIMARY KEY, name VARCHAR)',
+  "CREATE TABLE IF NOT EXISTS ods.items (key INTEGER PRIMARY KEY, w INTEGER, k INTEGER, amount INTEGER) WITH ('bucket' = '2')",
+  'CREATE TABLE IF NOT EXISTS ods.log (w INTEGER, k INTEGER, i INTEGER, ts TIMESTAMP)',
+  'CREATE TABLE IF NOT EXISTS ods.shaped (id INTEGER PRIMARY KEY, v INTEGER)',
+  `INSERT INTO ods.writers VALUES ${writers.map((writer) => `(${writer}, 'writer ${writer % 2}')`).join(', ')}`,
+  'CREATE SUBSCRIPTION IF NOT EXISTS follower ON ods.items',
+  ...[...layers].map(([name, select]) => `CREATE DYNAMIC TABLE IF NOT EXISTS ${name} AS ${select}`),
+];
 
 export interface Item {readonly k: number; readonly amount: number}
 
