@@ -1,11 +1,8 @@
 /** Crashes at every operation of a table's life: creation, two flushes, a compaction. What is repeated afterwards is done once. */
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import {join} from 'node:path';
-import {mkdir} from 'node:fs/promises';
 import {systemClock} from '../../base/clock.ts';
 import type {Session} from '../../kernel/session.ts';
-import {CrashError, FailingFileSystem, type Loss} from '../file/failing-file-system.ts';
 import type {FileSystem} from '../file/file-system.ts';
 import type {InternalValue} from '../paimon/binary-row.ts';
 import {changelogSql} from './changelog-sql.ts';
@@ -14,10 +11,11 @@ import {commitCompaction, planCompactions, prepareCompaction} from './compact.ts
 import {commitFlush} from './commit.ts';
 import {prepareFlush} from './flush.ts';
 import {findOrphans, removeOrphans} from './orphans.ts';
-import {PaimonTable} from './paimon-table.ts';
+import type {PaimonTable} from './paimon-table.ts';
 import {scanPlan} from './scan-plan.ts';
 import {scanSql} from './scan-sql.ts';
-import {bindChanges, columnNames, createTable, doors, readRows, seed, TableModel, type TestRow, type TestShape, withSession} from './test-tables.ts';
+import {crashLife} from './test-crashes.ts';
+import {bindChanges, columnNames, createTable, doors, readRows, TableModel, type TestRow, type TestShape} from './test-tables.ts';
 
 /** Partitioned: directories of directories must be durable too. */
 const shape: TestShape = {keys: [{kind: 'boolean'}, {kind: 'bigint'}], values: [{kind: 'varchar'}], bucketCount: 1, partitions: 1};
@@ -52,35 +50,19 @@ async function live(session: Session, files: FileSystem, directory: string): Pro
   if (merged.length > 0) await commitCompaction(table, merged, {commitUser: 'millrace'});
 }
 
-async function rowsNow(session: Session, directory: string): Promise<InternalValue[][]> {
-  const table = await PaimonTable.open(doors, directory);
+async function rowsNow(session: Session, table: PaimonTable): Promise<InternalValue[][]> {
   return await readRows(session, scanSql(table, await scanPlan(table), {ordered: true}), types, columnNames(shape));
 }
 
-async function checkCrash(session: Session, root: string, operation: number, loss: Loss): Promise<boolean> {
-  await mkdir(root, {recursive: true});
-  const directory = join(root, 'default.db', 't');
-  const files = await FailingFileSystem.over(root);
-  files.crashAt(operation, {torn: 20});
-  const survived = await live(session, files, directory).then(() => true, (error: unknown) => {
-    if (!(error instanceof CrashError)) throw error;
-    return false;
-  });
-  await files.crash(loss);
-  const at = `crash at operation ${operation} (${files.trace.at(-1) ?? ''})`;
-  const opened = await PaimonTable.open(doors, directory).then(() => true, (error: {code?: string}) => {
-    assert.equal(error.code, 'MR_PAIMON_MISSING', at);
-    return false;
-  });
-  if (opened) {
-    const found = await rowsNow(session, directory);
-    assert.ok(states.some((state) => JSON.stringify(state, text) === JSON.stringify(found, text)), `${at}: ${JSON.stringify(found, text)} is the state of no commit`);
-    assert.deepEqual((await checkTable(session, doors, directory)).problems, [], at);
-    await removeOrphans(await PaimonTable.open(doors, directory), new Set());
-  }
-  await live(session, await FailingFileSystem.over(root), directory); // a double too: nothing needs to reach the disk here
-  assert.deepEqual(await rowsNow(session, directory), states[2], at);
-  const table = await PaimonTable.open(doors, directory);
+async function checkLeft(session: Session, table: PaimonTable, at: string): Promise<void> {
+  const found = await rowsNow(session, table);
+  assert.ok(states.some((state) => JSON.stringify(state, text) === JSON.stringify(found, text)), `${at}: ${JSON.stringify(found, text)} is the state of no commit`);
+  assert.deepEqual((await checkTable(session, doors, table.directory)).problems, [], at);
+  await removeOrphans(table, new Set());
+}
+
+async function checkEnd(session: Session, table: PaimonTable, at: string): Promise<void> {
+  assert.deepEqual(await rowsNow(session, table), states[2], at);
   const log = await readRows(session, await changelogSql(table, {afterSnapshot: 0}), [{kind: 'tinyint'}, {kind: 'bigint'}, ...types], ['_op', '_seq', ...columnNames(shape)]);
   assert.deepEqual(log, model.changes.map(({op, seq, row}): InternalValue[] => [op, seq, ...row]), at);
   const kinds = [];
@@ -89,25 +71,11 @@ async function checkCrash(session: Session, root: string, operation: number, los
   // A repeated flush leaves the files of the first try, or its own, behind; nothing else.
   await removeOrphans(table, new Set());
   assert.deepEqual(await findOrphans(table, new Set()), [], at);
-  assert.deepEqual((await checkTable(session, doors, directory)).problems, [], at);
-  return survived;
+  assert.deepEqual((await checkTable(session, doors, table.directory)).problems, [], at);
 }
 
 function text(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? `${value}n` : value;
 }
 
-test('lsm: a crash at any operation of flush, commit and compaction loses nothing and doubles nothing', async () => {
-  await withSession(async (session, directory) => {
-    // Every ninth operation, from another start per seed; all of them with MR_SOAK.
-    const stride = process.env['MR_SOAK'] === undefined ? 9 : 1;
-    let crashes = 0;
-    for (let operation = 1 + (seed % stride); ; operation += stride) {
-      // The machine died (only what was synced is left), or now and then the process alone.
-      const survived = await checkCrash(session, join(directory, String(operation)), operation, operation % 3 === 0 ? 'none' : 'unsynced');
-      if (survived) break;
-      crashes++;
-    }
-    assert.ok(crashes > 100 / stride, `only ${crashes} operations were crashed`);
-  });
-});
+test('lsm: a crash at any operation of flush, commit and compaction loses nothing and doubles nothing', () => crashLife({live, checkLeft, checkEnd, stride: 9, operationsMin: 100}));

@@ -1,11 +1,8 @@
 /** Crashes at the operations of a table that changes form: between schema files, data files and the snapshot that names them. */
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import {join} from 'node:path';
-import {mkdir} from 'node:fs/promises';
 import {systemClock} from '../../base/clock.ts';
 import type {Session} from '../../kernel/session.ts';
-import {CrashError, FailingFileSystem, type Loss} from '../file/failing-file-system.ts';
 import type {FileSystem} from '../file/file-system.ts';
 import {checkTable} from './check-table.ts';
 import {commitFlush} from './commit.ts';
@@ -14,7 +11,8 @@ import {PaimonTable} from './paimon-table.ts';
 import {scanPlan} from './scan-plan.ts';
 import {scanSql} from './scan-sql.ts';
 import {type TableForm, writeSchemas} from './table-form.ts';
-import {doors, seed, withSession} from './test-tables.ts';
+import {crashLife} from './test-crashes.ts';
+import {doors} from './test-tables.ts';
 
 const k = {id: 0, name: 'k', type: {kind: 'integer'}, nullable: false} as const;
 const forms: readonly TableForm[] = [
@@ -48,50 +46,23 @@ async function rowsUnder(session: Session, directory: string, form: TableForm): 
 /** What each form reads before the second commit, and after it. */
 const states = [['[]', '[[1,10],[2,20]]', '[[1,10],[2,22]]'], ['[]', '[[1,10,null],[2,20,null]]', '[[1,10,null],[2,22,"x"]]'], ['[]', '[[null,1],[null,2]]', '[[null,1],["x",2]]']];
 
-async function checkCrash(session: Session, root: string, operation: number, loss: Loss): Promise<boolean> {
-  await mkdir(root, {recursive: true});
-  const directory = join(root, 'default.db', 't');
-  const files = await FailingFileSystem.over(root);
-  files.crashAt(operation, {torn: 20});
-  const survived = await live(session, files, directory).then(() => true, (error: unknown) => {
-    if (!(error instanceof CrashError)) throw error;
-    return false;
-  });
-  await files.crash(loss);
-  const at = `crash at operation ${operation} (${files.trace.at(-1) ?? ''})`;
-  const opened = await PaimonTable.open(doors, directory).then((table) => table, (error: {code?: string}) => {
-    assert.equal(error.code, 'MR_PAIMON_MISSING', at);
-    return null;
-  });
-  if (opened !== null) {
-    // Every form reads the same commits, whether its schema file is there or not, and the table is legal under the newest that is.
-    // INTEGER of the oldest form cannot take what the second wrote as BIGINT: it is read as long as there is nothing of that.
-    const newest = await Promise.all([1, 2].map((schemaId) => rowsUnder(session, directory, forms[schemaId]!)));
-    const step = states[1]!.indexOf(newest[0]!);
-    assert.ok(step >= 0, `${at}: ${newest[0]!} is the state of no commit`);
-    assert.equal(newest[1], states[2]![step], at);
-    if (step < 2) assert.equal(await rowsUnder(session, directory, forms[0]!), states[0]![step], at);
-    assert.deepEqual((await checkTable(session, doors, directory)).problems, [], at);
-  }
-  await live(session, await FailingFileSystem.over(root), directory);
-  const table = await PaimonTable.open(doors, directory);
-  assert.deepEqual([table.schema.id, table.schema.comment, table.schema.highestFieldId], [2, 'the last', 2], at);
-  assert.equal(await rowsUnder(session, directory, forms[2]!), states[2]![2], at);
-  assert.deepEqual(await table.snapshots.ids(), [1, 2], at);
-  assert.equal((await table.snapshots.read(2)).schemaId, 2, at);
+async function checkLeft(session: Session, {directory}: PaimonTable, at: string): Promise<void> {
+  // Every form reads the same commits, whether its schema file is there or not, and the table is legal under the newest that is.
+  // INTEGER of the oldest form cannot take what the second wrote as BIGINT: it is read as long as there is nothing of that.
+  const newest = await Promise.all([1, 2].map((schemaId) => rowsUnder(session, directory, forms[schemaId]!)));
+  const step = states[1]!.indexOf(newest[0]!);
+  assert.ok(step >= 0, `${at}: ${newest[0]!} is the state of no commit`);
+  assert.equal(newest[1], states[2]![step], at);
+  if (step < 2) assert.equal(await rowsUnder(session, directory, forms[0]!), states[0]![step], at);
   assert.deepEqual((await checkTable(session, doors, directory)).problems, [], at);
-  return survived;
 }
 
-test('evolution: a crash at any operation around schema files leaves a legal table, and what is repeated is done once', async () => {
-  await withSession(async (session, directory) => {
-    const stride = process.env['MR_SOAK'] === undefined ? 8 : 1;
-    let crashes = 0;
-    for (let operation = 1 + (seed % stride); ; operation += stride) {
-      const survived = await checkCrash(session, join(directory, String(operation)), operation, operation % 3 === 0 ? 'none' : 'unsynced');
-      if (survived) break;
-      crashes++;
-    }
-    assert.ok(crashes > 60 / stride, `only ${crashes} operations were crashed`);
-  });
-});
+async function checkEnd(session: Session, table: PaimonTable, at: string): Promise<void> {
+  assert.deepEqual([table.schema.id, table.schema.comment, table.schema.highestFieldId], [2, 'the last', 2], at);
+  assert.equal(await rowsUnder(session, table.directory, forms[2]!), states[2]![2], at);
+  assert.deepEqual(await table.snapshots.ids(), [1, 2], at);
+  assert.equal((await table.snapshots.read(2)).schemaId, 2, at);
+  assert.deepEqual((await checkTable(session, doors, table.directory)).problems, [], at);
+}
+
+test('evolution: a crash at any operation around schema files leaves a legal table, and what is repeated is done once', () => crashLife({live, checkLeft, checkEnd, stride: 8, operationsMin: 60}));

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
-import {CrashError, FailingFileSystem, type Loss} from '../../storage/file/failing-file-system.ts';
+import {CrashError, FailingFileSystem} from '../../storage/file/failing-file-system.ts';
 import type {Epoch} from '../../base/epoch.ts';
 import {changelogSql} from '../../storage/lsm/changelog-sql.ts';
 import {listCheckpoints, loadCheckpoint} from '../../storage/lsm/checkpoint-file.ts';
@@ -17,6 +17,7 @@ import {directoryOf, metaDirectory} from '../../engine/layout.ts';
 import {systemClock} from '../../base/clock.ts';
 import {nodeFileSystem} from '../../storage/file/node-file-system.ts';
 import {contents, CoreHarness, script, specs, subscriptionAt} from '../support/core-script.ts';
+import {crashAtPoints, recovered, runWhole, samplePoints} from '../support/crash-points.ts';
 import {Random, testSeed} from '../support/random.ts';
 import {temporaryFolder} from '../support/temporary.ts';
 
@@ -33,12 +34,9 @@ async function checkEnd(harness: CoreHarness, at: string): Promise<void> {
 
 /** What a fresh core finds, and that it goes on to the same end as if nothing had happened. */
 async function checkRecovered(root: string, answered: number, at: string): Promise<void> {
-  // A double again: nothing of this has to reach the disk.
-  const harness = new CoreHarness(root, await FailingFileSystem.over(root));
+  const harness = await recovered(root, answered, at);
+  const {epoch} = harness.core;
   try {
-    await harness.open().catch((cause: unknown) => assert.fail(`${at}: does not open: ${cause instanceof Error ? cause.stack : String(cause)}`));
-    const {epoch} = harness.core;
-    assert.ok(epoch === answered || epoch === answered + 1, `${at}: epoch ${answered} was answered, ${epoch} is found`);
     assert.deepEqual(harness.core.catalog.findSubscription('s'), subscriptionAt(epoch), `${at}: the subscription at epoch ${epoch}`);
     assert.deepEqual(await harness.filesContent(), states[epoch], `${at}: at epoch ${epoch}`);
     await harness.goOn();
@@ -77,58 +75,22 @@ async function checkHistory(harness: CoreHarness, root: string, at: string): Pro
   }
 }
 
-async function countOperations(root: string): Promise<{operations: number; trace: readonly string[]}> {
-  mkdirSync(root);
-  const files = await FailingFileSystem.over(root);
-  const harness = new CoreHarness(root, files);
-  await harness.open();
-  await harness.goOn();
-  const {operations} = files;
-  await checkEnd(harness, 'without a crash');
-  await harness.abandon();
-  const stock = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directoryOf(root, specs.stock));
-  const kinds = await Promise.all((await stock.snapshots.ids()).map(async (id) => (await stock.snapshots.read(id)).commitKind));
-  assert.ok(kinds.includes('COMPACT'), 'the script compacts');
-  assert.ok(files.trace.some((what) => what.startsWith('rename') && what.includes('dropped')), 'the script moves a dropped table aside');
-  return {operations, trace: files.trace};
-}
-
-function points(operations: number, random: Random): number[] {
-  const all = Array.from({length: operations}, (_, index) => index + 1);
-  if (all.length <= pointsMax) return all;
-  const stride = all.length / pointsMax;
-  return Array.from({length: pointsMax}, (_, index) => Math.min(operations, 1 + Math.floor(index * stride + random.unit() * stride)));
+async function countOperations(folder: string): Promise<number> {
+  const {operations, trace} = await runWhole({folder, steps: script}, async (harness, root) => {
+    await checkEnd(harness, 'without a crash');
+    const stock = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directoryOf(root, specs.stock));
+    const kinds = await Promise.all((await stock.snapshots.ids()).map(async (id) => (await stock.snapshots.read(id)).commitKind));
+    assert.ok(kinds.includes('COMPACT'), 'the script compacts');
+  });
+  assert.ok(trace.some((what) => what.startsWith('rename') && what.includes('dropped')), 'the script moves a dropped table aside');
+  return operations;
 }
 
 test('checkpoint: a crash at any operation loses nothing and doubles nothing', async (t) => {
   const random = new Random(seed);
   const folder = temporaryFolder(t);
-  const {operations} = await countOperations(join(folder, 'count'));
-  let crashes = 0;
-  for (const operation of points(operations, random)) {
-    const root = join(folder, String(operation));
-    mkdirSync(root);
-    const files = await FailingFileSystem.over(root);
-    files.crashAt(operation, {torn: random.integer(0, 200)});
-    const kind = random.integer(0, 2);
-    const loss: Loss = kind === 0 ? 'none' : kind === 1 ? 'unsynced' : () => (random.chance(0.5) ? 'kept' : 'lost');
-    const harness = new CoreHarness(root, files);
-    let answered = 0;
-    try {
-      await harness.open();
-      await harness.goOn((epoch) => {
-        answered = Math.max(answered, epoch);
-      });
-    } catch (cause) {
-      if (!files.dead) throw cause;
-      crashes++;
-    } finally {
-      await harness.abandon();
-    }
-    const at = `MR_SEED=${seed} crash at operation ${operation} of ${operations} (${files.trace.at(-1) ?? ''}), ${['nothing', 'all unsynced', 'some unsynced'][kind]!} lost`;
-    await files.crash(loss);
-    await checkRecovered(root, answered, at);
-  }
+  const operations = await countOperations(folder);
+  const crashes = await crashAtPoints({folder, seed, random, steps: script, checkRecovered}, operations, samplePoints(operations, pointsMax, random));
   t.diagnostic(`${operations} operations in ${script.length} steps, ${crashes} crashes`);
   assert.ok(crashes > 10, `only ${crashes} crashes`);
 });
@@ -136,9 +98,9 @@ test('checkpoint: a crash at any operation loses nothing and doubles nothing', a
 test('checkpoint: an operation that fails once refuses its step, and the step done again comes to the same end', async (t) => {
   const random = new Random(seed + 1);
   const folder = temporaryFolder(t);
-  const {operations} = await countOperations(join(folder, 'count'));
+  const operations = await countOperations(folder);
   let failures = 0;
-  for (const operation of points(operations, random)) {
+  for (const operation of samplePoints(operations, pointsMax, random)) {
     const root = join(folder, String(operation));
     mkdirSync(root);
     const files = await FailingFileSystem.over(root);

@@ -4,17 +4,17 @@
  * gone on to the end and the orphan age is over, every file that is there is named, and every file that is named is there.
  */
 import assert from 'node:assert/strict';
-import {mkdirSync, readdirSync} from 'node:fs';
+import {readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
 import {systemClock} from '../../base/clock.ts';
 import {checkpointDirectory, directoryOf, droppedDirectory} from '../../engine/layout.ts';
-import {FailingFileSystem, type Loss} from '../../storage/file/failing-file-system.ts';
 import {nodeFileSystem} from '../../storage/file/node-file-system.ts';
 import {checkTable} from '../../storage/lsm/check-table.ts';
 import {findOrphans} from '../../storage/lsm/orphans.ts';
 import {PaimonTable} from '../../storage/lsm/paimon-table.ts';
-import {contents, CoreHarness, specs, tidyScript} from '../support/core-script.ts';
+import {contents, specs, tidyScript, type CoreHarness} from '../support/core-script.ts';
+import {crashAtPoints, recovered, runWhole, samplePoints} from '../support/crash-points.ts';
 import {Random, testSeed} from '../support/random.ts';
 import {temporaryFolder} from '../support/temporary.ts';
 
@@ -40,11 +40,9 @@ async function checkTables(harness: CoreHarness, root: string, settled: boolean,
 }
 
 async function checkRecovered(root: string, answered: number, at: string): Promise<void> {
-  const harness = new CoreHarness(root, await FailingFileSystem.over(root), options);
+  const harness = await recovered(root, answered, at, options);
+  const {epoch} = harness.core;
   try {
-    await harness.open().catch((cause: unknown) => assert.fail(`${at}: does not open: ${cause instanceof Error ? cause.stack : String(cause)}`));
-    const {epoch} = harness.core;
-    assert.ok(epoch === answered || epoch === answered + 1, `${at}: epoch ${answered} was answered, ${epoch} is found`);
     await checkTables(harness, root, false, at);
     assert.deepEqual(await harness.filesContent(), states[epoch], `${at}: at epoch ${epoch}`);
     await harness.goOn(() => undefined, tidyScript);
@@ -68,46 +66,15 @@ async function checkRecovered(root: string, answered: number, at: string): Promi
 
 test('maintenance: a crash at any operation of checkpoint, compaction and expiry loses no reachable file and leaks none', async (t) => {
   const random = new Random(seed);
-  const folder = temporaryFolder(t);
-  const count = join(folder, 'count');
-  mkdirSync(count);
-  const whole = await FailingFileSystem.over(count);
-  const first = new CoreHarness(count, whole, options);
-  await first.open();
-  await first.goOn(() => undefined, tidyScript);
-  const {operations} = whole;
-  await first.abandon();
-  for (const what of ['unlink', 'EARLIEST', 'snapshot-1', 'dropped', 'changelog-']) assert.ok(whole.trace.some((line) => line.includes(what)), `the script never met: ${what}`);
-  assert.ok(first.core.compaction.done > 2 && first.core.expiry.expired.snapshots > 2, `${first.core.compaction.done} compactions, ${first.core.expiry.expired.snapshots} snapshots expired`);
+  const script = {folder: temporaryFolder(t), seed, random, steps: tidyScript, options, checkRecovered};
+  const {operations, trace} = await runWhole(script, ({core}) => {
+    assert.ok(core.compaction.done > 2 && core.expiry.expired.snapshots > 2, `${core.compaction.done} compactions, ${core.expiry.expired.snapshots} snapshots expired`);
+  });
+  for (const what of ['unlink', 'EARLIEST', 'snapshot-1', 'dropped', 'changelog-']) assert.ok(trace.some((line) => line.includes(what)), `the script never met: ${what}`);
   // Half of the points lie where files go: their steps are few among many.
-  const going = whole.trace.flatMap((line, index) => (line.startsWith('unlink') || line.includes('EARLIEST') ? [index + 1] : []));
-  const points = pointsMax === Infinity ? Array.from({length: operations}, (_, index) => index + 1)
-    : Array.from({length: pointsMax}, (_, index) => (index % 2 === 0 ? random.pick(going) : random.integer(1, operations)));
-  let crashes = 0;
-  for (const [index, operation] of points.entries()) {
-    const root = join(folder, `${index}`);
-    mkdirSync(root);
-    const files = await FailingFileSystem.over(root);
-    files.crashAt(operation, {torn: random.integer(0, 200)});
-    const kind = random.integer(0, 2);
-    const loss: Loss = kind === 0 ? 'none' : kind === 1 ? 'unsynced' : () => (random.chance(0.5) ? 'kept' : 'lost');
-    const harness = new CoreHarness(root, files, options);
-    let answered = 0;
-    try {
-      await harness.open();
-      await harness.goOn((epoch) => {
-        answered = Math.max(answered, epoch);
-      }, tidyScript);
-    } catch (cause) {
-      if (!files.dead) throw cause;
-      crashes++;
-    } finally {
-      await harness.abandon();
-    }
-    const at = `MR_SEED=${seed} crash at operation ${operation} of ${operations} (${files.trace.at(-1) ?? ''}), ${['nothing', 'all unsynced', 'some unsynced'][kind]!} lost`;
-    await files.crash(loss);
-    await checkRecovered(root, answered, at);
-  }
+  const going = trace.flatMap((line, index) => (line.startsWith('unlink') || line.includes('EARLIEST') ? [index + 1] : []));
+  const points = pointsMax === Infinity ? samplePoints(operations, Infinity, random) : Array.from({length: pointsMax}, (_, index) => (index % 2 === 0 ? random.pick(going) : random.integer(1, operations)));
+  const crashes = await crashAtPoints(script, operations, points);
   t.diagnostic(`${operations} operations in ${tidyScript.length} steps, ${crashes} crashes`);
   assert.ok(crashes >= points.length / 2, `only ${crashes} crashes`);
 });

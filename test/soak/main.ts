@@ -4,7 +4,7 @@
  *   --kills N     kills of the kill loop, at least (500)
  *   --minutes M   stop after so many minutes, whatever is left (none)
  *   --seed S      first seed (from the clock); each round of 250 kills has the next one and a fresh warehouse
- *   --crash       also every crash point of log, checkpoint, compaction and expiry, instead of a sample
+ *   --crash       also every crash point of log, checkpoint, compaction, expiry, forms and tags, instead of a sample
  *   --maintenance M   only: M minutes of pinned readers and followers behind, against compaction and expiry
  *   --small-writes M  only: M minutes of single rows, the number of files within its bound
  */
@@ -28,7 +28,7 @@ let seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.se
 const over = (): boolean => performance.now() >= endMs;
 
 if (values.crash) {
-  const suites = ['test/engine/checkpoint-crash', 'test/engine/maintenance-crash', 'storage/lsm/crash', 'storage/lsm/expiry'].map((name) => join(import.meta.dirname, '../..', `${name}.test.ts`));
+  const suites = ['test/engine/checkpoint-crash', 'test/engine/maintenance-crash', 'test/engine/tag-crash', 'storage/lsm/crash', 'storage/lsm/evolution-crash', 'storage/lsm/expiry', 'test/engine/backup'].map((name) => join(import.meta.dirname, '../..', `${name}.test.ts`));
   const {status} = spawnSync(process.execPath, ['--import', 'tsx', '--test', ...suites], {stdio: 'inherit', env: {...process.env, MR_SOAK: '1', MR_SEED: String(seed)}});
   if (status !== 0) process.exit(1);
 }

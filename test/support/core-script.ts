@@ -82,10 +82,10 @@ export const tidyScript: readonly Step[] = script.flatMap((step): Step[] => {
 export type Content = ReadonlyMap<TableId, readonly string[]>;
 
 /** @returns the content after each epoch 0, 1, 2 … */
-export function contents(): Content[] {
+export function contents(steps: readonly Step[] = script): Content[] {
   const tables = new Map<TableId, {spec: TableSpec; rows: (readonly Value[])[]}>();
   const states: Content[] = [new Map()];
-  for (const step of script) {
+  for (const step of steps) {
     if (step.kind !== 'ddl' && step.kind !== 'write') continue;
     if (step.kind === 'ddl') {
       for (const record of step.records) {
@@ -104,16 +104,21 @@ export function contents(): Content[] {
   return states;
 }
 
-/** @returns where the script's subscription stands at an epoch; undefined before it is made. */
-export function subscriptionAt(epoch: number): SubscriptionSpec | undefined {
+/** @returns what exists at an epoch of a script. */
+export function catalogAt(epoch: number, steps: readonly Step[] = script): Catalog {
   let at = 0;
   const catalog = new Catalog();
-  for (const step of script) {
-    if (step.kind === 'checkpoint' || step.kind === 'compact') continue;
+  for (const step of steps) {
+    if (step.kind !== 'ddl' && step.kind !== 'write') continue;
     if (++at > epoch) break;
     if (step.kind === 'ddl') for (const record of step.records) catalog.apply(record);
   }
-  return catalog.findSubscription('s');
+  return catalog;
+}
+
+/** @returns where the script's subscription stands at an epoch; undefined before it is made. */
+export function subscriptionAt(epoch: number): SubscriptionSpec | undefined {
+  return catalogAt(epoch).findSubscription('s');
 }
 
 /** A core and its conversation. */
