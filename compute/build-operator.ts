@@ -14,6 +14,7 @@ import {MapOperator} from './operators/map.ts';
 import {MapSqlOperator} from './operators/map-sql.ts';
 import {UnionOperator} from './operators/union.ts';
 import type {NullRule} from './state/multi-index.ts';
+import type {OperatorPages} from './state/operator-pages.ts';
 import type {TableState} from './state/table-state.ts';
 import {heldType} from './stored-type.ts';
 
@@ -27,12 +28,15 @@ export interface OperatorContext {
   endChunk(): void;
 }
 
+/** Where rows that operators keep themselves may go; null: they stay in memory. */
+type Pages = OperatorPages | null;
+
 /** @returns the operators of a plan, by id; null for inputs. */
-export function buildOperators(specs: readonly OperatorSpec[], context: OperatorContext): (Operator | null)[] {
-  return specs.map((spec) => buildOperator(spec, specs, context));
+export function buildOperators(specs: readonly OperatorSpec[], context: OperatorContext, pages: Pages = null): (Operator | null)[] {
+  return specs.map((spec) => buildOperator(spec, specs, context, pages));
 }
 
-function buildOperator(spec: OperatorSpec, specs: readonly OperatorSpec[], context: OperatorContext): Operator | null {
+function buildOperator(spec: OperatorSpec, specs: readonly OperatorSpec[], context: OperatorContext, pages: Pages): Operator | null {
   const columnsOf = (id: number): readonly PlanColumn[] => specs[id]!.columns;
   const {session} = context;
   const sql = spec.executor === 'sql';
@@ -46,15 +50,15 @@ function buildOperator(spec: OperatorSpec, specs: readonly OperatorSpec[], conte
       const nulls = sql ? 'group' : joinNulls(spec);
       const leftKeys = spec.keys.map((key) => key.left);
       const rightKeys = spec.keys.map((key) => key.right);
-      const left = joinSide(specs[spec.left]!, leftKeys, nulls, context);
-      const right = joinSide(specs[spec.right]!, rightKeys, nulls, context);
+      const left = joinSide(specs[spec.left]!, leftKeys, nulls, context, pages);
+      const right = joinSide(specs[spec.right]!, rightKeys, nulls, context, pages);
       if (!sql) return new EquiJoin(spec, left, right, columnsOf(spec.left), columnsOf(spec.right));
       const inputs = [{side: left, columns: columnsOf(spec.left), keys: leftKeys}, {side: right, columns: columnsOf(spec.right), keys: rightKeys}];
       return new AffectedKeysOperator(spec.columns, inputs, ([one, two]) => joinNode(spec, one!, two!), session!);
     }
     case 'aggregate': {
-      if (!sql) return new GroupAggregate(spec, columnsOf(spec.input));
-      const side = joinSide(specs[spec.input]!, spec.groups, 'group', context);
+      if (!sql) return new GroupAggregate(spec, columnsOf(spec.input), pages);
+      const side = joinSide(specs[spec.input]!, spec.groups, 'group', context, pages);
       return new AffectedKeysOperator(spec.columns, [{side, columns: columnsOf(spec.input), keys: spec.groups}], ([leaf]) => aggregateNode(spec, leaf!), session!);
     }
   }
@@ -77,8 +81,8 @@ function aggregateNode(spec: OperatorSpec & {kind: 'aggregate'}, child: PlanNode
   return {kind: 'project', child: kept, expressions: finish.expressions, columns: spec.columns};
 }
 
-function joinSide(input: OperatorSpec, keys: readonly number[], nulls: NullRule, context: OperatorContext): JoinSide {
-  if (input.kind !== 'input') return new PrivateSide(input.columns.map(({type}) => heldType(type)), keys, nulls);
+function joinSide(input: OperatorSpec, keys: readonly number[], nulls: NullRule, context: OperatorContext, pages: Pages): JoinSide {
+  if (input.kind !== 'input') return new PrivateSide(input.columns.map(({type}) => heldType(type)), keys, nulls, pages);
   const {state, visible} = context.table(input.table);
   return new SharedSide(state, input.columnIndexes.map((column) => visible[column]!), keys, nulls);
 }

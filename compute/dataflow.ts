@@ -21,6 +21,7 @@ import type {PlanOptions} from './plan-view.ts';
 import {planView} from './plan-view.ts';
 import {evolveRows} from './state/evolve-rows.ts';
 import type {MemoryShare} from './state/memory-budget.ts';
+import type {OperatorPages} from './state/operator-pages.ts';
 import type {PageFile} from './state/page-file.ts';
 import {TableState} from './state/table-state.ts';
 import type {WinRule} from './state/win-rule.ts';
@@ -111,13 +112,16 @@ export class Dataflow {
    * Adds a dynamic table and its operators. Epochs pass it by until it was hydrated or rebuilt.
    *
    * @param tree its definition; its get nodes name tables of this dataflow.
-   * @param options.share the table's rows are counted under it, `stateShare` what operators keep beside tables.
+   * @param options.share the table's rows are counted under it, `stateShare` what operators keep beside tables,
+   *   which goes to files that `statePageFile` makes when memory is short, another one at each call.
    * @throws {WarehouseError} as `planView` does; nothing is added then.
    */
-  addView(spec: DataflowTableSpec, tree: PlanNode, options: PlanOptions & TableMemory & {readonly stateShare?: MemoryShare} = {}): TableState {
+  addView(spec: DataflowTableSpec, tree: PlanNode, options: PlanOptions & TableMemory & {readonly stateShare?: MemoryShare; readonly statePageFile?: () => PageFile} = {}): TableState {
     const plan = planView(tree, (schema, name) => this.#shape(schema, name), options);
     const state = this.addTable(spec, options);
-    this.#views.set(spec.id, new View(spec.id, `${spec.schema}.${spec.name}`, plan, this.#context(), options.stateShare ?? null));
+    const view = new View(spec.id, `${spec.schema}.${spec.name}`, plan, this.#context(), {share: options.stateShare ?? null, pageFile: options.statePageFile ?? null});
+    view.attach();
+    this.#views.set(spec.id, view);
     return state;
   }
 
@@ -145,35 +149,43 @@ export class Dataflow {
       common.endChunk();
     };
     const views: View[] = [];
+    const discard = (): void => {
+      for (const view of views) view.close();
+      state.close();
+    };
     try {
       evolveRows(before.state, state, spec.from, spec.columns, () => {
         endChunk();
         this.#relieve();
       });
       for (const [id, {tree, executor}] of trees) {
-        const {name, ready, share: stateShare} = this.#view(id);
-        const view = new View(id, name, planView(tree, shape, {executor}), {session: this.#session, table, endChunk}, stateShare);
+        const {name, ready, memory} = this.#view(id);
+        const view = new View(id, name, planView(tree, shape, {executor}), {session: this.#session, table, endChunk}, memory);
+        views.push(view);
         if (ready) {
           await view.rebuild();
           view.ready = true;
         }
-        views.push(view);
       }
     } catch (cause) {
-      state.close();
+      discard();
       throw cause;
     }
     return {
       apply: () => {
         this.#tables.set(spec.id, after);
-        for (const view of views) {
-          this.#views.set(view.id, view);
-          view.settle();
-        }
+        for (const view of views) this.#replace(view);
         before.state.close();
       },
-      discard: () => state.close(),
+      discard,
     };
+  }
+
+  /** A view's operators made anew take the place of those that were. */
+  #replace(view: View): void {
+    this.#views.get(view.id)?.close();
+    this.#views.set(view.id, view);
+    view.attach();
   }
 
   /** Gives a table other names: its records stay as they are. */
@@ -186,6 +198,7 @@ export class Dataflow {
   drop(id: number): void {
     const reader = [...this.#views.values()].find(({plan}) => plan.tables.includes(id));
     invariant(reader === undefined, () => `table ${id} is read by ${reader?.name ?? ''}`);
+    this.#views.get(id)?.close();
     this.#views.delete(id);
     this.#tables.get(id)?.state.close();
     this.#tables.delete(id);
@@ -194,10 +207,13 @@ export class Dataflow {
   /** Gives the files of all tables back; the dataflow is void. */
   close(): void {
     for (const {state} of this.#tables.values()) state.close();
+    for (const view of this.#views.values()) view.close();
   }
 
   state(id: number): TableState { return this.#table(id).state; }
   plan(id: number): ViewPlan { return this.#view(id).plan; }
+  /** Where the state of a view's operators may go, null if nowhere or if the table is no view. */
+  operatorPages(id: number): OperatorPages | null { return this.#views.get(id)?.pages ?? null; }
 
   #shape(schema: string, name: string): TableShape | undefined {
     for (const {spec} of this.#tables.values()) if (spec.schema === schema && spec.name === name) return tableShape(spec);
@@ -292,9 +308,9 @@ export class Dataflow {
     const reached = new Set([...this.#stepped, ...this.#touched]);
     this.undo();
     const views = [...this.#views.values()].filter((view) => reached.has(view));
-    for (const {id, name, plan, share} of views) {
-      const made = new View(id, name, plan, this.#context(), share);
-      this.#views.set(id, made);
+    for (const {id, name, plan, memory} of views) {
+      const made = new View(id, name, plan, this.#context(), memory);
+      this.#replace(made);
       await made.rebuild();
       made.ready = true;
     }
@@ -335,6 +351,7 @@ export class Dataflow {
       state.endEpoch();
       // The changes given out refer to the view's own rows alone.
       for (const table of this.#tables.values()) if (table.state !== state) table.state.endChunk();
+      view.relieve();
     }
     view.settle();
     view.ready = true;

@@ -35,7 +35,7 @@ const nestedTables: readonly CheckTable[] = [
 ];
 const shapesOf = (all: readonly CheckTable[]): readonly GeneratorTable[] => all.map(({schema, name, columns, key}) => ({schema, name, columns, key: key ?? []}));
 
-interface Outcome {readonly features: ReadonlySet<QueryFeature>; readonly refused: string | null}
+interface Outcome {readonly features: ReadonlySet<QueryFeature>; readonly refused: string | null; readonly pageReads?: number}
 
 /** Runs one seed: its SELECT, every third time a second one that may read the first, rows, epochs. */
 async function run(seed: number, check: IncrementalCheck, tables: readonly CheckTable[]): Promise<Outcome> {
@@ -57,13 +57,15 @@ async function run(seed: number, check: IncrementalCheck, tables: readonly Check
   return {features, refused: null};
 }
 
+/** Every second seed runs with nothing in memory between epochs. */
 async function runAlone(seed: number, tables: readonly CheckTable[] = plainTables): Promise<Outcome> {
-  await using check = await IncrementalCheck.open();
+  await using check = await IncrementalCheck.open(undefined, {spilled: seed % 2 === 1});
   for (const table of tables) await check.table(table);
   const random = new Random(seed);
   await check.epoch(tables.map((table) => randomRows(random, table, 12, 10, true)));
   try {
-    return await run(seed, check, tables);
+    const {features, refused} = await run(seed, check, tables);
+    return {features, refused, pageReads: check.pageReads};
   } catch (error) {
     throw new Error(`seed ${seed}: ${randomSelect(seed, shapesOf(tables)).sql}\n${error instanceof Error ? error.stack : String(error)}`, {cause: error});
   }
@@ -80,11 +82,14 @@ test('generated: random SELECTs equal their oracle after every epoch, by both ex
   const first = testSeed() * 100_000;
   const features = new Set<QueryFeature>();
   const refusals = new Map<string, number>();
+  let pageReads = 0;
   for (let seed = first; seed < first + runs; seed++) {
     const outcome = await runAlone(seed);
     for (const feature of outcome.features) features.add(feature);
+    pageReads += outcome.pageReads ?? 0;
     if (outcome.refused !== null) refusals.set(outcome.refused, (refusals.get(outcome.refused) ?? 0) + 1);
   }
+  assert.ok(pageReads > 10 * runs, `page files were read ${pageReads} times`);
   const refused = [...refusals.values()].reduce((sum, count) => sum + count, 0);
   assert.ok(refused <= runs / 10, `${refused} of ${runs} were refused: ${[...refusals].map(([message, count]) => `${count} × ${message}`).join('; ')}`);
   if (process.env['MR_SEED'] === undefined && runs >= 30) {

@@ -12,7 +12,20 @@ import type {OperatorSpec, ViewPlan} from './operator-spec.ts';
 import {inputsOf} from './operator-spec.ts';
 import {EpochRowError, raisedRow} from './row-error.ts';
 import type {MemoryShare} from './state/memory-budget.ts';
+import {OperatorPages} from './state/operator-pages.ts';
+import type {PageFile} from './state/page-file.ts';
 import {heldType} from './stored-type.ts';
+
+/** How the state of a view beside the tables is kept. */
+export interface ViewMemory {
+  /** What it is counted under; null: not counted. */
+  readonly share: MemoryShare | null;
+  /** Makes the file that it goes to when memory is short, another one at each call; null: it stays. */
+  readonly pageFile: (() => PageFile) | null;
+}
+
+/** Bytes that go out at a time while a state is filled beyond the budget. */
+const fillBytesMin = 4 << 20;
 
 export class View {
   readonly id: number;
@@ -21,22 +34,48 @@ export class View {
   /** False until it was hydrated or rebuilt: epochs pass it by. */
   ready = false;
   readonly #context: OperatorContext;
-  /** What its state beside the tables is counted under. */
-  readonly share: MemoryShare | null;
+  readonly memory: ViewMemory;
+  readonly pages: OperatorPages | null;
+  /** Whether its state is what the share counts. */
+  #counted = false;
   readonly #operators: readonly (Operator | null)[];
   readonly #absorbed = new Set<number>();
   #active: Operator[] = [];
   #consolidator: Consolidator | null = null;
 
-  /** @param share what its state beside the tables is counted under; none: not counted. */
-  constructor(id: number, name: string, plan: ViewPlan, context: OperatorContext, share: MemoryShare | null = null) {
+  constructor(id: number, name: string, plan: ViewPlan, context: OperatorContext, memory: ViewMemory) {
     this.id = id;
-    this.share = share;
+    this.memory = memory;
+    this.pages = memory.pageFile === null ? null : new OperatorPages(memory.pageFile);
     this.name = name;
     this.plan = plan;
     this.#context = context;
-    this.#operators = buildOperators(plan.operators, context);
+    this.#operators = buildOperators(plan.operators, context, this.pages);
   }
+
+  /** From now on the share counts this view's state, and may put it out. */
+  attach(): void {
+    const {pages} = this;
+    this.#counted = true;
+    if (pages !== null) {
+      this.memory.share?.spillable(
+        {evictableBytes: () => pages.evictableRowBytes(), evict: (bytes) => this.#settled(() => pages.evictRows(bytes))},
+        {evictableBytes: () => pages.evictableIndexBytes(), evict: (bytes) => this.#settled(() => pages.evictIndexes(bytes))},
+      );
+    }
+    this.settle();
+  }
+
+  #settled(evict: () => number): number {
+    try {
+      return evict();
+    } finally {
+      this.settle();
+    }
+  }
+
+  /** Closes and removes its page file; the state is void. */
+  close(): void { this.pages?.close(); }
 
   /** @returns the view's change in this epoch, null if nothing that it reads changed. */
   step(changes: EpochChanges): Delta | null | Promise<Delta | null> {
@@ -145,6 +184,7 @@ export class View {
       for await (const rows of this.#pull(input)) {
         operator.absorb(k, rows);
         this.#context.endChunk();
+        this.relieve();
       }
     }
     if (but === -1) this.#absorbed.add(id);
@@ -154,17 +194,40 @@ export class View {
     if (this.#active.length === 0) return;
     for (const operator of this.#active) operator.endEpoch();
     this.#active = [];
+    this.pages?.endEpoch();
+    this.settle();
+  }
+
+  /**
+   * While the state is filled, when nobody reads rows of the last chunk: parts of it go out if memory is short. A file that takes
+   * nothing is no error here: they stay.
+   */
+  relieve(): void {
+    const {pages, memory: {share}} = this;
+    if (pages === null || share === null) return;
+    pages.endChunk();
+    const excess = this.bytes() - (this.#counted ? share.bytes : 0) - share.roomBytes;
+    if (excess > 0) {
+      try {
+        const wanted = Math.max(excess, fillBytesMin);
+        const freed = pages.evictRows(wanted);
+        if (freed < wanted) pages.evictIndexes(wanted - freed);
+      } catch (cause) {
+        if (!(cause instanceof Failure)) throw cause;
+      }
+    }
     this.settle();
   }
 
   /** Says what the view's own state holds. */
   settle(): void {
-    this.share?.settle(this.bytes());
+    if (this.#counted) this.memory.share?.settle(this.bytes());
   }
 
   undo(): void {
     for (const operator of this.#active) operator.undo();
     this.#active = [];
+    this.pages?.endEpoch();
   }
 
   /** @returns the view's change with the weights of equal rows added up. */
@@ -175,6 +238,6 @@ export class View {
 
   /** Bytes of state that belong to the view alone. */
   bytes(): number {
-    return this.#operators.reduce((sum, operator) => sum + (operator?.bytes() ?? 0), 0);
+    return this.#operators.reduce((sum, operator) => sum + (operator?.bytes() ?? 0), this.pages?.bytes() ?? 0);
   }
 }

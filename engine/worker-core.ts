@@ -92,6 +92,9 @@ export class WorkerCore {
   /** Forms of tables that are ready for the record that is being committed. */
   readonly evolutions = new Map<TableId, PreparedForm>();
 
+  /** Page files of operators that were made. */
+  operatorPageFiles = 0;
+
   readonly #newPageFile: (path: string) => PageFile;
 
   /**

@@ -25,7 +25,8 @@ export function addTable(core: DefineScope, table: TableSpec, executor: 'code' |
     else {
       const stateShare = core.budget.register(`${table.schema}.${table.name} (operators)`);
       shares.push(stateShare);
-      core.dataflow.addView(table, table.definition.tree, {executor, ...memory, stateShare});
+      const statePageFile = (): PageFile => core.openPageFile(`${table.id}-operators-${++core.operatorPageFiles}.pages`); // of one view two may stand side by side
+      core.dataflow.addView(table, table.definition.tree, {executor, ...memory, stateShare, statePageFile});
     }
   } catch (cause) {
     for (const one of shares) one.close();
@@ -49,6 +50,8 @@ export interface DefineScope {
   readonly shares: Map<TableId, readonly MemoryShare[]>;
   /** Makes a page file of that name. */
   openPageFile(name: string): PageFile;
+  /** Page files of operators that were made. */
+  operatorPageFiles: number;
 }
 
 /** Makes the engine ready for records that are about to be committed. @returns what takes that back. */

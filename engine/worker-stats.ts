@@ -12,13 +12,16 @@ function spillRows(core: WorkerCore): StatRow[] {
   for (const {id} of core.catalog.tables()) {
     const {store, pageFileBytes, blockCounts} = core.dataflow.state(id);
     const {used, length} = pageFileBytes;
-    sum.used += used;
-    sum.length += length;
+    const operators = core.dataflow.operatorPages(id);
+    sum.used += used + (operators?.pages.usedBytes ?? 0);
+    sum.length += length + (operators?.pages.lengthBytes ?? 0);
     sum.asked += store.spillCounts?.rowsAsked ?? 0;
     sum.read += store.spillCounts?.rowsRead ?? 0;
-    sum.reads += (store.spillCounts?.reads ?? 0) + (blockCounts?.reads ?? 0);
-    sum.blocksRead += blockCounts?.blocksRead ?? 0;
-    sum.blocksWritten += blockCounts?.blocksWritten ?? 0;
+    sum.reads += (store.spillCounts?.reads ?? 0) + (blockCounts?.reads ?? 0) + (operators?.readCount ?? 0);
+    for (const counts of [blockCounts, operators?.blocks.counts]) {
+      sum.blocksRead += counts?.blocksRead ?? 0;
+      sum.blocksWritten += counts?.blocksWritten ?? 0;
+    }
   }
   return [
     {metric: 'state_page_bytes', help: 'bytes of state that lie in page files', value: sum.used},

@@ -52,7 +52,8 @@ export class AffectedKeysOperator implements Operator {
   readonly #keyConsolidator: Consolidator;
   readonly #outputConsolidator: Consolidator;
   readonly #pushed: (Delta | null)[];
-  #applied = false;
+  /** By input: whether it has the epoch's changes. */
+  readonly #applied: boolean[];
 
   /** @param plan makes the operator's plan over leaves for its inputs. */
   constructor(columns: readonly PlanColumn[], inputs: readonly AffectedInput[], plan: (leaves: readonly PlanNode[]) => PlanNode, session: Session) {
@@ -70,13 +71,16 @@ export class AffectedKeysOperator implements Operator {
     this.#keyConsolidator = new Consolidator(this.#keyTypes);
     this.#outputConsolidator = new Consolidator(this.#types);
     this.#pushed = inputs.map(() => null);
+    this.#applied = inputs.map(() => false);
   }
 
   push(input: number, delta: Delta): void { this.#pushed[input] = delta; }
 
   async flush(): Promise<Delta> {
-    this.#applied = true;
-    this.#pushed.forEach((delta, input) => { if (delta !== null) this.#inputs[input]!.side.apply(delta, delta.weights); });
+    this.#pushed.forEach((delta, input) => {
+      if (delta !== null) this.#inputs[input]!.side.apply(delta, delta.weights);
+      this.#applied[input] = true;
+    });
     const touched = this.#touched();
     for (const [index, input] of this.#inputs.entries()) {
       const after = this.#rowsOf(input, touched);
@@ -140,12 +144,12 @@ export class AffectedKeysOperator implements Operator {
 
   endEpoch(): void {
     this.#pushed.fill(null);
-    this.#applied = false;
+    this.#applied.fill(false);
     for (const {side} of this.#inputs) side.endEpoch();
   }
 
   undo(): void {
-    if (this.#applied) this.#pushed.forEach((delta, input) => { if (delta !== null) this.#inputs[input]!.side.apply(delta, negated(delta.weights, delta.rowCount)); });
+    this.#pushed.forEach((delta, input) => { if (this.#applied[input] === true && delta !== null) this.#inputs[input]!.side.apply(delta, negated(delta.weights, delta.rowCount)); });
     this.endEpoch();
   }
 

@@ -61,7 +61,8 @@ export class EquiJoin implements Operator {
   readonly #residualColumns: readonly number[];
   readonly #keyConsolidator: Consolidator;
   readonly #pushed: [Delta | null, Delta | null] = [null, null];
-  #applied = false;
+  /** By side: whether it has the epoch's changes. */
+  readonly #applied: [boolean, boolean] = [false, false];
 
   constructor(spec: OperatorSpec & {kind: 'join'}, left: JoinSide, right: JoinSide, leftColumns: readonly PlanColumn[], rightColumns: readonly PlanColumn[]) {
     this.#spec = spec;
@@ -84,9 +85,10 @@ export class EquiJoin implements Operator {
 
   flush(): Delta {
     const [left, right] = this.#pushed.map((delta) => (delta === null || delta.rowCount === 0 ? null : delta));
-    this.#applied = true;
     if (left) this.#left.apply(left, left.weights);
+    this.#applied[0] = true;
     if (right) this.#right.apply(right, right.weights);
+    this.#applied[1] = true;
     const parts: Delta[] = [];
     const matches = left ? this.#drive(left, parts) : null;
     if (right) this.#meet(right, left ?? null, matches, parts);
@@ -233,15 +235,15 @@ export class EquiJoin implements Operator {
 
   endEpoch(): void {
     this.#pushed.fill(null);
-    this.#applied = false;
+    this.#applied.fill(false);
     this.#left.endEpoch();
     this.#right.endEpoch();
   }
 
   undo(): void {
     const [left, right] = this.#pushed;
-    if (this.#applied && left !== null) this.#left.apply(left, negated(left.weights, left.rowCount));
-    if (this.#applied && right !== null) this.#right.apply(right, negated(right.weights, right.rowCount));
+    if (this.#applied[0] && left !== null) this.#left.apply(left, negated(left.weights, left.rowCount));
+    if (this.#applied[1] && right !== null) this.#right.apply(right, negated(right.weights, right.rowCount));
     this.endEpoch();
   }
 

@@ -17,6 +17,7 @@ import {negated} from '../consolidate.ts';
 import {emptyDelta} from '../delta-tools.ts';
 import type {Operator} from '../operator.ts';
 import type {OperatorSpec} from '../operator-spec.ts';
+import type {OperatorPages} from '../state/operator-pages.ts';
 import {heldType} from '../stored-type.ts';
 import type {AggregateLayout} from './aggregate-layout.ts';
 import {aggregateLayout} from './aggregate-layout.ts';
@@ -38,11 +39,11 @@ export class GroupAggregate implements Operator {
   #pushed: Delta | null = null;
   #applied: Applied | null = null;
 
-  constructor(spec: OperatorSpec & {kind: 'aggregate'}, inputColumns: readonly PlanColumn[]) {
+  constructor(spec: OperatorSpec & {kind: 'aggregate'}, inputColumns: readonly PlanColumn[], pages: OperatorPages | null) {
     this.columns = spec.columns;
     this.#types = spec.columns.map(({type}) => heldType(type));
     this.#groupColumns = spec.groups;
-    this.#directory = new GroupDirectory(spec.groups.map((group) => heldType(inputColumns[group]!.type)));
+    this.#directory = new GroupDirectory(spec.groups.map((group) => heldType(inputColumns[group]!.type)), pages);
     this.#layout = aggregateLayout(spec.aggregates, inputColumns);
     this.#layout.slots.reserve(this.#directory.limit);
   }

@@ -1,11 +1,13 @@
 /**
  * The groups of an aggregate: key → group number, over a row store of the keys. Numbers are given again after `drop`. Without key
- * columns there is one group, number 0, always.
+ * columns there is one group, number 0, always. Keys and index may go out to the view's page file; a file that fails is met in `assign`,
+ * before anything is changed: `drop` of groups that were assigned since reads nothing.
  */
 import type {Column} from '../../base/delta.ts';
 import type {LogicalType} from '../../base/type.ts';
 import {AlignedArena, alignColumn} from '../state/aligned-arena.ts';
 import {BatchGroups} from '../state/batch-groups.ts';
+import {type OperatorPages, spillOptions} from '../state/operator-pages.ts';
 import {RowStore} from '../state/row-store.ts';
 import {UniqueIndex} from '../state/unique-index.ts';
 
@@ -18,11 +20,15 @@ export class GroupDirectory {
   readonly #batch = new BatchGroups();
   #hash = new Int32Array(256);
 
-  constructor(keyTypes: readonly LogicalType[]) {
+  /** @param pages where keys and index may go; null: they stay in memory. */
+  constructor(keyTypes: readonly LogicalType[], pages: OperatorPages | null) {
     this.#columns = keyTypes.map((_, column) => column);
     this.#keyed = keyTypes.length > 0;
-    this.#store = new RowStore(keyTypes, {normalised: this.#columns});
-    this.#index = new UniqueIndex(this.#store, this.#columns);
+    const options = spillOptions(pages);
+    this.#store = new RowStore(keyTypes, {normalised: this.#columns, ...options.store});
+    this.#index = new UniqueIndex(this.#store, this.#columns, options.index);
+    pages?.keepStore(this.#store);
+    pages?.keepIndex(this.#index);
   }
 
   /** Group numbers are below this. */
@@ -30,7 +36,7 @@ export class GroupDirectory {
   /** Groups that exist. */
   get count(): number { return this.#keyed ? this.#store.rowCount : 1; }
 
-  /** Finds the group of every row, making those that do not exist. @param groups takes their numbers. */
+  /** Finds the group of every row, making those that do not exist. @param groups takes their numbers. @throws {WarehouseError} `MR_PAGE_FILE_FAILED`; nothing has changed then. */
   assign(keys: readonly Column[], rowCount: number, groups: Int32Array): void {
     if (!this.#keyed) {
       groups.fill(0, 0, rowCount);
@@ -43,6 +49,7 @@ export class GroupDirectory {
     this.#index.findHashed(aligned, null, rowCount, this.#hash, groups);
     const absent = absentRows(groups, rowCount);
     if (absent !== null) this.#make(aligned, absent, groups);
+    else if (this.#index.spilled) this.#index.prepare(groups, rowCount, noGroups, 0);
   }
 
   #make(keys: readonly Column[], absent: Int32Array, groups: Int32Array): void {
@@ -53,6 +60,15 @@ export class GroupDirectory {
     for (let i = 0; i < count; i++) first[i] = absent[this.#batch.first[i]!]!;
     const made = new Int32Array(count);
     this.#store.insert(keys, first, count, made);
+    if (this.#index.spilled) {
+      const found = groups.filter((group) => group >= 0);
+      try {
+        this.#index.prepare(found, found.length, made, count);
+      } catch (cause) {
+        this.#store.discard(made, count);
+        throw cause;
+      }
+    }
     this.#index.insert(made, count);
     for (let i = 0; i < absent.length; i++) groups[absent[i]!] = made[this.#batch.groups[i]!]!;
   }
@@ -78,6 +94,8 @@ export class GroupDirectory {
 
   bytes(): number { return this.#store.bytes() + this.#index.bytes() + this.#batch.bytes(); }
 }
+
+const noGroups = new Int32Array(0);
 
 function absentRows(groups: Int32Array, count: number): Int32Array | null {
   let absent = 0;

@@ -6,6 +6,7 @@ import type {Column, Delta} from '../../base/delta.ts';
 import type {LogicalType} from '../../base/type.ts';
 import type {MultiIndex, NullRule} from '../state/multi-index.ts';
 import type {RowStore} from '../state/row-store.ts';
+import type {OperatorPages} from '../state/operator-pages.ts';
 import type {TableState} from '../state/table-state.ts';
 import {storeContent} from '../delta-tools.ts';
 import {RowMultiset} from './row-multiset.ts';
@@ -58,8 +59,9 @@ export class PrivateSide implements JoinSide {
   readonly #rows: RowMultiset;
   readonly #columns: readonly number[];
 
-  constructor(types: readonly LogicalType[], keys: readonly number[], nulls: NullRule) {
-    this.#rows = new RowMultiset(types);
+  /** @param pages where rows may go. */
+  constructor(types: readonly LogicalType[], keys: readonly number[], nulls: NullRule, pages: OperatorPages | null) {
+    this.#rows = new RowMultiset(types, pages);
     this.#columns = types.map((_, column) => column);
     this.index = this.#rows.index(keys, nulls);
   }
@@ -75,8 +77,8 @@ export class PrivateSide implements JoinSide {
   }
 
   *content(): Generator<Delta, void, undefined> {
-    for (const {rows, count} of this.#rows.store.scan()) {
-      yield {rowCount: count, weights: Int32Array.from({length: count}, (_, i) => this.#rows.weight(rows[i]!)), columns: this.gather(rows, count, this.#columns)};
+    for (const {rows, columns, count} of this.#rows.store.content(this.#columns)) {
+      yield {rowCount: count, weights: Int32Array.from({length: count}, (_, i) => this.#rows.weight(rows[i]!)), columns};
     }
   }
 

@@ -404,20 +404,20 @@ export class RowStore {
     }
   }
 
-  /** Gives columns of the live rows in chunks. Text is valid as long as nothing is freed or put out; that of rows that are out, always. */
-  *content(columnIndexes: readonly number[]): Generator<{readonly columns: Column[]; readonly count: number}, void, undefined> {
+  /** Gives columns of the live rows in chunks, and the rows, in an array that is reused. Text is valid as long as nothing is freed or put out; that of rows that are out, always. */
+  *content(columnIndexes: readonly number[]): Generator<{readonly rows: Int32Array; readonly columns: Column[]; readonly count: number}, void, undefined> {
     const rows = new Int32Array(SCAN_ROWS);
     for (const {start, end, out} of this.#chunks()) {
       if (!out) {
         const count = this.#liveRows(start, end, rows);
-        if (count > 0) yield {columns: columnIndexes.map((index) => this.#column(this, index, rows, count, false, undefined)), count};
+        if (count > 0) yield {rows, columns: columnIndexes.map((index) => this.#column(this, index, rows, count, false, undefined)), count};
         continue;
       }
       const {records, text, count} = this.#spill!.copy(start, end, rows);
       if (count === 0) continue;
       const copied: Records = {words: [records], doubles: [new Float64Array(records.buffer)], arena: Arena.wrap(text)};
       const order = Int32Array.from({length: count}, (_, i) => i);
-      yield {columns: columnIndexes.map((index) => this.#column(copied, index, order, count, false, undefined)), count};
+      yield {rows, columns: columnIndexes.map((index) => this.#column(copied, index, order, count, false, undefined)), count};
     }
   }
 

@@ -16,6 +16,8 @@ import {viewStorage} from '../../compute/keys.ts';
 import type {TableShape} from '../../compute/operator-spec.ts';
 import type {Executor} from '../../compute/operator.ts';
 import {planView} from '../../compute/plan-view.ts';
+import {MemoryBudget} from '../../compute/state/memory-budget.ts';
+import {MemoryPageFile} from '../../compute/state/test-rows.ts';
 import {outputColumns} from '../../compute/stored-type.ts';
 import {columnsFromRows, rowsFromColumns} from '../../kernel/column-values.ts';
 import {Kernel} from '../../kernel/duckdb.ts';
@@ -63,25 +65,55 @@ export class IncrementalCheck {
   readonly #oracle: Session;
   readonly #work: Session;
   readonly #flows: Map<Executor, Dataflow>;
+  /** Where nothing may rest in memory between epochs: all of a dataflow's state is put out then. */
+  readonly #budgets = new Map<Dataflow, MemoryBudget>();
+  readonly #spilled: boolean;
   readonly #tables = new Map<string, Known>();
   #nextId = 1;
   /** Epochs compared, and change rows of dynamic tables seen: for asserting coverage. */
   epochs = 0;
   changesSeen = 0;
 
-  private constructor(binder: Binder, kernel: Kernel, oracle: Session, work: Session, executors: readonly Executor[]) {
+  private constructor(binder: Binder, kernel: Kernel, oracle: Session, work: Session, executors: readonly Executor[], spilled: boolean) {
     this.#binder = binder;
     this.#kernel = kernel;
     this.#oracle = oracle;
     this.#work = work;
-    this.#flows = new Map(executors.map((executor) => [executor, new Dataflow({session: work})]));
+    this.#spilled = spilled;
+    this.#flows = new Map(executors.map((executor) => [executor, this.#newFlow()]));
   }
 
-  static async open(executors: readonly Executor[] = ['code', 'sql']): Promise<IncrementalCheck> {
+  #newFlow(): Dataflow {
+    const session = this.#work;
+    if (!this.#spilled) return new Dataflow({session});
+    const budget = new MemoryBudget(2 ** 30, 0);
+    const flow = new Dataflow({session, relieve: () => budget.relieve()});
+    this.#budgets.set(flow, budget);
+    return flow;
+  }
+
+  /** How a table's state is kept, and what a view keeps beside it. */
+  #memory(flow: Dataflow): object {
+    const budget = this.#budgets.get(flow);
+    if (budget === undefined) return {};
+    const pageFile = (): MemoryPageFile => {
+      const file = new MemoryPageFile();
+      this.#files.push(file);
+      return file;
+    };
+    return {share: budget.register('rows'), pageFile, stateShare: budget.register('operators'), statePageFile: pageFile};
+  }
+  readonly #files: MemoryPageFile[] = [];
+
+  /** Reads of page files. */
+  get pageReads(): number { return this.#files.reduce((sum, {reads}) => sum + reads, 0); }
+
+  /** @param options.spilled whether all state goes out between epochs. */
+  static async open(executors: readonly Executor[] = ['code', 'sql'], {spilled = false}: {readonly spilled?: boolean} = {}): Promise<IncrementalCheck> {
     const kernel = await Kernel.open({threads: 1, memoryBytes: 512 << 20});
     const oracle = await kernel.connect();
     for (const statement of macroStatements) await oracle.run(statement);
-    return new IncrementalCheck(await Binder.open(), kernel, oracle, await kernel.connect(), executors);
+    return new IncrementalCheck(await Binder.open(), kernel, oracle, await kernel.connect(), executors, spilled);
   }
 
   async close(): Promise<void> {
@@ -108,7 +140,7 @@ export class IncrementalCheck {
       columns: storage === 'bag' ? [...visible, ...hiddenColumns] : visible,
     };
     await this.#binder.createTable(table.schema, table.name, visible);
-    for (const flow of this.#flows.values()) flow.addTable(spec);
+    for (const flow of this.#flows.values()) flow.addTable(spec, this.#memory(flow));
     this.#know(spec, null, visible.map(({name}) => name), null);
     await this.#oracle.run(`CREATE TABLE "${table.schema}"."${table.name}" (${visible.map(({name, type}) => `"${name}" ${typeText(type)}`).join(', ')})`);
   }
@@ -140,7 +172,7 @@ export class IncrementalCheck {
       key: storage.storage === 'bag' ? [columns.length, columns.length + 1] : storage.key,
       columns: storage.storage === 'bag' ? [...columns, ...hiddenColumns] : columns,
     };
-    for (const [executor, flow] of this.#flows) flow.addView(spec, bound.tree, {executor});
+    for (const [executor, flow] of this.#flows) flow.addView(spec, bound.tree, {executor, ...this.#memory(flow)});
     await this.#binder.createTable(view.schema, view.name, columns);
     this.#know(spec, view, columns.map(({name}) => name), storage.pairBy);
     const known = this.#known(`${view.schema}.${view.name}`);
@@ -210,12 +242,12 @@ export class IncrementalCheck {
   /** Makes new dataflows from the tables' content, as a restart does. */
   async restart(): Promise<void> {
     for (const [executor, before] of this.#flows) {
-      const flow = new Dataflow({session: this.#work});
+      const flow = this.#newFlow();
       for (const {spec, view} of this.#tables.values()) {
         const old = before.state(spec.id);
         let state;
-        if (view === null) state = flow.addTable(spec);
-        else state = flow.addView(spec, (await this.#binder.bindSelect(view.sql)).tree, {executor});
+        if (view === null) state = flow.addTable(spec, this.#memory(flow));
+        else state = flow.addView(spec, (await this.#binder.bindSelect(view.sql)).tree, {executor, ...this.#memory(flow)});
         const all = spec.columns.map((_, index) => index);
         for (const {rows, count} of old.store.scan()) state.load(columnsFromRows(spec.columns.map(({type}) => type), rowsFromColumns(old.store.gather(rows, count, all), spec.columns.map(({type}) => type), count).toSorted(byLast)), count);
       }
