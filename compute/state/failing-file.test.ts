@@ -1,20 +1,10 @@
 /** A table whose rows and indexes lie in a file that fails: a change is refused whole, and what was there is there. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {WarehouseError} from '../../base/error.ts';
+import type {WarehouseError} from '../../base/error.ts';
 import type {LogicalType} from '../../base/type.ts';
 import {TableState, type TableStateSpec} from './table-state.ts';
-import {type Cell, columnsOf, MemoryPageFile, rowsOf, rowText} from './test-rows.ts';
-
-/** Fails the read after the next `left`, and all after it. */
-class FailingFile extends MemoryPageFile {
-  left = Infinity;
-
-  override read(position: number, into: Uint8Array): void {
-    if (this.left-- <= 0) throw new WarehouseError('unavailable', 'MR_PAGE_FILE_FAILED', 'the page file cannot be read');
-    super.read(position, into);
-  }
-}
+import {type Cell, columnsOf, FailingReads, MemoryPageFile, rowsOf, rowText} from './test-rows.ts';
 
 const types: LogicalType[] = [{kind: 'integer'}, {kind: 'integer'}, {kind: 'varchar'}];
 const keyed: TableStateSpec = {name: 'ods.t', types, storage: 'keyed', key: [0], hidden: []};
@@ -37,7 +27,7 @@ const start = (): Cell[][] => cells(startRows, (i) => [i, i % 60, `text ${i % 7}
 function checkEveryRead(spec: TableStateSpec, change: (state: TableState) => void, byKey: boolean): number {
   let refused = 0;
   for (let reads = 0; ; reads++) {
-    const file = new FailingFile();
+    const file = new FailingReads();
     const state = new TableState(spec, {pageFile: () => file, segmentRows: 64});
     const index = state.index([1], 'group');
     state.upsert(columnsOf(types, start()), startRows);

@@ -174,3 +174,13 @@ export class MemoryPageFile implements PageFile {
     this.closed = true;
   }
 }
+
+/** Fails the read after the next `left`, and all after it. */
+export class FailingReads extends MemoryPageFile {
+  left = Infinity;
+
+  override read(position: number, into: Uint8Array): void {
+    if (this.left-- <= 0) throw new WarehouseError('unavailable', 'MR_PAGE_FILE_FAILED', 'the page file cannot be read');
+    super.read(position, into);
+  }
+}
