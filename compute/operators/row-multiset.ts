@@ -66,7 +66,7 @@ export class RowMultiset {
     }
     const rows = new Int32Array(distinct);
     this.#rows.findHashed(aligned, sources, distinct, sourceHash, rows);
-    const gone = rows.filter((row, k) => row >= 0 && this.#weights[row]! + sums[k]! === 0);
+    const gone = rows.filter((row, k) => row >= 0 && this.#weights[row] === -sums[k]!);
     this.#insert(aligned, sources, sums, rows, gone);
     this.#settle(sums, rows, gone);
   }
