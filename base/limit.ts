@@ -95,6 +95,8 @@ export const resultBytesMax = 256 * MiB;
 export const transactionBytesMax = 256 * MiB;
 /** Statements that may wait for one of `readsMax`; the next one is refused (`MR_BUSY`). */
 export const readsWaitingMax = 10_000;
+/** Statements that may wait while state is loaded after an opening; the next one is refused (`MR_BUSY`). */
+export const warmWaitersMax = 10_000;
 /** Snapshots of subscriptions that are read at once, of `readsMax`: the rest of the reads stays for queries. */
 export const snapshotReadsMax = 2;
 /** Bytes of a snapshot that wait in memory for a slow subscriber; what follows waits in a temporary file. */

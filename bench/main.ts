@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<{run: (options: Record<stri
   w3: () => import('./w3-upserts.ts'),
   c1: () => import('./c1-space.ts'),
   a24: () => import('./a24-checkpoint.ts'),
+  r1: () => import('./r1-recovery.ts'),
 };
 
 const [id = '', ...rest] = process.argv.slice(2);

@@ -210,6 +210,8 @@ export class Dataflow {
     for (const view of this.#views.values()) view.close();
   }
 
+  /** @returns whether it has that table. */
+  has(id: number): boolean { return this.#tables.has(id); }
   state(id: number): TableState { return this.#table(id).state; }
   plan(id: number): ViewPlan { return this.#view(id).plan; }
   /** Where the state of a view's operators may go, null if nowhere or if the table is no view. */
@@ -357,11 +359,15 @@ export class Dataflow {
     view.ready = true;
   }
 
-  /** Makes a view's state again, at open, when its table and its inputs are loaded: nothing is given out or compared. */
-  async rebuild(id: number): Promise<void> {
+  /**
+   * Makes a view's state again, at open, when its table and its inputs are loaded: nothing is given out or compared.
+   *
+   * @param turn called between chunks: others may have the thread meanwhile, and it may end the work by throwing.
+   */
+  async rebuild(id: number, turn?: () => Promise<void>): Promise<void> {
     const view = this.#view(id);
     invariant(!view.ready, () => `view ${view.name} has its state already`);
-    await view.rebuild();
+    await view.rebuild(turn);
     view.settle();
     view.ready = true;
   }

@@ -144,10 +144,13 @@ export class View {
     return this.#pull(this.plan.root);
   }
 
-  /** Fills the state from the inputs' content, without output. */
-  async rebuild(): Promise<void> {
+  /** Fills the state from the inputs' content, without output. @param turn called between chunks. */
+  async rebuild(turn?: () => Promise<void>): Promise<void> {
+    this.#turn = turn;
     for (const {id} of this.plan.operators) await this.#absorb(id);
+    this.#turn = undefined;
   }
+  #turn: (() => Promise<void>) | undefined;
 
   async *#pull(id: number): AsyncGenerator<Delta, void, undefined> {
     const spec = this.plan.operators[id]!;
@@ -185,6 +188,7 @@ export class View {
         operator.absorb(k, rows);
         this.#context.endChunk();
         this.relieve();
+        if (this.#turn !== undefined) await this.#turn();
       }
     }
     if (but === -1) this.#absorbed.add(id);

@@ -93,6 +93,13 @@ export interface OpenOptions {
   readonly epochIntervalMs?: number;
   /** Bytes of a delta above which it is written as files of its table, which the log names, instead of into the log. Default 8 MiB. */
   readonly referenceBytes?: number;
+  /**
+   * When the opening resolves: once reads are answered (`readable`, default), or once state is loaded too and writes are taken (`warm`):
+   * then what is wrong with a table's files rejects it. See `Warehouse.warm`.
+   */
+  readonly until?: 'readable' | 'warm';
+  /** For tests: holds the loading of state. @see WorkerOptions.loadingGate */
+  readonly loadingGate?: Int32Array;
   /** Where the warehouse is served, for the message that a second opener gets. */
   readonly url?: string;
 }

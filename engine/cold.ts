@@ -19,7 +19,7 @@ import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {numberedColumns, numberedPiece} from './numbered-changes.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
-import type {Kernel} from '../kernel/duckdb.ts';
+import type {RelationSource} from '../kernel/relation.ts';
 import type {Session} from '../kernel/session.ts';
 import type {EpochHistory} from '../query/history.ts';
 import {changesAs} from '../query/change-rows.ts';
@@ -29,13 +29,15 @@ import type {Checkpoint, CheckpointTable} from '../storage/lsm/checkpoint-file.t
 import {sequenceAfter} from '../storage/lsm/epoch-sequences.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan, type ScanPlan} from '../storage/lsm/scan-plan.ts';
-import {orderedScan} from '../storage/lsm/ordered-scan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
 import type {Past} from './past.ts';
 import type {CheckpointView} from './protocol.ts';
 import {rolledBack, rolledForward} from './roll-sql.ts';
 import {tableForm} from './table-form.ts';
-import {positionOrder, tableHome, tableOfSnapshot} from './table-home.ts';
+import type {RecoveredTail} from './recovered-tail.ts';
+import {tableContent, type ContentPiece} from './table-content.ts';
+import type {TailNets} from './tail-nets.ts';
+import {tableHome, tableOfSnapshot} from './table-home.ts';
 
 /** Where a table lies, at which snapshot. */
 interface Place {
@@ -49,6 +51,9 @@ export class ColdReader {
   readonly #history: () => EpochHistory;
   #relations = 0;
 
+  /** The tail that the opening found, and its last changes where it is large; null when a checkpoint has covered it. */
+  tail: {readonly changes: RecoveredTail; readonly nets: TailNets | null} | null = null;
+
   /** @param directory the warehouse's. */
   constructor(directory: string, past: Past, history: () => EpochHistory) {
     this.#directory = directory;
@@ -56,13 +61,37 @@ export class ColdReader {
     this.#history = history;
   }
 
-  /** @returns SELECTs of a table's rows at a checkpoint, all columns, one after the other in `_pos` order; null if it has none. */
-  async orderedSql(table: TableSpec, checkpoint: CheckpointView, kernel: Kernel): Promise<readonly string[] | null> {
+  /** A checkpoint of that epoch is there: the files say what the tail said. */
+  checkpointed(epoch: number): void {
+    if (this.tail === null || epoch < this.tail.changes.until) return;
+    void this.tail.nets?.drop().catch(() => undefined); // memory of an instance that is closing
+    this.tail = null;
+  }
+
+  /** @param tail after that checkpoint. @returns a table's rows with their positions, as the opening found them: what the read cache is filled with. */
+  async content(table: TableSpec, checkpoint: CheckpointView, tail: RecoveredTail, nets: TailNets | null, session: Session, bound: string[]): Promise<readonly ContentPiece[]> {
     const place = checkpoint.tables.find((candidate) => candidate.table === table.id);
     const found = place === undefined ? null : await this.#planOf(table, place);
-    if (found === null) return null;
-    await using session = await kernel.connect();
-    return await orderedScan(session, found.paimon, found.plan, {ordered: positionOrder(table), columns: table.columns.map((column) => column.name)});
+    const bind = this.#bind(session, bound);
+    if (table.storage === 'append') {
+      const changes = await tail.changes(table, tail.until, bind);
+      return (await tableContent(session, table, found, changes === null ? null : {kind: 'append', changes})).pieces;
+    }
+    let net = nets === null ? null : await nets.lastOf(table);
+    if (net === null) {
+      const last = await tail.lastChanges(table, session, `temp.main.mr_last_${table.id}`, bind);
+      if (last !== null) net = [...(last.inFiles === null ? [] : [last.inFiles]), ...(last.inFrames === null ? [] : [`FROM mr_rows('${bind(last.inFrames)}')`])].join(' UNION ALL ');
+    }
+    return (await tableContent(session, table, found, net === null ? null : {kind: 'keyed', touched: `(${net})`, rows: [net]})).pieces;
+  }
+
+  #bind(session: Session, bound: string[]): (source: RelationSource) => string {
+    return (source) => {
+      const relation = `mr_cold_${this.#relations++}`;
+      bound.push(relation);
+      session.bindRelation(relation, source);
+      return relation;
+    };
   }
 
   /**
@@ -123,10 +152,22 @@ export class ColdReader {
   async #tailSql(table: TableSpec, since: Epoch, until: Epoch, session: Session, bound: string[]): Promise<string | null> {
     if (since >= until) return null;
     const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
+    const bind = this.#bind(session, bound);
     const pieces: RelationPiece[] = [];
     const parts: string[] = [];
-    let sequence = 0;
-    for await (const sealed of this.#history().epochs(since, until, [table])) {
+    let [sequence, from] = [0, since];
+    // What the opening found lies in memory, decoded by nobody.
+    const tail = this.tail?.changes;
+    if (tail?.since === since) {
+      const net = until < tail.until ? null : ((await this.tail?.nets?.lastOf(table)) ?? null);
+      if (net !== null) parts.push(net);
+      else {
+        const found = await tail.changes(table, until, bind);
+        if (found !== null) parts.push(`SELECT _op, _seq, ${names} FROM ${found.sql} t`);
+      }
+      [sequence, from] = [tail.rowsOf(table.id), toEpoch(Math.min(until, tail.until))];
+    }
+    for await (const sealed of this.#history().epochs(from, until, [table])) {
       const part = sealed.tables.find((candidate) => candidate.table === table.id);
       if (part === undefined) continue;
       if (part.reference !== null) {
@@ -138,12 +179,7 @@ export class ColdReader {
       pieces.push(numberedPiece(batch, sequence));
       sequence += batch.rowCount;
     }
-    if (pieces.length > 0) {
-      const relation = `mr_cold_${this.#relations++}`;
-      bound.push(relation);
-      session.bindRelation(relation, relationOfPieces(numberedColumns(table), pieces, publishSliceRows));
-      parts.push(`SELECT _op, _seq, ${names} FROM mr_rows('${relation}')`);
-    }
+    if (pieces.length > 0) parts.push(`SELECT _op, _seq, ${names} FROM mr_rows('${bind(relationOfPieces(numberedColumns(table), pieces, publishSliceRows))}')`);
     return parts.length === 0 ? null : `(${parts.join(' UNION ALL ')})`;
   }
 }

@@ -9,6 +9,7 @@ import type {LiveRelation} from '../query/live.ts';
 import type {Metric} from './metrics.ts';
 import type {Past} from './past.ts';
 import type {EncodedRows, RejectedRow, ReplyBody, Spool, TableWrite} from './protocol.ts';
+import type {Warming} from './warming.ts';
 import type {Subscriptions} from './subscriptions.ts';
 import type {TableId} from '../catalog/spec.ts';
 
@@ -45,6 +46,8 @@ export interface Host {
   /** @param ms null: the default. */
   setHistoryRetention(ms: number | null): Promise<void>;
   nowMs(): number;
+  /** Whether state is loaded: what needs it waits. */
+  readonly warming: Warming;
   metrics(): Promise<readonly Metric[]>;
   readonly past: Past;
   /** SQL of a table's content at an epoch from files and log alone, never from the cache: see `ColdReader.sqlAt`. */

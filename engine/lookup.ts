@@ -23,3 +23,8 @@ export function requireTable(catalog: Catalog, wanted: string | NamedTable): Tab
 export function rejectedTableOf(catalog: Catalog, table: Pick<TableSpec, 'schema' | 'name'>): TableSpec | undefined {
   return catalog.find(table.schema, `${table.name}$rejected`);
 }
+
+/** @returns `schema.name` */
+export function tableName({schema, name}: Pick<TableSpec, 'schema' | 'name'>): string {
+  return `${schema}.${name}`;
+}

@@ -4,6 +4,7 @@ import type {Catalog} from '../catalog/catalog.ts';
 import type {MemoryShares} from './memory.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import type {SubscriptionState} from './subscriptions.ts';
+import type {TableWarmth} from './warming.ts';
 
 export interface Metric {
   readonly name: string;
@@ -16,6 +17,8 @@ type StatRow = Readonly<Record<string, string | number | boolean | null>>;
 
 interface MainStats {
   readonly epoch: number;
+  /** Tables whose state is being loaded. */
+  readonly warming: readonly TableWarmth[];
   readonly inFlightBytes: number;
   readonly waitingWrites: number;
   readonly pendingRows: number;
@@ -74,6 +77,10 @@ export function metricsOf(catalog: Catalog, stats: readonly StatRow[], main: Mai
         of('lag_bytes', 'bytes logged after the committed position, while something waits', lagBytes), of('expired', '1 if the lease on history has ended', state === 'expired' ? 1 : 0),
       ];
     }),
+    metric('warming_tables', 'tables whose state is still being loaded: what needs it waits', main.warming.length),
+    ...main.warming.flatMap(({table, rows, rowsExpected}): Metric[] => [
+      {name: 'millrace_warming_rows', help: 'rows that are loaded of a table that is not loaded whole', labels: {table}, value: rows}, {name: 'millrace_warming_rows_expected', help: 'rows that such a table has at most', labels: {table}, value: rowsExpected},
+    ]),
     metric('tables', 'tables and dynamic tables', catalog.tables().length),
     ...stats.map((row): Metric => ({name: `millrace_${String(row['metric'])}`, help: String(row['help']), value: Number(row['value']), labels: labelsOf(row)})),
   ];

@@ -7,6 +7,7 @@ import {Kernel} from '../kernel/duckdb.ts';
 import {macroStatements} from '../kernel/macros.ts';
 import {quoteLiteral} from '../kernel/quote.ts';
 import {liveDirectory} from './layout.ts';
+import {tailDatabase} from './tail-nets.ts';
 
 export interface ServeKernelOptions {
   readonly directory: string;
@@ -17,12 +18,13 @@ export interface ServeKernelOptions {
   readonly allowDirectories: readonly string[];
 }
 
-/** @returns the instance with the database `live` attached. */
+/** @returns the instance with the database `live` attached, and an empty one for the log's tail. */
 export async function openServeKernel({directory, databasePath, threads, memoryBytes, allowDirectories}: ServeKernelOptions): Promise<Kernel> {
   const kernel = await Kernel.open({threads, memoryBytes, tempDirectory: join(liveDirectory(directory), 'temp')});
   const session = await kernel.connect();
   try {
     await session.run(`ATTACH ${quoteLiteral(databasePath)} AS live (RECOVERY_MODE NO_WAL_WRITES)`);
+    await session.run(`ATTACH ':memory:' AS ${tailDatabase}`);
     for (const statement of macroStatements) await session.run(statement);
     await session.run(`SET allowed_directories = [${[directory, ...allowDirectories].map(quoteLiteral).join(', ')}]`);
     await session.run('SET enable_external_access = false');

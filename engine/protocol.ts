@@ -119,6 +119,15 @@ export interface EpochMessage {
   readonly ddl: readonly DdlRecord[];
 }
 
+/** A table whose state is being loaded. `rowsExpected` is from above until all are there. */
+export interface WarmingTable {
+  readonly table: TableId;
+  rows: number;
+  rowsExpected: number;
+  /** All are there. */
+  done: boolean;
+}
+
 export type ToMain =
   | {readonly kind: 'reply'; readonly id: number; readonly body: ReplyBody}
   | {readonly kind: 'error'; readonly id: number; readonly error: ErrorReport}
@@ -126,11 +135,14 @@ export type ToMain =
   /** `oldest`: the oldest epoch whose content can be read, and all that came after it. */
   | {readonly kind: 'checkpoint'; readonly checkpoint: CheckpointView; readonly oldest: number}
   /**
-   * Sent once at open: catalog records of the checkpoint, then the tail follows as epochs, then `ready`. Rows of tables in
-   * `positioned` have the positions that they had in the process before, all others 0, 1, 2 … in scan order.
+   * Sent once at open: catalog records of the checkpoint, and the frames after it (verified). Then reads can begin. Rows of tables in
+   * `positioned` have the positions that they had in the process before, all others those of table-content.ts.
    */
-  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly position: StreamPosition; readonly checkpoint: CheckpointView; readonly oldest: number; readonly positioned: readonly TableId[]}
-  | {readonly kind: 'ready'; readonly epoch: number; readonly openMs: number; readonly replayedEpochs: number}
+  | {readonly kind: 'recovered'; readonly catalog: readonly DdlRecord[]; readonly position: StreamPosition; readonly checkpoint: CheckpointView; readonly oldest: number; readonly positioned: readonly TableId[]; readonly frames: readonly Uint8Array[]}
+  /** Between `recovered` and `ready`, now and then: how far loading is, in its order. */
+  | {readonly kind: 'warming'; readonly tables: readonly WarmingTable[]}
+  /** State is loaded: the engine takes what was asked of it meanwhile. */
+  | {readonly kind: 'ready'; readonly epoch: number; readonly openMs: number}
   | {readonly kind: 'failed'; readonly error: ErrorReport};
 
 export interface WorkerOptions {
@@ -159,4 +171,6 @@ export interface WorkerOptions {
   readonly referenceBytes: number;
   /** A log segment is closed at this size; the log's own default unless given. */
   readonly logSegmentBytesMax?: number;
+  /** Tests hold the loading of state: table k is loaded once the first word is above k, operators once it is above the number of tables. In shared memory. */
+  readonly loadingGate?: Int32Array;
 }

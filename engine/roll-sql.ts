@@ -39,8 +39,8 @@ function replaced(table: RolledTable, content: string, changes: string, which: '
   const keys = table.key.map((index) => quoteIdentifier(table.columns[index]!.name));
   const touched = `SELECT ${keys.join(', ')}, ${which}(_seq) AS _seq FROM ${changes} t GROUP BY ${keys.join(', ')}`;
   const on = keys.map((key) => `k.${key} = f.${key}`).join(' AND ');
-  return `SELECT ${names} FROM (${content}) f ANTI JOIN (${touched}) k ON ${on} `
-    + `UNION ALL SELECT ${names} FROM (SELECT c.* FROM ${changes} c SEMI JOIN (${touched}) k ON k._seq = c._seq) WHERE _op IN ${ops}`;
+  return `WITH mr_touched AS MATERIALIZED (${touched}) SELECT ${names} FROM (${content}) f ANTI JOIN mr_touched k ON ${on} `
+    + `UNION ALL SELECT ${names} FROM (SELECT c.* FROM ${changes} c SEMI JOIN mr_touched k ON k._seq = c._seq WHERE c._op IN ${ops})`;
 }
 
 function columnNames(table: RolledTable): string {

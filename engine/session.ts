@@ -23,6 +23,7 @@ import type {Result, SqlOptions} from './api.ts';
 import type {Host} from './host.ts';
 import {OwnWrites} from './own-writes.ts';
 import {done, type StatementContext} from './statement-context.ts';
+import {lookUpCold} from './cold-lookup.ts';
 import {ColumnBuilder} from './column-builder.ts';
 import {alterTable} from './sql-alter.ts';
 import {createDynamicTable, createSchema, createTable, dropSchema, dropTable} from './sql-ddl.ts';
@@ -95,6 +96,7 @@ export class WarehouseSession implements AsyncDisposable {
       if (problem !== null) throw new WarehouseError('invalid', 'MR_TYPE', `key column "${name}": ${problem}`);
       return builder.finish();
     });
+    if (!this.#host.warming.warm) return this.#host.live.read((read) => lookUpCold(this.#host, read, table, keys));
     const {found, epoch} = await this.#host.lookUp(table.id, encodeRows(table.key.map((index) => table.columns[index]!.type), keys, 1));
     const form = formAt(this.#host.catalog.byId(table.id) ?? table, toEpoch(epoch));
     const visible = form.columns.filter((column) => !column.hidden);
@@ -151,7 +153,7 @@ export class WarehouseSession implements AsyncDisposable {
       case 'update': return this.#write(context, 'UPDATE', (read) => prepareUpdate(context, read, statement));
       case 'delete': return this.#write(context, 'DELETE', (read) => prepareDelete(context, read, statement));
       case 'begin': return this.#begin(statement.readOnly, context.options.signal);
-      case 'commit': return this.#commit();
+      case 'commit': return this.#commit(context.options);
       case 'rollback': {
         const at = this.#requireTransaction().read.epoch;
         await this.#rollback();
@@ -164,24 +166,28 @@ export class WarehouseSession implements AsyncDisposable {
       case 'wait-for-epoch':
         await this.#waitFor(statement.epoch, context.options);
         return done('WAIT', this.#host.history.newest);
-      case 'checkpoint': return done('CHECKPOINT', (await this.#host.checkpoint()).epoch);
-      case 'optimize': return done('OPTIMIZE', (await this.#host.optimize(requireTable(this.#host.catalog, statement.table).id)).epoch);
-      case 'create-schema': return this.#define(statement, () => createSchema(context, statement));
-      case 'drop-schema': return this.#define(statement, () => dropSchema(context, statement));
-      case 'create-table': return this.#define(statement, () => createTable(context, statement));
-      case 'alter-table': return this.#define(statement, () => alterTable(context, statement));
-      case 'create-dynamic-table': return this.#define(statement, () => createDynamicTable(context, statement));
-      case 'create-tag': return this.#define(statement, () => createTag(context, statement));
-      case 'drop-tag': return this.#define(statement, () => dropTag(context, statement));
-      case 'create-subscription': return this.#define(statement, () => createSubscription(context, statement));
-      case 'drop-subscription': return this.#define(statement, () => dropSubscription(context, statement));
+      case 'checkpoint':
+        await this.#warm(context.options);
+        return done('CHECKPOINT', (await this.#host.checkpoint()).epoch);
+      case 'optimize':
+        await this.#warm(context.options);
+        return done('OPTIMIZE', (await this.#host.optimize(requireTable(this.#host.catalog, statement.table).id)).epoch);
+      case 'create-schema': return this.#define(context, statement, () => createSchema(context, statement));
+      case 'drop-schema': return this.#define(context, statement, () => dropSchema(context, statement));
+      case 'create-table': return this.#define(context, statement, () => createTable(context, statement));
+      case 'alter-table': return this.#define(context, statement, () => alterTable(context, statement));
+      case 'create-dynamic-table': return this.#define(context, statement, () => createDynamicTable(context, statement));
+      case 'create-tag': return this.#define(context, statement, () => createTag(context, statement));
+      case 'drop-tag': return this.#define(context, statement, () => dropTag(context, statement));
+      case 'create-subscription': return this.#define(context, statement, () => createSubscription(context, statement));
+      case 'drop-subscription': return this.#define(context, statement, () => dropSubscription(context, statement));
       case 'fetch':
         this.#requireNoTransaction('FETCH', 'it reads newer epochs than the transaction');
         return fetchChanges(context, {...statement, waitMs: Math.min(statement.waitMs, context.options.deadlineMs ?? statementMsMax)});
       case 'commit-subscription':
         this.#requireNoTransaction('COMMIT … THROUGH EPOCH', 'a position is an epoch of its own');
         return commitSubscription(context, statement);
-      case 'drop-table': case 'drop-dynamic-table': return this.#define(statement, () => dropTable(context, statement));
+      case 'drop-table': case 'drop-dynamic-table': return this.#define(context, statement, () => dropTable(context, statement));
     }
   }
 
@@ -215,6 +221,7 @@ export class WarehouseSession implements AsyncDisposable {
   async #write(context: StatementContext, what: string, prepare: (read: PinnedRead) => Promise<PreparedWrite>): Promise<Result> {
     const transaction = this.#transaction;
     if (transaction === null) {
+      await this.#warm(context.options);
       const {prepared, epoch} = await retryConflicts(this.#host, () => this.#read(context, prepare));
       return done(`${what} ${prepared.rowCount}`, epoch);
     }
@@ -240,9 +247,10 @@ export class WarehouseSession implements AsyncDisposable {
     await read.release();
   }
 
-  async #commit(): Promise<Result> {
+  async #commit(options: SqlOptions): Promise<Result> {
     const {own, read, failure} = this.#requireTransaction();
     const at = read.epoch;
+    if (failure === null && own.writes.length > 0) await this.#warm(options);
     await this.#rollback();
     if (failure !== null) throw aborted(failure, 'nothing was committed');
     if (own.writes.length === 0) return done('COMMIT', at);
@@ -271,8 +279,14 @@ export class WarehouseSession implements AsyncDisposable {
     if (this.#transaction !== null) throw new WarehouseError('invalid', 'MR_TRANSACTION_OPEN', `${what} inside a transaction`, {hint: `${why}: run it outside BEGIN … COMMIT`});
   }
 
-  async #define(statement: Statement, work: () => Promise<Result>): Promise<Result> {
+  /** Waits, as long as the statement may, for state that is still being loaded after an opening. */
+  async #warm(options: SqlOptions): Promise<void> {
+    if (!this.#host.warming.warm) await this.#host.warming.wait(options);
+  }
+
+  async #define(context: StatementContext, statement: Statement, work: () => Promise<Result>): Promise<Result> {
     this.#requireNoTransaction(statement.kind.replaceAll('-', ' '), 'definitions are epochs of their own');
+    await this.#warm(context.options);
     return this.#host.alone(work);
   }
 }

@@ -15,6 +15,7 @@ export async function show(context: StatementContext, statement: Extract<Stateme
     case 'dynamic tables': return systemAnswer(context, 'dynamic_tables', ['schema', 'name', 'storage', 'key', 'reads', 'definition'], statement.schema);
     case 'subscriptions': return systemAnswer(context, 'subscriptions', ['name', 'tables', 'state', 'position', 'fetched', 'lag_epochs', 'lag_ms', 'lag_bytes', 'consumer']);
     case 'tags': return systemAnswer(context, 'tags', ['name', 'epoch', 'checkpoint', 'created_at', 'kept_until']);
+    case 'warming': return systemAnswer(context, 'warming', ['table_name', 'rows', 'rows_expected']);
     case 'columns': return describeTable(context, statement.table!);
     case 'jobs': return textAnswer(context, ['job', 'state'], []);
     case 'settings': return textAnswer(context, ['name', 'value', 'description'], settings.map(({name, defaultValue, description}) => [name, name === 'history_retention' ? durationText(context.host.historyRetentionMs()) : context.settings.get(name) ?? defaultValue, description]));

@@ -65,6 +65,10 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
     columns: [['name', text], ['epoch', whole], ['checkpoint', flag], ['created_at', {kind: 'timestamp'}], ['kept_until', {kind: 'timestamp'}]],
     rows: ({catalog}) => catalog.tags().map(({name, epoch, checkpoint, createdMs, untilMs}) => [name, big(epoch), checkpoint, moment(createdMs), untilMs === null ? null : moment(untilMs)]),
   },
+  warming: {
+    columns: [['table_name', text], ['rows', whole], ['rows_expected', whole]],
+    rows: ({warming}) => warming.tables().map(({table, rows, rowsExpected}) => [table, big(rows), big(rowsExpected)]),
+  },
   metrics: {
     columns: [['name', text], ['labels', text], ['value', {kind: 'double'}], ['help', text]],
     rows: async (host) => (await host.metrics()).map(({name, labels, value, help}) => [name, JSON.stringify(labels), value, help]),

@@ -16,33 +16,33 @@ import {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import {Binder} from '../kernel/plan/binder.ts';
-import {EpochHistory} from '../query/history.ts';
-import {LiveRelation, type PinnedRead} from '../query/live.ts';
-import type {SealedEpoch} from '../query/sealed-epoch.ts';
+import type {EpochHistory} from '../query/history.ts';
+import type {LiveRelation, PinnedRead} from '../query/live.ts';
+import {closedError} from '../query/read-turns.ts';
 import {changesOfItems, SnapshotRoom, subscribeColumns, type ColumnItem, type SubscriptionItem, type SubscriptionHost, type SubscriptionOptions} from '../query/subscription.ts';
 import {backupReport, type BackupReport, type Followed, type InsertOptions, type InsertResult, type OpenOptions, type Result, type SqlOptions, type SubscribeOptions} from './api.ts';
 import {mirror} from './binder-mirror.ts';
 import {ColdReader} from './cold.ts';
 import {tableRelation} from './cold-views.ts';
 import {ensureRejected} from './ensure-rejected.ts';
-import {epochsOfFiles} from './history-files.ts';
 import type {Host} from './host.ts';
 import type {IngestSession} from './ingest-session.ts';
-import {keptTables, saveLiveImage, withLiveImage, type LivePlace} from './live-image.ts';
-import {readLog} from './log-reader.ts';
+import {saveLiveImage, withLiveImage, type LivePlace} from './live-image.ts';
 import {workerOptions} from './worker-options.ts';
 import {metaDirectory, spoolDirectory} from './layout.ts';
 import {defaultMemoryBytes, sharesOf, type MemoryShares} from './memory.ts';
 import {kernelBytes, memoryOf, metricsOf, type Metric} from './metrics.ts';
+import {openReaders} from './open-readers.ts';
 import {openServeKernel} from './open-serve.ts';
 import {Past} from './past.ts';
 import {pastContent} from './past-content.ts';
 import {prepareDirectory} from './prepare-directory.ts';
-import {Progress} from './progress.ts';
-import type {CheckpointView, ReplyBody} from './protocol.ts';
+import type {Progress} from './progress.ts';
+import type {ReplyBody} from './protocol.ts';
 import {sealedFromMessage, type SealedSource} from './sealed.ts';
 import {WriteDoor} from './write-door.ts';
-import {warmCache, withinMs} from './warm-cache.ts';
+import {withinMs} from './warm-cache.ts';
+import {Warming, type TableWarmth} from './warming.ts';
 import {dropEndedTags} from './sql-tags.ts';
 import {WarehouseSession, type SessionOptions} from './session.ts';
 import {Subscriptions} from './subscriptions.ts';
@@ -51,11 +51,13 @@ import {readSettings} from './warehouse-settings.ts';
 import {WorkerClient, type EngineEvent} from './worker-client.ts';
 import {WarehouseLock} from '../storage/lock.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
-import {requireTable} from './lookup.ts';
+import {requireTable, tableName} from './lookup.ts';
 import {encodeColumnWrite, ingestInto, type ColumnWrite} from './table-writes.ts';
 
-/** An opening waits so many ms for the read cache: small warehouses are answered from it at once. */
+/** An opening waits so many ms for state and read cache: small warehouses are warm when it resolves. */
 const warmWaitMs = 300;
+/** Who asks for nothing but a warm warehouse waits as long as it takes: as a timer may. */
+const warmMsMax = 2 ** 31 - 1;
 
 export class Warehouse implements AsyncDisposable {
   readonly directory: string;
@@ -84,17 +86,18 @@ export class Warehouse implements AsyncDisposable {
   /** Durable subscriptions: fetching, following and committing by name. */
   readonly subscriptions: Subscriptions;
   #opened: {resolve: () => void; reject: (cause: unknown) => void} | null = null;
-  #recovering: Promise<void> = Promise.resolve();
+  readonly #warming = new Warming((id) => tableName(this.#everKnown.get(id)!));
   #ddlQueue: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
   #failure: WarehouseError | null = null;
   /** Tables whose read cache of the process before is used again. */
   reusedTables = 0;
-  /** ms from open to ready, and epochs replayed from the log: for reports. */
+  /** ms until all state was loaded, and epochs that were found in the log after the checkpoint: for reports. */
   openStats = {openMs: 0, replayedEpochs: 0};
 
   /**
-   * Opens the warehouse at `path`, making an empty one if there is none; recovers it if it was killed.
+   * Opens the warehouse at `path`, making an empty one if there is none; recovers it if it was killed. Reads are answered when it
+   * resolves, at the newest epoch; state may still be loading then (`warming`), and what needs it waits.
    *
    * @throws {WarehouseError} `MR_LOCKED` if another process or another opening in this one holds it; `MR_FORMAT_NEWER`;
    *   `MR_LOG_DAMAGED`, `MR_CHECKPOINT_DAMAGED` naming file and place.
@@ -129,9 +132,9 @@ export class Warehouse implements AsyncDisposable {
       warehouse.#readCache = options.readCache ?? true;
       warehouse.#place = place;
       warehouse.#transactionMsMax = options.transactionMsMax ?? transactionMsMax;
-      warehouse.#door = new WriteDoor({bytesMax: options.inFlightBytesMax ?? inFlightBytesMax, client: () => warehouse.#client, live: () => warehouse.#requireLive()});
+      warehouse.#door = new WriteDoor({bytesMax: options.inFlightBytesMax ?? inFlightBytesMax, client: () => warehouse.#client, live: () => warehouse.#requireLive(), warming: warehouse.#warming});
       undo.push(() => warehouse.#client.stop());
-      await warehouse.#ready();
+      await warehouse.#ready(options.until ?? 'readable');
       return warehouse;
     } catch (cause) {
       for (const step of undo.reverse()) await step().catch(() => undefined);
@@ -168,7 +171,18 @@ export class Warehouse implements AsyncDisposable {
 
   /** Tables that reads find in files and log, because they are not, or not yet, in the read cache: `schema.name`. */
   get coldTables(): string[] {
-    return [...this.#requireLive().coldTables].map((id) => this.#everKnown.get(id)!).map(({schema, name}) => `${schema}.${name}`);
+    return [...this.#requireLive().coldTables].map((id) => tableName(this.#everKnown.get(id)!));
+  }
+
+  /** Tables whose state is still being loaded, in order: reads are answered, what needs state waits. */
+  get warming(): TableWarmth[] {
+    return this.#warming.tables();
+  }
+
+  /** Resolves when state is loaded and writes are taken. @throws {WarehouseError} what is wrong with a table's files; `MR_CLOSED`. */
+  async warm(): Promise<void> {
+    await this.#warming.wait({deadlineMs: warmMsMax});
+    this.#requireOpen();
   }
 
   /** Folders that SQL may read files from, absolute. */
@@ -299,7 +313,7 @@ export class Warehouse implements AsyncDisposable {
     const stats = await this.#client.request({kind: 'stats'});
     return metricsOf(this.#catalog, stats.rows ?? [], {
       memoryBytesMax: this.#shares.total, subscriptions: await this.subscriptions.states(),
-      epoch: this.epoch, inFlightBytes: this.#door.usedBytes, waitingWrites: this.#door.waitingWrites, pendingRows: this.#requireLive().pendingRows,
+      warming: this.warming, epoch: this.epoch, inFlightBytes: this.#door.usedBytes, waitingWrites: this.#door.waitingWrites, pendingRows: this.#requireLive().pendingRows,
       memory: memoryOf(stats.rows ?? [], this.#shares, {serve: await kernelBytes(this.#serve), history: this.#requireHistory().bytes, inFlight: this.#door.usedBytes, inFlightMax: this.#door.bytesMax}),
     });
   }
@@ -321,6 +335,7 @@ export class Warehouse implements AsyncDisposable {
   }
 
   async #close(checkpoint: boolean): Promise<void> {
+    this.#warming.end(closedError());
     try {
       await this.subscriptions.close();
       const keepPositions = checkpoint && this.#readCache;
@@ -343,74 +358,63 @@ export class Warehouse implements AsyncDisposable {
     return new WarehouseSession(this.#host, options);
   }
 
-  #ready(): Promise<void> {
-    return new Promise((resolvePromise, reject) => {
+  #ready(until: 'readable' | 'warm'): Promise<void> {
+    return new Promise<void>((resolvePromise, reject) => {
       this.#opened = {resolve: resolvePromise, reject};
+    }).then(async () => {
+      if (until === 'warm') await this.warm();
+      await withinMs(this.#hot, warmWaitMs);
+      if (this.#failure !== null) throw this.#failure;
+      this.subscriptions.start();
     });
   }
+  /** State is loaded and the read cache filled: files of the checkpoint that the opening found stay where they are until then. */
+  #hot: Promise<void> = Promise.resolve();
 
   #onEvent(event: EngineEvent): void {
     switch (event.kind) {
       case 'recovered':
-        this.#progress = new Progress(event.checkpoint, event.position);
-        this.#recovering = this.#recover(event.catalog, event.checkpoint, event.oldest, event.positioned);
-        this.#recovering.catch((cause: unknown) => this.#opened?.reject(cause));
+        this.#recover(event).then(() => this.#opened?.resolve(), (cause: unknown) => this.#opened?.reject(cause));
+        return;
+      case 'warming':
+        this.#warming.note(event.tables);
+        return;
+      case 'ready':
+        this.openStats = {...this.openStats, openMs: event.openMs};
+        this.#warming.end(null);
         return;
       case 'epoch': {
         for (const record of event.ddl) this.#fold(record);
         this.#past.note(toEpoch(event.epoch), event.timeMs, event.ddl);
         const sealed = sealedFromMessage(event, this.#sealedSource);
-        // Before `recover` has made them, epochs wait for it; afterwards they are taken at once, before the reply that follows.
-        if (this.#live !== null && this.#history !== null) this.#take(sealed);
-        else void this.#recovering.then(() => this.#take(sealed), () => undefined);
+        this.#progress!.note(sealed);
+        this.#requireLive().enqueue(sealed);
+        this.#requireHistory().append(sealed);
         return;
       }
       case 'checkpoint':
+        this.#cold.checkpointed(event.checkpoint.epoch);
         this.#past.checkpointed(toEpoch(event.checkpoint.epoch), toEpoch(event.oldest), this.#catalog.tags().map((tag) => toEpoch(tag.epoch)));
         void dropEndedTags(this.#host).catch(() => undefined); // the next checkpoint tries again
         void this.subscriptions.sweep();
         return;
-      case 'ready':
-        this.openStats = {openMs: event.openMs, replayedEpochs: event.replayedEpochs};
-        this.#recovering.then(async () => {
-          // Files of the checkpoint stay where they are until the cache is filled from them.
-          await withinMs(this.#warming.then(() => this.#client.loaded()), warmWaitMs);
-          this.subscriptions.start();
-          this.#opened?.resolve();
-        }, () => undefined);
-        return;
       case 'failed':
         this.#failure = WarehouseError.from(event.error);
+        this.#warming.end(this.#failure);
         this.#opened?.reject(this.#failure);
         this.#history?.close(this.#failure);
         return;
     }
   }
 
-  async #recover(records: readonly DdlRecord[], checkpoint: CheckpointView, oldest: number, positioned: readonly TableId[]): Promise<void> {
-    const at = toEpoch(checkpoint.epoch);
-    for (const record of records) this.#fold(record);
-    await this.#past.begin(at, toEpoch(oldest));
-    const kept = keptTables(this.#place.image, positioned);
-    const live = await LiveRelation.open(this.#serve, at, {off: !this.#readCache}, kept);
-    const filed = checkpoint.tables.filter(({snapshot}) => snapshot !== null).map(({table}) => table);
-    this.reusedTables = await live.define(records, new Set(filed));
-    // The engine has given their rows the positions of the process before already: the opening begins anew, without.
-    if (this.reusedTables !== kept.length) throw new WarehouseError('data', 'MR_CACHE_FAILED', `the read cache has ${this.reusedTables} whole tables, its note names ${kept.length}`);
-    this.#history = new EpochHistory({
-      at, oldest: () => this.#past.oldest, readLog: (since, until) => readLog(this.#client, this.#sealedSource, since, until),
-      readFiles: (since, until, tables) => epochsOfFiles({directory: this.directory, kernel: this.#serve, past: this.#past}, since, until, tables),
-    });
-    this.#live = live;
-    const contentOf = (table: TableSpec): Promise<readonly string[] | null> => this.#cold.orderedSql(table, checkpoint, this.#serve);
-    if (this.#readCache) this.#warming = warmCache(live, filed, contentOf, () => this.#closing !== null || this.#failure !== null);
-  }
-  #warming: Promise<void> = Promise.resolve();
-
-  #take(sealed: SealedEpoch): void {
-    this.#progress!.note(sealed);
-    this.#requireLive().enqueue(sealed);
-    this.#requireHistory().append(sealed);
+  async #recover(found: Extract<EngineEvent, {kind: 'recovered'}>): Promise<void> {
+    const readers = await openReaders({
+      serve: this.#serve, client: this.#client, place: this.#place, readCache: this.#readCache, past: this.#past, cold: this.#cold, source: this.#sealedSource,
+      catalog: this.#catalog, fold: (record) => this.#fold(record), stopped: () => this.#closing !== null || this.#failure !== null,
+    }, found);
+    ({history: this.#history, progress: this.#progress, live: this.#live, reusedTables: this.reusedTables} = readers);
+    this.openStats = {...this.openStats, replayedEpochs: readers.tailEpochs};
+    this.#hot = Promise.all([this.#warming.wait({deadlineMs: warmMsMax}), readers.fill()]).then(() => this.#client.loaded(), () => undefined);
   }
 
   #fold(record: DdlRecord): void {
@@ -436,6 +440,7 @@ export class Warehouse implements AsyncDisposable {
       subscriptions: this.subscriptions,
       allowDirectories,
       nowMs: () => systemClock.nowMs(),
+      warming: this.#warming,
       metrics: () => this.metrics(),
       write: async (writes, rejected) => {
         this.#requireOpen();
@@ -468,6 +473,7 @@ export class Warehouse implements AsyncDisposable {
 
   async #request(request: Parameters<WorkerClient['request']>[0]): Promise<ReplyBody> {
     this.#requireOpen();
+    if (!this.#warming.warm) await this.#warming.wait();
     const body = await this.#client.request(request);
     await this.#ddlMirror;
     return body;
@@ -488,8 +494,3 @@ export class Warehouse implements AsyncDisposable {
     return this.#history;
   }
 }
-
-function closedError(): WarehouseError {
-  return new WarehouseError('closed', 'MR_CLOSED', 'the warehouse is closed', {hint: 'open it again'});
-}
-

@@ -3,15 +3,15 @@
  * filled (memory, a failing disk) is tried again a few times and then stays cold.
  */
 import {systemClock} from '../base/clock.ts';
-import type {TableId, TableSpec} from '../catalog/spec.ts';
-import type {LiveRelation} from '../query/live.ts';
+import type {TableId} from '../catalog/spec.ts';
+import type {ContentOf, LiveRelation} from '../query/live.ts';
 
 /** A table that could not be filled is tried so often, after so many ms times the number of tries. */
 const attemptsMax = 5;
 const retryMs = 2_000;
 
-/** @param contentOf SELECTs of a table's rows, one after the other in `_pos` order, at the epoch that `live` was opened at. @param stopped whether the warehouse closes. */
-export async function warmCache(live: LiveRelation, tables: readonly TableId[], contentOf: (table: TableSpec) => Promise<readonly string[] | null>, stopped: () => boolean): Promise<void> {
+/** @param contentOf a table's rows at the epoch that `live` was opened at. @param stopped whether the warehouse closes. */
+export async function warmCache(live: LiveRelation, tables: readonly TableId[], contentOf: ContentOf, stopped: () => boolean): Promise<void> {
   for (const table of tables) {
     for (let attempt = 1; live.coldTables.has(table); attempt++) {
       try {

@@ -34,7 +34,7 @@ export class WorkerClient {
       if (message.kind === 'reply') this.#settle(message.id)?.resolve(message.body);
       else if (message.kind === 'error') this.#settle(message.id)?.reject(WarehouseError.from(message.error));
       else {
-        if (message.kind === 'ready') this.#open = true;
+        if (message.kind === 'recovered') this.#open = true;
         else if (message.kind === 'failed' && this.#open === null) this.#open = false;
         onEvent(message);
       }

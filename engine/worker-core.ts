@@ -11,10 +11,8 @@ import {systemClock} from '../base/clock.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, nextEpoch, type Epoch} from '../base/epoch.ts';
 import {checkpointMs, epochBytesMax, epochRowsMax, timedCheckpointsMax} from '../base/limit.ts';
-import {nullColumn} from '../base/columns.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import {Catalog} from '../catalog/catalog.ts';
-import {encodeRecord} from '../catalog/record-json.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import {Dataflow} from '../compute/dataflow.ts';
 import {MemoryBudget, type MemoryShare} from '../compute/state/memory-budget.ts';
@@ -26,35 +24,35 @@ import type {FileSystem} from '../storage/file/file-system.ts';
 import {makeDirectoryDurably} from '../storage/file/durable.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {DiskPageFile} from '../storage/file/page-file.ts';
-import {encodeFrame, type TableChanges} from '../storage/log/frame.ts';
 import type {Log} from '../storage/log/log.ts';
-import type {PreparedFiles} from '../storage/lsm/flush.ts';
 import {maintainDirectory, pageDirectory} from './layout.ts';
 import {rejectedTableOf} from './lookup.ts';
 import {compactTables, longestRetentionMs, makeMaintenance, setRetention} from './maintenance.ts';
 import {maintainShares} from './memory.ts';
-import {isFileDelta, loggedBytesOf, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
-import {preparedNotes} from './bulk-files.ts';
-import type {EpochMessage, Request, ReplyBody, TablePositions, ToMain, WorkerOptions} from './protocol.ts';
-import {sharedCopy, typesOf} from './frame-batch.ts';
+import {loggedBytesOf, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
+import type {Request, ReplyBody, ToMain, WorkerOptions} from './protocol.ts';
+import {epochMessage} from './epoch-message.ts';
 import {rejectedBatch} from './rejected-table.ts';
 import {applyWrites} from './worker-apply.ts';
 import {backUp} from './worker-backup.ts';
 import {clearBulk, commitDeltas, gatherLarge, writeBulk} from './worker-bulk.ts';
 import {removeTree} from './table-home.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
+import {closeEngine} from './worker-close.ts';
 import {readLog} from './worker-log.ts';
 import type {CompactionService} from './worker-compaction.ts';
 import type {ExpiryService} from './worker-expiry.ts';
 import {createView, finishRecords, prepareRecords, stamped, type PreparedForm} from './worker-define.ts';
-import {writePositionImages} from './position-image.ts';
 import {lookUp} from './worker-lookup.ts';
-import {recover} from './worker-recovery.ts';
+import {findTail, loadState} from './worker-recovery.ts';
 import {statsRows} from './worker-stats.ts';
 import {followTagRecords, settleTags, type TagScope} from './worker-tags.ts';
 
 type WriteRequest = Extract<Request, {kind: 'write'}>;
 interface Queued {readonly id: number; readonly request: Request; readonly rows: number; readonly bytes: number}
+
+/** What epochs do not wait for. */
+const besideEpochs: ReadonlySet<Request['kind']> = new Set(['checkpoint', 'compact', 'expire', 'backup']);
 
 /** What one epoch changes, before it is numbered. */
 export interface EpochContent {
@@ -73,7 +71,8 @@ export class WorkerCore {
   /** ms for which history is kept. */
   retentionMs: number;
   #lastSealedMs = 0;
-  #closed = false;
+  /** Nothing is done any more. */
+  closed = false;
   catalog = new Catalog();
   epoch: Epoch = toEpoch(0);
   /** Bytes logged up to `epoch`, since the warehouse was made. */
@@ -137,13 +136,30 @@ export class WorkerCore {
       onDrop: (table) => this.compaction.forget(table),
     });
     Object.assign(this, makeMaintenance(this, shares.compaction));
-    const replayedEpochs = await recover(this, this.#post);
-    await clearBulk(this);
-    this.#running = false;
-    this.#post({kind: 'ready', epoch: this.epoch, openMs: systemClock.monotonicMs() - startMs, replayedEpochs});
-    this.#opened = true;
-    this.#kick();
+    const found = await findTail(this);
+    this.#kept = found.message.positioned;
+    this.#post(found.message);
+    try {
+      await loadState(this, found, this.#post);
+      await clearBulk(this);
+      this.#post({kind: 'ready', epoch: this.epoch, openMs: systemClock.monotonicMs() - startMs});
+    } catch (cause) {
+      // What waits is refused, and what comes, but for the end.
+      this.#failure = this.#ending ? closedError() : asWarehouseError(cause);
+      if (!this.#ending) throw this.#failure;
+    } finally {
+      this.#opened = true;
+      this.#kick();
+    }
   }
+
+  /** @throws {WarehouseError} `MR_CLOSED` once the engine is to close: loading state is given up then. */
+  requireLoading(): void {
+    if (this.#ending) throw closedError();
+  }
+  /** The end was asked for while state was loaded. */
+  #ending = false;
+  #kept: readonly TableId[] = [];
 
   /** The main thread has read what it needs of the checkpoint that this opening began from. */
   loaded(): void {
@@ -159,10 +175,15 @@ export class WorkerCore {
   #failure: WarehouseError | null = null;
 
   receive(id: number, request: Request): void {
-    if (request.kind === 'read-log' || request.kind === 'hold' || request.kind === 'release' || request.kind === 'backup') {
-      // Who reads the past waits for no epoch.
+    const {kind} = request;
+    if (kind === 'read-log' || kind === 'hold' || kind === 'release' || (this.#opened ? kind === 'backup' : kind === 'stats')) {
+      // Who reads the past waits for no epoch, nor for state.
       this.#asked = Promise.all([this.#asked, this.#alone({id, request, rows: 0, bytes: 0})]);
       return;
+    }
+    if (kind === 'close' && !this.#opened) {
+      this.#ending = true;
+      this.session?.interrupt();
     }
     let rows = 0;
     let bytes = 0;
@@ -177,32 +198,10 @@ export class WorkerCore {
     this.#kick();
   }
 
-  /** @returns an epoch as it goes to the log and to the main thread. */
-  message(sealed: Epoch, changes: ReadonlyMap<TableId, TableDelta>, ddl: readonly DdlRecord[], timeMs = systemClock.nowMs()): {readonly kind: 'epoch'} & EpochMessage {
-    const tables: TableChanges[] = [];
-    const positions: TablePositions[] = [];
-    const prepared = new Map<TableId, PreparedFiles>();
-    for (const [id, batch] of changes) {
-      if (batch.rowCount === 0) continue;
-      const spec = this.specOf(id, ddl);
-      if (isFileDelta(batch)) {
-        const types = typesOf(spec);
-        tables.push({tableId: id, schemaId: spec.schemaId, types, rowCount: 0, ops: new Uint8Array(0), columns: types.map((type) => nullColumn(type, 0)), files: batch.files});
-        positions.push({table: id, data: batch.freed, first: batch.first});
-        prepared.set(id, batch.prepared);
-        continue;
-      }
-      tables.push({tableId: id, schemaId: spec.schemaId, types: typesOf(spec), rowCount: batch.rowCount, ops: batch.ops, columns: batch.columns});
-      positions.push({table: id, data: sharedCopy(batch.positions, batch.rowCount)});
-    }
-    const header = {timeMs, positions: {}, watermarks: {}, ddl: ddl.map(encodeRecord), counts: [], notes: preparedNotes(prepared)};
-    return {kind: 'epoch', epoch: sealed, timeMs, frame: encodeFrame({epoch: sealed, header, tables}), positions, ddl};
-  }
-
   /** Numbers, logs and publishes an epoch. State must already hold it; when this rejects, nothing of it is durable or visible. */
   async commit({ddl, changes}: EpochContent): Promise<Epoch> {
     const sealed = nextEpoch(this.epoch);
-    const message = this.message(sealed, changes, ddl);
+    const message = epochMessage(sealed, changes, ddl, (id) => this.specOf(id, ddl));
     const dropped = ddl.flatMap((record) => (record.kind === 'drop-table' ? [this.catalog.byId(record.id)!] : []));
     await this.log.append([message.frame]);
     try {
@@ -243,7 +242,7 @@ export class WorkerCore {
         if (group.length === 0) {
           const next = this.#queue.shift()!;
           // A checkpoint takes epoch and catalog as they are now, and epochs go on beside it, and beside a compaction.
-          if (next.request.kind === 'checkpoint' || next.request.kind === 'compact' || next.request.kind === 'expire') this.#asked = Promise.all([this.#asked, this.#alone(next)]);
+          if (besideEpochs.has(next.request.kind)) this.#asked = Promise.all([this.#asked, this.#alone(next)]);
           else await this.#alone(next);
         } else await this.#writeGroup(group);
       }
@@ -365,7 +364,7 @@ export class WorkerCore {
   }
 
   async #handle(request: Request): Promise<ReplyBody> {
-    if (this.#closed) throw new WarehouseError('closed', 'MR_CLOSED', 'the engine is closed');
+    if (this.closed) throw closedError();
     if (this.#failure !== null && request.kind !== 'close') throw this.#failure;
     switch (request.kind) {
       case 'write': return {epoch: await this.#seal([request])};
@@ -404,30 +403,16 @@ export class WorkerCore {
       case 'expire':
         await this.expiry.run(true);
         return {epoch: this.epoch};
-      case 'close': {
-        let positioned: readonly TableId[] = [];
+      case 'close':
         await this.#asked;
-        try {
-          if (request.checkpoint && this.#failure === null) await this.checkpoint();
-          if (request.keepPositions === true && this.#failure === null) positioned = await writePositionImages(this);
-        } finally {
-          this.#closed = true;
-          await this.compaction.stop();
-          await this.expiry.stop();
-          await this.checkpointer.stop();
-          await this.log.close();
-          this.dataflow.close();
-          await this.kernel.close();
-        }
-        return {epoch: this.epoch, positioned};
-      }
+        return closeEngine(this, request, this.#failure === null, this.#ending ? this.#kept : []);
     }
   }
 
   /** A checkpoint of this moment, then what of the log it makes needless goes. */
   async checkpoint(): Promise<void> {
     await this.compaction.room();
-    if (this.#closed) throw new WarehouseError('closed', 'MR_CLOSED', 'the engine is closed');
+    if (this.closed) throw closedError();
     await this.checkpointer.write(this.epoch, this.catalog, this.loggedBytes);
     this.compaction.kick();
     this.expiry.kick();
@@ -446,3 +431,6 @@ export class WorkerCore {
   }
 }
 
+function closedError(): WarehouseError {
+  return new WarehouseError('closed', 'MR_CLOSED', 'the engine is closed');
+}

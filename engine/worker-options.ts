@@ -13,6 +13,7 @@ export function workerOptions(options: OpenOptions, {directory, warehouseId, ima
     historyRetentionMs, logCheckpoints: options.logCheckpoints ?? logCheckpoints, orphanAgeMs: options.orphanAgeMs ?? orphanAgeMs, maintenance: 'background',
     epochIntervalMs: options.epochIntervalMs ?? 0, referenceBytes: options.referenceBytes ?? referenceBytesMin,
     ...(options.logSegmentBytesMax === undefined ? {} : {logSegmentBytesMax: options.logSegmentBytesMax}),
+    ...(options.loadingGate === undefined ? {} : {loadingGate: options.loadingGate}),
     ...(image === null ? {} : {cached: {epoch: image.epoch, tables: image.tables.map(({id}) => id)}}),
   };
 }

@@ -10,6 +10,7 @@ type StatRow = NonNullable<ReplyBody['rows']>[number];
 function spillRows(core: WorkerCore): StatRow[] {
   const sum = {used: 0, length: 0, asked: 0, read: 0, reads: 0, blocksRead: 0, blocksWritten: 0};
   for (const {id} of core.catalog.tables()) {
+    if (!core.dataflow.has(id)) continue; // not loaded yet
     const {store, pageFileBytes, blockCounts} = core.dataflow.state(id);
     const {used, length} = pageFileBytes;
     const operators = core.dataflow.operatorPages(id);
@@ -86,9 +87,9 @@ export async function statsRows(core: WorkerCore): Promise<StatRow[]> {
     ...spillRows(core),
   ];
   for (const table of core.catalog.tables()) {
-    const state = core.dataflow.state(table.id);
     const name = `${table.schema}.${table.name}`;
-    rows.push({metric: 'table_rows', help: 'rows of a table', table: name, value: state.rowCount}, {metric: 'table_state_bytes', help: 'bytes of a table in memory', table: name, value: state.bytes()});
+    const state = core.dataflow.has(table.id) ? core.dataflow.state(table.id) : null;
+    if (state !== null) rows.push({metric: 'table_rows', help: 'rows of a table', table: name, value: state.rowCount}, {metric: 'table_state_bytes', help: 'bytes of a table in memory', table: name, value: state.bytes()});
     const figures = core.compaction.figures.get(table.id);
     if (figures === undefined) continue;
     rows.push(

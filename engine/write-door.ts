@@ -1,12 +1,13 @@
 /**
  * Where writes go in: each takes bytes of what may be in flight and waits where there are none, so that overload stays with the caller
- * instead of in memory. The read cache takes rows slower than the log; far behind it writers wait too.
+ * instead of in memory. While state is loaded after an opening they wait too. The read cache takes rows slower than the log; far behind it writers wait too.
  */
 import {publishRowsMax} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
 import type {LiveRelation} from '../query/live.ts';
 import type {ReplyBody, Spool, TableWrite} from './protocol.ts';
 import type {Host} from './host.ts';
+import type {Warming} from './warming.ts';
 import type {WorkerClient} from './worker-client.ts';
 
 export interface WriteDoorParts {
@@ -14,6 +15,7 @@ export interface WriteDoorParts {
   readonly bytesMax: number;
   readonly client: () => WorkerClient;
   readonly live: () => LiveRelation;
+  readonly warming: Warming;
 }
 
 export class WriteDoor {
@@ -34,6 +36,7 @@ export class WriteDoor {
     const bytes = writes.reduce((sum, {rows}) => sum + rows.bytes.byteLength, 256);
     await this.#budget.take(bytes);
     try {
+      if (!this.#parts.warming.warm) await this.#parts.warming.wait();
       await this.#settle();
       return await this.#parts.client().request({kind: 'write', writes, rejected});
     } finally {
@@ -43,6 +46,7 @@ export class WriteDoor {
 
   /** The writes of one large statement, which wait in a file. */
   async bulk(spool: Spool): Promise<ReplyBody> {
+    if (!this.#parts.warming.warm) await this.#parts.warming.wait();
     await this.#settle();
     return this.#parts.client().request({kind: 'bulk', spool});
   }

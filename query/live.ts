@@ -26,6 +26,11 @@ import {LiveUpkeep, type LiveTable} from './live-upkeep.ts';
 import {closedError, interrupted, ReadTurns} from './read-turns.ts';
 import type {SealedEpoch} from './sealed-epoch.ts';
 
+/** Rows of a table, to be put into the cache: a SELECT of all columns in `_pos` order, or where `numbered` of `_pos` and all columns in any. */
+export interface CachePiece {readonly sql: string; readonly numbered: boolean}
+/** Gives a table's rows at the epoch that the relation was opened at, piece by piece, to be read on `session`; null: it has none. */
+export type ContentOf = (spec: TableSpec, session: Session) => Promise<readonly CachePiece[] | null>;
+
 /** The filling of a table that existed before the cache did. `inserted` tells when its statement has ended. */
 interface Loading {readonly session: Session; readonly inserted: Promise<number>; /** given up */ stopped: boolean; /** since the table takes another form */ altered: boolean}
 
@@ -165,15 +170,15 @@ export class LiveRelation {
   }
 
   /**
-   * Fills a cold table with rows in `_pos` order 0, 1, 2 …; `contentOf` gives SELECTs of all its columns in the form that it has, one
-   * after the other, at the epoch that the relation was opened at. Beside everything else: later epochs take positions above and may come before, in any
-   * order, since what they kill is a set. Resolves when the table is hot, or when it was dropped meanwhile; begins anew in another form.
+   * Fills a cold table; `contentOf` gives its rows in the form that it has, numbered 0, 1, 2 … as they come or by themselves. Beside
+   * everything else: later epochs take positions above and may come before, in any order, since what they kill is a set. Resolves when
+   * the table is hot, or when it was dropped meanwhile; begins anew in another form.
    */
-  async load(table: TableId, contentOf: (spec: TableSpec) => Promise<readonly string[] | null>): Promise<void> {
+  async load(table: TableId, contentOf: ContentOf): Promise<void> {
     while (await this.#loadOnce(table, contentOf) === 'altered');
   }
 
-  async #loadOnce(table: TableId, contentOf: (spec: TableSpec) => Promise<readonly string[] | null>): Promise<'done' | 'altered'> {
+  async #loadOnce(table: TableId, contentOf: ContentOf): Promise<'done' | 'altered'> {
     const session = await this.#kernel.connect();
     // Begun between publishes: the form is then that of the tables, and what gives it another finds the filling.
     const loading = await this.#enqueueWork(() => Promise.resolve(this.#startLoading(table, session, contentOf)));
@@ -203,15 +208,15 @@ export class LiveRelation {
     }
   }
 
-  #startLoading(table: TableId, session: Session, contentOf: (spec: TableSpec) => Promise<readonly string[] | null>): Loading {
+  #startLoading(table: TableId, session: Session, contentOf: ContentOf): Loading {
     const {spec} = this.#table(table);
     const names = spec.columns.map((column) => quoteIdentifier(column.name)).join(', ');
     const insert = async (): Promise<number> => {
       let rowCount = 0;
       await session.run('BEGIN TRANSACTION'); // what fails is taken back when the session closes
-      for (const sql of await contentOf(spec) ?? []) {
+      for (const {sql, numbered} of await contentOf(spec, session) ?? []) {
         if (loading.stopped) throw interrupted();
-        rowCount += (await session.run(`INSERT INTO ${liveTarget(spec)} SELECT ${rowCount} - 1 + row_number() OVER (), ${names} FROM (${sql})`)).rowsChanged;
+        rowCount += (await session.run(`INSERT INTO ${liveTarget(spec)} SELECT ${numbered ? '_pos' : `${rowCount} - 1 + row_number() OVER ()`}, ${names} FROM (${sql})`)).rowsChanged;
       }
       await session.run('COMMIT');
       return rowCount;

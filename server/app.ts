@@ -64,7 +64,7 @@ export function buildApp({warehouse, token, closing = new AbortController().sign
   app.setNotFoundHandler((request, reply) => sendError(reply, noRoute(request)));
 
   app.get('/healthz', () => ({status: 'ok'}));
-  app.get('/readyz', () => ({status: 'ready', epoch: warehouse.epoch}));
+  app.get('/readyz', () => ({status: 'ready', epoch: warehouse.epoch, warming: warehouse.warming}));
   app.get('/metrics', (_request, reply) => metricsText(warehouse, lag).then(({contentType, text}) => reply.type(contentType).send(text)));
 
   app.post('/v1/sql', (request, reply) => answerSql(warehouse, request, reply));

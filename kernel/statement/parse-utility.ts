@@ -89,9 +89,10 @@ function parseShow(cursor: Cursor, span: Span): Statement {
   if (cursor.accept('SETTINGS')) return show('settings');
   if (cursor.accept('SUBSCRIPTIONS')) return show('subscriptions');
   if (cursor.accept('TAGS')) return show('tags');
+  if (cursor.accept('WARMING')) return show('warming');
   const word = showUnsupported.find((candidate) => cursor.sees(candidate));
   if (word !== undefined) throw cursor.unsupported(`SHOW ${word}`);
-  throw cursor.unexpected('SCHEMAS, TABLES, DYNAMIC TABLES, COLUMNS FROM t, CREATE TABLE t, JOBS, SETTINGS, SUBSCRIPTIONS or TAGS');
+  throw cursor.unexpected('SCHEMAS, TABLES, DYNAMIC TABLES, COLUMNS FROM t, CREATE TABLE t, JOBS, SETTINGS, SUBSCRIPTIONS, TAGS or WARMING');
 }
 
 function readInSchema(cursor: Cursor): string | undefined {

@@ -8,7 +8,7 @@ import type {Span} from './place.ts';
 /** WITH (…) as written: names in lower case, values as text. */
 export type StatementOptions = Readonly<Record<string, string>>;
 
-export type ShowWhat = 'schemas' | 'tables' | 'dynamic tables' | 'columns' | 'jobs' | 'settings' | 'create table' | 'subscriptions' | 'tags';
+export type ShowWhat = 'schemas' | 'tables' | 'dynamic tables' | 'columns' | 'jobs' | 'settings' | 'create table' | 'subscriptions' | 'tags' | 'warming';
 
 export type Statement = {readonly span: Span} & (
   /** SELECT, WITH, VALUES, FROM-first, TABLE, DESCRIBE SELECT, SUMMARIZE: one SELECT to DuckDB, to be gated. */

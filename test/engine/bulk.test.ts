@@ -12,7 +12,7 @@ import type {Row} from '../../base/value.ts';
 import {runLaws} from '../support/laws-run.ts';
 import {temporaryFolder} from '../support/temporary.ts';
 
-const open = (path: string): Promise<Warehouse> => Warehouse.open({path, referenceBytes: 64});
+const open = (path: string, until: 'readable' | 'warm' = 'readable'): Promise<Warehouse> => Warehouse.open({path, referenceBytes: 64, until});
 const rowsOf = async (warehouse: Warehouse, sql: string): Promise<readonly Row[]> => (await warehouse.sql(sql)).rows;
 
 async function tables(warehouse: Warehouse): Promise<void> {
@@ -187,7 +187,7 @@ test('bulk: files whose frame never came go at the next opening', async (context
   mkdirSync(join(path, 'default.db', 'never', 'bucket-0'), {recursive: true});
   writeFileSync(join(path, 'default.db', 'never', 'bucket-0', 'data-0000-0.parquet'), 'half a file');
   writeFileSync(join(path, '_millrace', 'bulk', '999.json'), JSON.stringify({path: 'default.db/never'}));
-  warehouse = await open(path);
+  warehouse = await open(path, 'warm');
   assert.deepEqual(parquetFiles(path), before);
   assert.ok(!existsSync(join(path, 'default.db', 'never')));
   assert.deepEqual(readdirSync(join(path, '_millrace', 'bulk')), []);
@@ -250,9 +250,9 @@ test('bulk: a damaged file is refused by name at open; a dropped table needs non
   const bytes = readFileSync(changelog);
   bytes[bytes.length >> 1]! ^= 1;
   writeFileSync(changelog, bytes);
-  await assert.rejects(open(path), (error: Error) => 'code' in error && error.code === 'MR_DELTA_DAMAGED' && error.message.includes(changelog));
+  await assert.rejects(open(path, 'warm'), (error: Error) => 'code' in error && error.code === 'MR_DELTA_DAMAGED' && error.message.includes(changelog));
   rmSync(changelog);
-  await assert.rejects(open(path), (error: Error) => 'code' in error && error.code === 'MR_DELTA_GONE' && error.message.includes(changelog));
+  await assert.rejects(open(path, 'warm'), (error: Error) => 'code' in error && error.code === 'MR_DELTA_GONE' && error.message.includes(changelog));
 });
 
 test('bulk: the laws hold when every delta that can goes by reference', async (context) => {

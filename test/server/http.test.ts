@@ -168,7 +168,7 @@ test('point look-up: one row by its key; parts are percent-encoded', async () =>
 
 test('health and metrics', async () => {
   assert.deepEqual(await call({url: '/healthz'}), {status: 200, json: {status: 'ok'}});
-  assert.deepEqual(await call({url: '/readyz'}), {status: 200, json: {status: 'ready', epoch: wh.epoch}});
+  assert.deepEqual(await call({url: '/readyz'}), {status: 200, json: {status: 'ready', epoch: wh.epoch, warming: []}});
   const response = await app.inject({url: '/metrics', headers: {host: 'localhost'}});
   assert.match(String(response.headers['content-type']), /^text\/plain/);
   for (const name of ['millrace_epoch', 'millrace_in_flight_bytes', 'millrace_log_bytes', 'millrace_state_bytes', 'millrace_state_bytes_max', 'millrace_event_loop_lag_ms', 'millrace_memory_bytes_max\\{share="serve"\\}', 'millrace_memory_bytes_max\\{share="maintain"\\}', 'millrace_memory_bytes_max\\{share="state"\\}', 'millrace_table_rows\\{table="ods.orders"\\}']) {
