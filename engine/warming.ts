@@ -50,7 +50,7 @@ export class Warming {
   end(failure: WarehouseError | null): void {
     if (this.#state !== 'warming') return;
     this.#state = failure ?? 'warm';
-    for (const wake of [...this.#waiters]) wake();
+    for (const wake of this.#waiters) wake();
   }
 
   /**

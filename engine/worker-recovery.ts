@@ -160,8 +160,9 @@ async function expectedRows({catalog, checkpointer}: WorkerCore, id: TableId, ta
 /** Waits where a test holds the opening. */
 async function passGate(core: WorkerCore, step: number): Promise<void> {
   core.requireLoading();
-  const gate = core.options.loadingGate;
-  while (gate !== undefined && Atomics.load(gate, 0) <= step) {
+  const {loadingGate: gate} = core.options;
+  if (gate === undefined) return;
+  while (Atomics.load(gate, 0) <= step) {
     await new Promise<void>((resolve) => { systemClock.after(gateMs, resolve); });
     core.requireLoading();
   }
