@@ -19,6 +19,8 @@ export interface KillLoopOptions {
   readonly kills: number;
   /** For how long the warehouse keeps its history; the default if it is not given. */
   readonly historyRetentionMs?: number | undefined;
+  /** What a child has done when it is killed, in the mean: batches, steps, epochs followed (40). */
+  readonly facts?: number;
   /** Deltas above it go by reference. */
   readonly referenceBytes?: number;
   /** Bytes of state that stay in memory between epochs. */
@@ -54,7 +56,7 @@ type Known = {-readonly [K in 'acknowledged' | 'epoch' | 'shaped' | 'tagged' | '
 const wholeEvery = 6;
 
 /** Throws with what a child found wrong. @returns counts; the warehouse was closed cleanly and checked at the end. */
-export async function runKillLoop({folder, child, random, kills, historyRetentionMs, referenceBytes, stateRestBytes, until, onRound}: KillLoopOptions): Promise<KillStats> {
+export async function runKillLoop({folder, child, random, kills, facts = 40, historyRetentionMs, referenceBytes, stateRestBytes, until, onRound}: KillLoopOptions): Promise<KillStats> {
   const stats: KillStats = {kills: 0, early: 0, acknowledged: 0, epoch: 0, openMs: [], replayed: 0, shaped: 0, tagged: 0, took: 0, committed: 0, checks: 0, whole: 0};
   const known: Known = {acknowledged: writers.map(() => -1), epoch: 0, shaped: 0, tagged: 0, followed: {through: -1, rows: []}, committed: -1};
   const plan = (wholly: boolean, stop: boolean): KillPlan => ({...known, wholly, stop, checkpointBytes: random.pick([8, 32, 128]) * 1024, historyRetentionMs, referenceBytes, stateRestBytes});
@@ -65,7 +67,7 @@ export async function runKillLoop({folder, child, random, kills, historyRetentio
       const wholly = round % wholeEvery === wholeEvery - 1;
       // Mostly after it has done something, much or little; now and then while it opens and checks.
       const early = random.chance(0.15);
-      const when = early ? {facts: -1, ms: random.integer(20, 900)} : {facts: Math.floor(-Math.log(1 - random.unit()) * 40), ms: random.integer(0, 60)};
+      const when = early ? {facts: -1, ms: random.integer(20, 900)} : {facts: Math.floor(-Math.log(1 - random.unit()) * facts), ms: random.integer(0, 60)};
       const running = next;
       next = new Child(child, folder);
       const ended = await running.run(plan(wholly, false), when);
