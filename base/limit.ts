@@ -121,6 +121,8 @@ export const transactionMsMax = 3_600_000;
 export const tableFormsMax = 256;
 /** Overwritten rows in the read cache before they are deleted physically. */
 export const sweepRowsMin = 100_000;
+/** Rows that came into the read cache since it was last written to its file; an eighth of all its rows if that is more. Four row groups of DuckDB. */
+export const compressRowsMin = 4 * 122_880;
 /** Rows of a table in the read cache below which holes that sweeps leave are not worth a rewrite. */
 export const rewriteRowsMin = 100_000;
 

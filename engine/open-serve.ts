@@ -25,6 +25,8 @@ export async function openServeKernel({directory, databasePath, threads, memoryB
   try {
     await session.run(`ATTACH ${quoteLiteral(databasePath)} AS live (RECOVERY_MODE NO_WAL_WRITES)`);
     await session.run(`ATTACH ':memory:' AS ${tailDatabase}`);
+    // Else a COMMIT of more than some MiB compresses all that it brought while readers wait: query/live-upkeep.ts says when.
+    await session.run("SET checkpoint_threshold = '1TB'");
     for (const statement of macroStatements) await session.run(statement);
     await session.run(`SET allowed_directories = [${[directory, ...allowDirectories].map(quoteLiteral).join(', ')}]`);
     await session.run('SET enable_external_access = false');

@@ -9,6 +9,11 @@
  * 2. beside everything else that session copies the live rows, and the list of the dead that are left out with that;
  * 3. in the queue, one transaction: rows of later positions follow, the list loses what was left out, the copy takes the table's
  *    place. Readers that are pinned before keep the old one. No sweep of the table in between.
+ *
+ * A *compression* writes the rows that publishes brought to the cache's file, compressed (DuckDB's CHECKPOINT). Publishes leave that
+ * aside: it costs four times what bringing the rows does, and a row group that fills by and by would pay it again and again. Till then
+ * rows are in memory as they came, or in DuckDB's temporary files. It runs in the queue, so fresh readers wait for it; DuckDB refuses
+ * it beside a filling or a rewrite, and then more rows come together.
  */
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
@@ -37,6 +42,7 @@ export interface UpkeepParts {
   readonly writer: Session;
   readonly sweepRowsMin: number;
   readonly rewriteRowsMin: number;
+  readonly compressRowsMin: number;
   readonly tables: () => ReadonlyMap<TableId, LiveTable>;
   readonly enqueue: <T>(work: () => Promise<T>) => Promise<T>;
   /** Ends the writer's transaction. @returns whether the cache is known to stand where it did. */
@@ -56,17 +62,28 @@ export class LiveUpkeep {
   #sweepWanted = false;
   #rewriteWanted = false;
   #rewrite: Rewrite | null = null;
-  /** Tables swept and rewritten since the opening. */
+  /** Rows that publishes brought since the last compression, and at how many the next one is tried. */
+  #plainRows = 0;
+  #compressAt = 0;
+  #compressWanted = false;
+  /** Tables swept and rewritten, and compressions, since the opening. */
   sweepCount = 0;
   rewriteCount = 0;
+  compressCount = 0;
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
   }
 
-  /** Begins what is due; after a publish. */
-  consider(): void {
+  /** Begins what is due; after a publish. @param published rows that it brought. */
+  consider(published = 0): void {
     const tables = [...this.#parts.tables().values()];
+    this.#plainRows += published;
+    const compressRows = Math.max(this.#parts.compressRowsMin, tables.reduce((sum, {rowCount}) => sum + rowCount, 0) / 8, this.#compressAt);
+    if (!this.#compressWanted && this.#plainRows >= compressRows) {
+      this.#compressWanted = true;
+      void this.#parts.enqueue(() => this.#compress()).catch(() => undefined);
+    }
     if (!this.#sweepWanted && tables.some((live) => this.#sweepDue(live))) {
       this.#sweepWanted = true;
       void this.#parts.enqueue(() => this.#sweep()).catch(() => undefined);
@@ -103,6 +120,19 @@ export class LiveUpkeep {
 
   #rewriteDue({hot, sweptRows, rowCount, rewriteAt}: LiveTable): boolean {
     return hot && rowCount >= this.#parts.rewriteRowsMin && sweptRows >= Math.max(1, rowCount / 2, rewriteAt);
+  }
+
+  async #compress(): Promise<void> {
+    this.#compressWanted = false;
+    try {
+      await this.#parts.writer.run('CHECKPOINT live');
+      this.#plainRows = 0;
+      this.#compressAt = 0;
+      this.compressCount++;
+    } catch {
+      // Refused beside another writer, or out of room: the rows stay as they are, and it is tried again with as many more.
+      this.#compressAt = this.#plainRows + this.#parts.compressRowsMin;
+    }
   }
 
   async #sweep(): Promise<void> {

@@ -165,10 +165,10 @@ test('live relation: every pinned reader sees exactly its epoch of all tables, w
     {weight: 1, arbitrary: fc.record({kind: fc.constant('drop' as const), name: fc.constantFrom('a', 'b', 'c')})},
     {weight: 5, arbitrary: fc.record({kind: fc.constantFrom('pin' as const, 'pin' as const, 'read' as const, 'read' as const, 'read' as const, 'release' as const, 'settle' as const), which: fc.nat(readsMax)})},
   );
-  let pinnedBehind = 0, recreated = 0, swept = 0, rewritten = 0;
-  await fc.assert(fc.asyncProperty(fc.array(step, {minLength: 20, maxLength: 60, size: 'max'}), fc.constantFrom(1, 3, 1000), fc.constantFrom(1, 4, 1000), fc.integer({min: 0, max: 3}), async (steps, sweepRowsMin, rewriteRowsMin, disk) => {
+  let pinnedBehind = 0, recreated = 0, swept = 0, rewritten = 0, compressed = 0;
+  await fc.assert(fc.asyncProperty(fc.array(step, {minLength: 20, maxLength: 60, size: 'max'}), fc.constantFrom(1, 3, 1000), fc.constantFrom(1, 4, 1000), fc.integer({min: 0, max: 3}), fc.constantFrom(1, 30, 1_000_000), async (steps, sweepRowsMin, rewriteRowsMin, disk, compressRowsMin) => {
     // In a file, as in earnest, every fourth time: there a run takes ten times as long.
-    await withLive({sweepRowsMin, rewriteRowsMin, inMemory: disk > 0}, async (live) => {
+    await withLive({sweepRowsMin, rewriteRowsMin, compressRowsMin, inMemory: disk > 0}, async (live) => {
       const model = new Model();
       const reads: PinnedRead[] = [];
       const asked: Promise<void>[] = []; // reads in flight beside all that follows
@@ -224,12 +224,14 @@ test('live relation: every pinned reader sees exactly its epoch of all tables, w
       });
       swept += live.upkeepCounts.sweeps;
       rewritten += live.upkeepCounts.rewrites;
+      compressed += live.upkeepCounts.compressions;
     });
   }), {seed, numRuns: 30});
   assert.ok(pinnedBehind > 20, `${pinnedBehind} reads behind the newest epoch`);
   assert.ok(recreated > 2, `${recreated} tables made anew beside a pinned reader`);
   assert.ok(swept > 20, `${swept} sweeps`);
   assert.ok(rewritten > 0, `${rewritten} rewrites`);
+  assert.ok(compressed > 5, `${compressed} compressions`);
 });
 
 /** A relation with one keyed table of three rows at epoch 2. */

@@ -13,7 +13,7 @@
 import {WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {publishRowsMax, readsWaitingMax, rewriteRowsMin, sweepRowsMin} from '../base/limit.ts';
+import {publishRowsMax, readsWaitingMax, rewriteRowsMin, compressRowsMin, sweepRowsMin} from '../base/limit.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
@@ -38,6 +38,7 @@ interface Loading {readonly session: Session; readonly inserted: Promise<number>
 export interface LiveOptions {
   readonly sweepRowsMin?: number;
   readonly rewriteRowsMin?: number;
+  readonly compressRowsMin?: number;
   readonly readsWaitingMax?: number;
   readonly heldReadsMax?: number;
   /** Tables are not copied: all are read from files and log. */
@@ -86,14 +87,14 @@ export class LiveRelation {
   readonly #upkeep: LiveUpkeep;
 
   private constructor(kernel: Kernel, writer: Session, at: Epoch, limits: LiveOptions) {
-    this.#limits = {sweepRowsMin, rewriteRowsMin, readsWaitingMax, heldReadsMax, off: false, ...limits};
+    this.#limits = {sweepRowsMin, rewriteRowsMin, compressRowsMin, readsWaitingMax, heldReadsMax, off: false, ...limits};
     this.#kernel = kernel;
     this.#turns = new ReadTurns(kernel, this.#limits);
     this.#writer = writer;
     this.#known = at;
     this.#published = at;
     this.#upkeep = new LiveUpkeep({
-      kernel, writer, sweepRowsMin: this.#limits.sweepRowsMin, rewriteRowsMin: this.#limits.rewriteRowsMin, tables: () => this.#tables,
+      kernel, writer, sweepRowsMin: this.#limits.sweepRowsMin, rewriteRowsMin: this.#limits.rewriteRowsMin, compressRowsMin: this.#limits.compressRowsMin, tables: () => this.#tables,
       enqueue: (work) => this.#enqueueWork(work), rolledBack: () => this.#rolledBack(),
       failed: (what, cause) => {
         this.#failure ??= new WarehouseError('unavailable', 'MR_CACHE_FAILED', `the read cache is in an unknown state after ${what}`, {cause, hint: 'close the warehouse and open it again: the cache is built anew, no data is lost'});
@@ -101,9 +102,9 @@ export class LiveRelation {
     });
   }
 
-  /** Tables swept and rewritten since the opening. */
-  get upkeepCounts(): {readonly sweeps: number; readonly rewrites: number} {
-    return {sweeps: this.#upkeep.sweepCount, rewrites: this.#upkeep.rewriteCount};
+  /** Tables swept and rewritten, and compressions, since the opening. */
+  get upkeepCounts(): {readonly sweeps: number; readonly rewrites: number; readonly compressions: number} {
+    return {sweeps: this.#upkeep.sweepCount, rewrites: this.#upkeep.rewriteCount, compressions: this.#upkeep.compressCount};
   }
 
   /**
@@ -347,7 +348,7 @@ export class LiveRelation {
     }
     this.#published = to;
     if (ddl) this.#noteCold();
-    this.#upkeep.consider();
+    this.#upkeep.consider(this.#limits.off ? 0 : rowCount);
   }
 
   /** A table is not changed while another session fills it. */
