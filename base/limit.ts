@@ -55,6 +55,8 @@ export const compactionRetryMsMin = 1000;
 export const compactionRetryMsMax = 600_000;
 /** Checkpoints are refused while compaction fails and a bucket has so many times the sorted runs of its stop trigger: 64 by default. */
 export const stopFactorMax = 8;
+/** Bytes of a large file between two syncs, so that appends to the log pass between them. */
+export const pacedWriteBytes = 512 * 1024;
 /** Recent frames kept in memory for subscribers; older ones are read from the log. */
 export const historyBytesMax = 64 * MiB;
 /** Checkpoints of the past that a thread holds decoded. */

@@ -17,7 +17,7 @@ import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {RelationColumn, RelationSource} from '../kernel/relation.ts';
 import type {RelationPiece} from '../kernel/relation-pieces.ts';
 import type {Session} from '../kernel/session.ts';
-import {decodeFrame} from '../storage/log/frame.ts';
+import {decodeFrame, type FrameTable} from '../storage/log/frame.ts';
 import {bucketColumn} from '../storage/paimon/bucket-column.ts';
 import type {CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
 import type {EpochSequence} from '../storage/lsm/epoch-sequences.ts';
@@ -26,7 +26,7 @@ import {commitCompaction, planLevelZero, prepareCompaction, type Compaction} fro
 import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/column-sql.ts';
 import {joinPrepared, prepareFlush, type PreparedFiles} from '../storage/lsm/flush.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
-import {batchOf, typesOf} from './frame-batch.ts';
+import {typesOf} from './frame-batch.ts';
 import {tableForm} from './table-form.ts';
 import {settleTable, tableOfSnapshot, tableProperty} from './table-home.ts';
 
@@ -55,8 +55,8 @@ export interface FlushContext {
 
 /** Rows handed to DuckDB per call: epochs get the thread between calls. */
 const flushSliceRows = 2048;
-/** Frames decoded per call, for the same reason: a thousand frames of one row cost more than a thousand rows. */
-const flushSliceEpochs = 64;
+/** Batches of frames decoded per call, for the same reason: a thousand frames of one row cost more than a thousand rows. */
+const flushSliceBatches = 64;
 
 interface TailPart {
   readonly frame: Uint8Array;
@@ -136,7 +136,14 @@ async function flushedThrough(paimon: PaimonTable, table: TableSpec, warehouseId
   return {epoch: Number(commitIdentifier), snapshot: id};
 }
 
-/** The parts end to end, numbered from `first`: decoded as they are asked for, small epochs put together to one slice. */
+/** The rows of a table in a frame. Its bytes were verified when it was encoded, or read from the log. */
+function partOf(table: TableSpec, {frame, rowCount}: TailPart): FrameTable {
+  const found = decodeFrame(frame, true).tables.find(({tableId}) => tableId === table.id);
+  invariant(found !== undefined && found.rowCount === rowCount, () => `a frame has ${found?.rowCount ?? 0} rows of table ${table.id}, ${rowCount} were noted`);
+  return found;
+}
+
+/** The parts end to end, numbered from `first`: decoded as they are asked for, batch by batch, small ones put together to one slice. */
 function tailRelation(table: TableSpec, paimon: PaimonTable, parts: readonly TailPart[], first: number): RelationSource {
   const types = typesOf(table);
   const rowTotal = parts.reduce((sum, part) => sum + part.rowCount, 0);
@@ -145,18 +152,23 @@ function tailRelation(table: TableSpec, paimon: PaimonTable, parts: readonly Tai
     rowCount: rowTotal,
     open: () => {
       let index = 0;
+      let part: FrameTable | null = null;
+      let batchIndex = 0;
       let sequence = first;
       let current: {readonly columns: readonly Column[]; readonly rowCount: number} | null = null;
       let start = 0;
       const decode = (): boolean => {
         const batches: ChangeBatch[] = [];
         let rowCount = 0;
-        while (index < parts.length && rowCount < flushSliceRows && batches.length < flushSliceEpochs) {
-          const part = parts[index++]!;
-          const found = decodeFrame(part.frame).tables.find(({tableId}) => tableId === table.id);
-          invariant(found !== undefined && found.rowCount === part.rowCount, () => `a frame has ${found?.rowCount ?? 0} rows of table ${table.id}, ${part.rowCount} were noted`);
-          batches.push(batchOf(found, types, null));
-          rowCount += part.rowCount;
+        while (rowCount < flushSliceRows && batches.length < flushSliceBatches) {
+          if (part === null || batchIndex === part.batchCount) {
+            if (index === parts.length) break;
+            part = partOf(table, parts[index++]!);
+            batchIndex = 0;
+          }
+          const batch = part.batch(batchIndex++, types);
+          batches.push({...batch, positions: new Float64Array(batch.rowCount)});
+          rowCount += batch.rowCount;
         }
         if (batches.length === 0) return false;
         const batch = batches.length === 1 ? batches[0]! : concatBatches(types, batches);

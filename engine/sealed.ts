@@ -74,7 +74,7 @@ function sealedTable(part: FrameTable, source: SealedSource, positions: TablePos
 }
 
 export function sealedFromMessage(message: EpochMessage, source: SealedSource): SealedEpoch {
-  const frame = decodeFrame(message.frame);
+  const frame = decodeFrame(message.frame, true);
   return {
     epoch: frame.epoch,
     ddl: message.ddl,

@@ -178,10 +178,7 @@ export class CompactionAttempt {
       const expected = part.runs.flat().reduce((sum, entry) => sum + entry.file.rowCount, 0);
       invariant(rowCount === expected, () => `${rowCount} rows were merged from append files of ${expected}`);
     }
-    if (rowCount === 0) {
-      this.#written.pop();
-      await table.files.unlink(file.path);
-    }
+    if (rowCount === 0) this.#written.pop();
     this.#signal?.throwIfAborted();
     return this.remaining > 0;
   }

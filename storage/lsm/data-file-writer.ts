@@ -1,18 +1,20 @@
 /**
- * Writes data and changelog files by DuckDB's COPY, makes them durable and describes them for a manifest.
+ * Writes data and changelog files by DuckDB's COPY, durably, and describes them for a manifest.
  *
  * A keyed file holds `_KEY_<key>…`, `_SEQUENCE_NUMBER`, `_VALUE_KIND`, then all columns; an append file the columns alone. What a
  * manifest says of a file (rows, deletes, keys, sequence range, size) is read back from the file itself, never taken from what
  * was meant to be written: readers skip merging, pruning and opening on the strength of these numbers.
  */
+import {dirname} from 'node:path';
 import {invariant} from '../../base/invariant.ts';
 import type {Row} from '../../base/value.ts';
 import {quoteIdentifier, quoteLiteral} from '../../kernel/quote.ts';
+import {copyPaced, temporaryPath} from '../file/durable.ts';
 import {EMPTY_ROW, encodeBinaryRow} from '../paimon/binary-row.ts';
 import {damaged} from '../paimon/failure.ts';
 import {type DataFileMeta, type ManifestEntry, NO_STATS} from '../paimon/manifest.ts';
 import {fieldIdSql, KEY_FIELD_ID_OFFSET, KEY_PREFIX, KIND_COLUMN, KIND_FIELD_ID, keyTextSql, parquetSql, parseKeyText, SEQUENCE_COLUMN, SEQUENCE_FIELD_ID} from './column-sql.ts';
-import {type PaimonTable, syncFiles} from './paimon-table.ts';
+import type {PaimonTable} from './paimon-table.ts';
 import {namedRows, type SqlSession} from './sql-session.ts';
 import {NO_VALUE_STATS, valueStats, type ValueStats} from './value-stats.ts';
 import {CODECS} from './table-features.ts';
@@ -35,11 +37,11 @@ const SOURCE_FLUSH = 0;
 const SOURCE_COMPACTION = 1;
 
 /**
- * Runs one COPY.
+ * Writes a file: one COPY to a temporary name, then what it wrote is taken over to `path` in small durable steps.
  *
  * @param select a query with the file's columns in order, sorted as the file must be.
  * @param dictionary false for young files: trying a dictionary costs a third of the CPU on columns of many values.
- * @returns rows written.
+ * @returns rows written; 0: there is no file.
  */
 export async function copyToFile(session: SqlSession, table: PaimonTable, select: string, path: string, dictionary: boolean): Promise<number> {
   const codec = CODECS[table.schema.options['file.compression'] ?? 'zstd']!;
@@ -47,8 +49,15 @@ export async function copyToFile(session: SqlSession, table: PaimonTable, select
     'FORMAT parquet', 'PARQUET_VERSION v1', `COMPRESSION ${codec}`, ...(codec === 'zstd' ? ['COMPRESSION_LEVEL 1'] : []),
     ...(dictionary ? [] : ['DICTIONARY_SIZE_LIMIT 1']), `FIELD_IDS ${fieldIds(table)}`,
   ];
-  const {rows} = await session.rows(`COPY (${select}) TO ${quoteLiteral(path)} (${options.join(', ')})`);
-  return Number(rows[0]?.[0] ?? 0);
+  const temporary = temporaryPath(path);
+  try {
+    const {rows} = await session.rows(`COPY (${select}) TO ${quoteLiteral(temporary)} (${options.join(', ')})`);
+    const rowCount = Number(rows[0]?.[0] ?? 0);
+    if (rowCount > 0) await copyPaced(table.files, temporary, path);
+    return rowCount;
+  } finally {
+    await table.files.unlink(temporary).catch(() => undefined); // what stays is an orphan; the error of the COPY is the one to tell
+  }
 }
 
 function fieldIds(table: PaimonTable): string {
@@ -61,14 +70,14 @@ function fieldIds(table: PaimonTable): string {
 }
 
 /**
- * Makes the files durable and describes them.
+ * Makes the files' names durable and describes them.
  *
  * @returns their ADD entries, in the order of `files`.
  * @throws {WarehouseError} `MR_PAIMON_DAMAGED` when a file does not read back.
  */
 export async function describeFiles(session: SqlSession, table: PaimonTable, files: readonly NewFile[]): Promise<ManifestEntry[]> {
   if (files.length === 0) return [];
-  await syncFiles(table.files, files.map((file) => file.path));
+  for (const directory of new Set(files.map((file) => dirname(file.path)))) await table.files.syncDirectory(directory);
   const rows = new Map<string, Row>();
   for (const sorted of [true, false]) {
     const group = files.filter((file) => file.sorted === sorted);

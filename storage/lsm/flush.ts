@@ -52,13 +52,13 @@ export interface FlushSource {
  */
 export async function prepareFlush(session: SqlSession, table: PaimonTable, source: FlushSource): Promise<PreparedFiles> {
   table.checkWritable();
-  if (source.repeatable === true) return await writeChanges(session, table, source.from, source.level ?? 0);
+  if (source.repeatable === true) return await writeChanges(session, table, {from: source.from, inOrder: false}, source.level ?? 0);
   const changes = quoteIdentifier(`mr_flush_${uuid()}`);
   // Rows of one directory side by side: each file's scan then passes most of the others over.
   const order = [...table.partitionFields.map((field) => quoteIdentifier(field.name)), ...(table.bucketCount > 1 ? [BUCKET_COLUMN] : [])];
   await session.run(`CREATE TEMP TABLE ${changes} AS SELECT * FROM ${source.from}${order.length === 0 ? '' : ` ORDER BY ${order.join(', ')}`}`);
   try {
-    return await writeChanges(session, table, changes, source.level ?? 0);
+    return await writeChanges(session, table, {from: changes, inOrder: order.length === 0}, source.level ?? 0);
   } finally {
     await session.run(`DROP TABLE IF EXISTS ${changes}`);
   }
@@ -74,12 +74,20 @@ interface Group {
   readonly sequences: readonly [bigint, bigint];
 }
 
-async function writeChanges(session: SqlSession, table: PaimonTable, changes: string, level: number): Promise<PreparedFiles> {
+/** `inOrder`: the rows lie in changelog order, which a scan keeps: they need not be sorted. */
+interface Changes {
+  /** Stands after FROM. */
+  readonly from: string;
+  readonly inOrder: boolean;
+}
+
+async function writeChanges(session: SqlSession, table: PaimonTable, changes: Changes, level: number): Promise<PreparedFiles> {
   const keyed = table.keyFields.length > 0;
   const name = uuid();
   const data: NewFile[] = [];
   const changelog: NewFile[] = [];
-  for (const {partition, bucket, from, rowCount, sequences} of await groupsOf(session, table, changes)) {
+  for (const {partition, bucket, from, rowCount, sequences} of await groupsOf(session, table, changes.from)) {
+    const order = changes.inOrder ? '' : ` ORDER BY ${CHANGE_SEQUENCE_COLUMN} ASC`;
     const directory = await ensureBucketDirectory(table, partition, bucket);
     const file = (kind: 'data' | 'changelog', index: number): NewFile => {
       const fileName = `${kind}-${name}-${index}.parquet`;
@@ -90,11 +98,11 @@ async function writeChanges(session: SqlSession, table: PaimonTable, changes: st
       invariant(sequences[1] - sequences[0] + 1n === BigInt(rowCount), () => `append changes have ${rowCount} rows for sequence numbers ${sequences.join('…')}`);
     }
     const dataFile = file('data', data.length);
-    await copyToFile(session, table, keyed ? levelZeroSql(table, from) : appendSql(table, from), dataFile.path, false);
+    await copyToFile(session, table, keyed ? levelZeroSql(table, from) : appendSql(table, from) + order, dataFile.path, false);
     data.push(dataFile);
     if (!keyed || table.schema.options['changelog-producer'] !== 'input') continue;
     const changelogFile = file('changelog', changelog.length);
-    await copyToFile(session, table, changelogSelect(table, from), changelogFile.path, false);
+    await copyToFile(session, table, changelogSql(table, from) + order, changelogFile.path, false);
     changelog.push(changelogFile);
   }
   const entries = await describeFiles(session, table, [...data, ...changelog]);
@@ -145,12 +153,12 @@ function levelZeroSql(table: PaimonTable, from: string): string {
     + `ORDER BY ${table.keyFields.map((field) => `${quoteIdentifier(KEY_PREFIX + field.name)} ASC NULLS FIRST`).join(', ')}`;
 }
 
-function changelogSelect(table: PaimonTable, from: string): string {
-  return `SELECT ${keyedColumns(table, OP_COLUMN)} FROM ${from} AS changes ORDER BY ${CHANGE_SEQUENCE_COLUMN} ASC`;
+function changelogSql(table: PaimonTable, from: string): string {
+  return `SELECT ${keyedColumns(table, OP_COLUMN)} FROM ${from} AS changes`;
 }
 
 function appendSql(table: PaimonTable, from: string): string {
   const values = table.schema.fields.map((field) => `${writeSql(field, quoteIdentifier(field.name), false)} AS ${quoteIdentifier(field.name)}`);
   if (table.numbered) values.push(`CAST(${CHANGE_SEQUENCE_COLUMN} AS BIGINT) AS ${SEQUENCE_COLUMN}`);
-  return `SELECT ${values.join(', ')} FROM ${from} AS changes ORDER BY ${CHANGE_SEQUENCE_COLUMN} ASC`;
+  return `SELECT ${values.join(', ')} FROM ${from} AS changes`;
 }

@@ -355,12 +355,3 @@ export async function ensureBucketDirectory(table: PaimonTable, partition: Uint8
   else if (table.settles(directory)) for (let at = dirname(directory); at.length >= table.directory.length; at = dirname(at)) await table.files.syncDirectory(at);
   return directory;
 }
-
-/** Makes written files and their names durable. */
-export async function syncFiles(files: FileSystem, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    await using handle = await files.open(path, 'r+');
-    await handle.sync();
-  }
-  for (const directory of new Set(paths.map((path) => dirname(path)))) await files.syncDirectory(directory);
-}
