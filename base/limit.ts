@@ -67,6 +67,8 @@ export const tagsMax = 1_000;
 export const historyHoldsMax = 10_000;
 /** Rows waiting to be published to the read cache before it is done without a reader. */
 export const publishRowsMax = 65_536;
+/** Rows of pending epochs decoded for a publish before others have the thread. */
+export const publishDecodeRows = 8192;
 /** Rows handed to DuckDB in one call of a table function, so that the main thread's lag stays bounded. */
 export const publishSliceRows = 512;
 /** Changes in one item of a subscription. */

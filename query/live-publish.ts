@@ -9,7 +9,7 @@ import {publishSliceRows} from '../base/limit.ts';
 import type {ColumnSpec, TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {RelationSource} from '../kernel/relation.ts';
-import {relationOfPieces} from '../kernel/relation-pieces.ts';
+import {relationOfPieces, type LatePiece} from '../kernel/relation-pieces.ts';
 import type {Session} from '../kernel/session.ts';
 import {deadName, liveTarget} from './live-tables.ts';
 import type {DeltaReference} from './sealed-epoch.ts';
@@ -49,7 +49,7 @@ export function publishable(columns: readonly ColumnSpec[], batches: readonly Ch
       else dead[deadCount++] = positions[i]!;
     }
   }
-  const pieces: {columns: Column[]; rowCount: number}[] = [];
+  const pieces: LatePiece[] = [];
   let insertedCount = 0;
   for (const {rowCount, ops, positions, columns: values} of batches) {
     const rows = new Int32Array(rowCount);
@@ -61,7 +61,7 @@ export function publishable(columns: readonly ColumnSpec[], batches: readonly Ch
     insertedCount += count;
     const position: Column = {kind: 'f64', data: positions, valid: null, bound: last};
     const all = [position, ...values];
-    pieces.push({columns: count === rowCount ? all : gatherColumns(all, rows, count), rowCount: count});
+    pieces.push({make: () => (count === rowCount ? all : gatherColumns(all, rows, count)), rowCount: count});
   }
   return {
     insertedCount,

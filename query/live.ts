@@ -10,10 +10,11 @@
  * A publish is one transaction: if it fails (a big query may have taken the instance's memory), the cache stays at the epoch before
  * and its epochs wait again, for the next reader to try. Only a cache whose state is unknown answers no more.
  */
+import {setImmediate} from 'node:timers/promises';
 import {WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {invariant} from '../base/invariant.ts';
-import {publishRowsMax, readsWaitingMax, rewriteRowsMin, compressRowsMin, sweepRowsMin} from '../base/limit.ts';
+import {publishDecodeRows, publishRowsMax, readsWaitingMax, rewriteRowsMin, compressRowsMin, sweepRowsMin} from '../base/limit.ts';
 import type {ChangeBatch} from '../base/delta.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
@@ -374,6 +375,7 @@ export class LiveRelation {
   /** @param dropped tables that end within the window: their files may be gone already, and nobody will read them. */
   async #publishRows(epochs: readonly SealedEpoch[], dropped: ReadonlySet<TableId>): Promise<void> {
     const byTable = new Map<TableId, ChangeBatch[]>();
+    let decodedRows = 0;
     for (const sealed of epochs) {
       for (const {table, rowCount, batch, reference} of sealed.tables) {
         if (this.#limits.off || !this.#tables.has(table)) continue; // not copied, or dropped within the same window
@@ -388,6 +390,11 @@ export class LiveRelation {
         const batches = byTable.get(table);
         if (batches === undefined) byTable.set(table, [batch()]);
         else batches.push(batch());
+        // Decoding goes on for some ms: what else waits for the thread passes in between.
+        decodedRows += rowCount;
+        if (decodedRows < publishDecodeRows) continue;
+        decodedRows = 0;
+        await setImmediate();
       }
     }
     await this.#publishBatches(byTable);
