@@ -6,6 +6,7 @@
  */
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
+import {scheduler} from 'node:timers/promises';
 import {join} from 'node:path';
 import type {Column} from '../base/delta.ts';
 import {invariant} from '../base/invariant.ts';
@@ -23,7 +24,7 @@ function rows(keys: Int32Array, round: number): readonly Column[] {
 }
 
 /** @param options.rounds checkpoints; `tailMiB` changes of each; `tableRows` rows of the table. */
-export async function run({rounds = 6, tailMiB = 48, tableRows = 1_000_000}: {rounds?: number; tailMiB?: number; tableRows?: number} = {}): Promise<object> {
+export async function run({rounds = 6, tailMiB = 48, tableRows = 1_000_000, everyMs = 4}: {rounds?: number; tailMiB?: number; tableRows?: number; everyMs?: number} = {}): Promise<object> {
   const path = mkdtempSync(join(tmpdir(), 'millrace-a24-'));
   try {
     const options = {path, checkpointMs: 3_600_000, checkpointBytes: 1 << 30};
@@ -58,9 +59,13 @@ export async function run({rounds = 6, tailMiB = 48, tableRows = 1_000_000}: {ro
     const ms = {outside: {one: [] as number[], thousand: [] as number[]}, during: {one: [] as number[], thousand: [] as number[]}};
     const checkpointMs: number[] = [];
     const measure = async (into: {readonly one: number[]; readonly thousand: number[]}, going: () => boolean): Promise<void> => {
-      while (going()) {
-        for (let i = 0; i < 10 && going(); i++) into.one.push(await write(1));
-        if (going()) into.thousand.push(await write(1000));
+      for (let due = performance.now(), turn = 0; going(); turn++) {
+        const late = performance.now() - due;
+        const ms = late + await write(turn % 11 === 10 ? 1000 : 1);
+        (turn % 11 === 10 ? into.thousand : into.one).push(ms);
+        due += everyMs;
+        const left = due - performance.now();
+        if (left > 0) await scheduler.wait(left);
       }
     };
     for (let i = 0; i < rounds; i++) {

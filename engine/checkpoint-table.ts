@@ -17,6 +17,7 @@ import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {RelationColumn, RelationSource} from '../kernel/relation.ts';
 import type {RelationPiece} from '../kernel/relation-pieces.ts';
 import type {Session} from '../kernel/session.ts';
+import {freshMemory, ReusedMemory, type DecodeMemory} from '../storage/log/decode-memory.ts';
 import {decodeFrame, type FrameTable} from '../storage/log/frame.ts';
 import {bucketColumn} from '../storage/paimon/bucket-column.ts';
 import type {CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
@@ -157,7 +158,9 @@ function tailRelation(table: TableSpec, paimon: PaimonTable, parts: readonly Tai
       let sequence = first;
       let current: {readonly columns: readonly Column[]; readonly rowCount: number} | null = null;
       let start = 0;
+      const memory = new ReusedMemory();
       const decode = (): boolean => {
+        memory.reset();
         const batches: ChangeBatch[] = [];
         let rowCount = 0;
         while (rowCount < flushSliceRows && batches.length < flushSliceBatches) {
@@ -166,13 +169,13 @@ function tailRelation(table: TableSpec, paimon: PaimonTable, parts: readonly Tai
             part = partOf(table, parts[index++]!);
             batchIndex = 0;
           }
-          const batch = part.batch(batchIndex++, types);
-          batches.push({...batch, positions: new Float64Array(batch.rowCount)});
+          const batch = part.batch(batchIndex++, types, memory);
+          batches.push({...batch, positions: memory.f64(batch.rowCount)});
           rowCount += batch.rowCount;
         }
         if (batches.length === 0) return false;
         const batch = batches.length === 1 ? batches[0]! : concatBatches(types, batches);
-        current = flushPiece(table, paimon, batch, sequence);
+        current = flushPiece(table, paimon, batch, sequence, memory);
         sequence += rowCount;
         start = 0;
         return true;
@@ -199,9 +202,9 @@ export function flushShape(table: TableSpec, {bucketCount}: PaimonTable): Relati
 }
 
 /** @returns a batch as it is flushed, its rows numbered from `sequence`. */
-export function flushPiece(table: TableSpec, paimon: PaimonTable, batch: ChangeBatch, sequence: number): RelationPiece {
+export function flushPiece(table: TableSpec, paimon: PaimonTable, batch: ChangeBatch, sequence: number, memory: DecodeMemory = freshMemory): RelationPiece {
   const {rowCount} = batch;
-  const head: Column[] = [opColumn(batch.ops, rowCount, table.storage === 'bag'), sequenceColumn(sequence, rowCount)];
+  const head: Column[] = [opColumn(batch.ops, rowCount, table.storage === 'bag', memory.i32(rowCount)), sequenceColumn(sequence, rowCount, memory.f64(rowCount))];
   if (paimon.bucketCount > 1) {
     const key = paimon.bucketKeyFields.map(({name}) => table.columns.findIndex((column) => column.name === name));
     head.push({kind: 'i32', data: bucketColumn(key.map((index) => batch.columns[index]!), key.map((index) => table.columns[index]!.type), paimon.bucketCount, rowCount), valid: null});
@@ -213,8 +216,7 @@ export function flushPiece(table: TableSpec, paimon: PaimonTable, batch: ChangeB
  * Ops as a TINYINT column. A bag's row before and its row after have different hidden keys, and a reader that goes by keys must see
  * the one go and the other come.
  */
-function opColumn(ops: Uint8Array, rowCount: number, bag: boolean): Column {
-  const data = new Int32Array(rowCount);
+function opColumn(ops: Uint8Array, rowCount: number, bag: boolean, data: Int32Array): Column {
   for (let i = 0; i < rowCount; i++) {
     const op = ops[i]!;
     data[i] = !bag ? op : op === OP_UPDATE_BEFORE ? OP_DELETE : op === OP_UPDATE_AFTER ? OP_INSERT : op;
@@ -222,8 +224,7 @@ function opColumn(ops: Uint8Array, rowCount: number, bag: boolean): Column {
   return {kind: 'i32', data, valid: null};
 }
 
-function sequenceColumn(first: number, rowCount: number): Column {
-  const data = new Float64Array(rowCount);
+function sequenceColumn(first: number, rowCount: number, data: Float64Array): Column {
   for (let i = 0; i < rowCount; i++) data[i] = first + i;
   return {kind: 'f64', data, valid: null, bound: first + rowCount};
 }

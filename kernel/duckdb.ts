@@ -5,6 +5,8 @@
  * The context of every statement is fixed here: TimeZone is UTC, and nothing is downloaded or loaded beyond what is linked in.
  */
 import {WarehouseError} from '../base/error.ts';
+import {invariant} from '../base/invariant.ts';
+import {loweringNewThreads} from './background.ts';
 import {binding, type Connection, type Database, type TableFunction} from './duckdb-binding.ts';
 import {ErrorRelay, closedError, duckdbError} from './duckdb-error.ts';
 import {unwatchExit, watchExit, type AtExit, type Waits} from './duckdb-exit.ts';
@@ -16,6 +18,8 @@ export interface KernelOptions {
   /** A database file, or `:memory:` (the default). */
   readonly path?: string;
   readonly threads: number;
+  /** Threads of the instance's own at a lower priority, 0 unless given: for sessions of `connect({background: true})`. They help others too. */
+  readonly backgroundThreads?: number;
   readonly memoryBytes: number;
   /** Where big operators spill; without it they do not, and fail with MR_DUCKDB_MEMORY. */
   readonly tempDirectory?: string;
@@ -37,7 +41,10 @@ export class Kernel implements AsyncDisposable, AtExit {
   readonly #sessions = new Set<Session>();
   #closing: Promise<void> | null = null;
 
-  private constructor(database: Database, admin: Connection) {
+  readonly #backgroundThreads: number;
+
+  private constructor(database: Database, admin: Connection, backgroundThreads: number) {
+    this.#backgroundThreads = backgroundThreads;
     this.#database = database;
     this.#admin = admin;
     this.#relations = new RelationRegistry();
@@ -51,25 +58,31 @@ export class Kernel implements AsyncDisposable, AtExit {
     checkOptions(options);
     const relay = new ErrorRelay();
     let database: Database | undefined;
-    let opened: Kernel | undefined;
+    let kernel: Kernel | undefined;
     try {
       const config = binding.create_config();
       for (const [name, value] of Object.entries(startSettings(options))) binding.set_config(config, name, value);
-      database = await binding.open(options.path ?? ':memory:', config);
+      const opened = (): Promise<Database> => binding.open(options.path ?? ':memory:', config);
+      database = await (options.backgroundThreads === undefined ? opened() : loweringNewThreads(opened));
       const admin = await binding.connect(database);
       // Before settings are locked.
-      opened = new Kernel(database, admin);
+      kernel = new Kernel(database, admin, options.backgroundThreads ?? 0);
       for (const statement of settingStatements(options)) await binding.query(admin, statement);
-      return opened;
+      return kernel;
     } catch (cause) {
-      if (opened !== undefined) await opened.close();
+      if (kernel !== undefined) await kernel.close();
       else if (database !== undefined) binding.close_sync(database);
       throw duckdbError(cause, relay, null);
     }
   }
 
-  /** @returns a new session; it is closed with the kernel if not before. @throws {WarehouseError} MR_CLOSED (closed). */
-  async connect(): Promise<Session> {
+  /**
+   * @param options.background its statements run on the instance's own threads (background.ts); streams do not.
+   * @returns a new session; it is closed with the kernel if not before.
+   * @throws {WarehouseError} MR_CLOSED (closed).
+   */
+  async connect({background = false}: {readonly background?: boolean} = {}): Promise<Session> {
+    invariant(!background || this.#backgroundThreads > 0, 'a background session needs a thread of the instance');
     if (this.#closing !== null) throw closedError('kernel');
     const connection = await binding.connect(this.#database);
     if (this.#closing !== null) {
@@ -81,6 +94,7 @@ export class Kernel implements AsyncDisposable, AtExit {
       relay: this.#relay,
       connect: () => binding.connect(this.#database),
       forget: closed => { this.#sessions.delete(closed); },
+      background,
     }, connection);
     this.#sessions.add(session);
     return session;
@@ -115,7 +129,8 @@ export class Kernel implements AsyncDisposable, AtExit {
   }
 }
 
-function checkOptions({threads, memoryBytes}: KernelOptions): void {
+function checkOptions({threads, backgroundThreads = 0, memoryBytes}: KernelOptions): void {
+  if (!Number.isInteger(backgroundThreads) || backgroundThreads < 0) throw new WarehouseError('invalid', 'MR_CONFIG', `backgroundThreads must be an integer of at least 0, found ${backgroundThreads}`);
   if (!Number.isInteger(threads) || threads < 1) throw new WarehouseError('invalid', 'MR_CONFIG', `threads must be an integer of at least 1, found ${threads}`);
   if (!Number.isSafeInteger(memoryBytes) || memoryBytes < memoryBytesMin) {
     throw new WarehouseError('invalid', 'MR_CONFIG', `memory must be at least ${memoryBytesMin} bytes, found ${memoryBytes}`);
@@ -125,9 +140,9 @@ function checkOptions({threads, memoryBytes}: KernelOptions): void {
 /** Below this DuckDB cannot hold the buffers of one operator per thread. */
 const memoryBytesMin = 16 << 20;
 
-function startSettings({threads, memoryBytes, tempDirectory}: KernelOptions): Record<string, string> {
+function startSettings({threads, backgroundThreads = 0, memoryBytes, tempDirectory}: KernelOptions): Record<string, string> {
   return {
-    threads: String(threads), memory_limit: `${memoryBytes}B`, temp_directory: tempDirectory ?? '', duckdb_api: 'millrace',
+    threads: String(threads + backgroundThreads), memory_limit: `${memoryBytes}B`, temp_directory: tempDirectory ?? '', duckdb_api: 'millrace',
     autoinstall_known_extensions: 'false', autoload_known_extensions: 'false',
   };
 }

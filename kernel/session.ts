@@ -1,6 +1,7 @@
 /** Sessions: one DuckDB connection each. Statements of one session run one at a time, in the order they were asked for. */
 import type {LogicalType} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
+import {executeInBackground, startsOnJsThread} from './background.ts';
 import {binding, type Connection, type PreparedStatement, type Result} from './duckdb-binding.ts';
 import {closedError, duckdbError, interruptedError, type ErrorRelay, type InterruptCode} from './duckdb-error.ts';
 import {readingsOf, resultColumns} from './session-columns.ts';
@@ -19,6 +20,8 @@ export interface SessionHost {
   readonly relay: ErrorRelay;
   /** A connection of the same database; closed by who asked for it. */
   readonly connect: () => Promise<Connection>;
+  /** Statements run on the instance's own threads. */
+  readonly background: boolean;
   /** Told once, when the session has closed. */
   readonly forget: (session: Session) => void;
 }
@@ -69,7 +72,7 @@ export class Session implements AsyncDisposable {
     const statement = await this.#exclusive(activity => activity.call(() => binding.prepare(this.#connection, sql)));
     const prepared = new Prepared(statement, (params, read) => this.#exclusive(async activity => {
       bindParams(statement, params);
-      return read(await activity.call(() => binding.execute_prepared(statement)));
+      return read(await activity.call(() => this.#perform(statement, sql)));
     }), closed => { this.#prepared.delete(closed); });
     this.#prepared.add(prepared);
     return prepared;
@@ -168,24 +171,28 @@ export class Session implements AsyncDisposable {
 
   async #execute(activity: Activity, sql: string, params: readonly Value[]): Promise<Result> {
     if (severalPattern.test(sql)) return this.#executeEach(activity, sql, params);
-    if (params.length === 0) return activity.call(() => binding.query(this.#connection, sql));
-    return this.#executeOnce(activity, () => binding.prepare(this.#connection, sql), params);
+    if (params.length === 0 && (!this.#host.background || sql.trim() === '')) return activity.call(() => binding.query(this.#connection, sql));
+    return this.#executeOnce(activity, () => binding.prepare(this.#connection, sql), sql, params);
+  }
+
+  #perform(statement: PreparedStatement, sql: string): Promise<Result> {
+    return this.#host.background && startsOnJsThread(sql) ? executeInBackground(statement) : binding.execute_prepared(statement);
   }
 
   async #executeEach(activity: Activity, sql: string, params: readonly Value[]): Promise<Result> {
     const {extracted_statements: statements, statement_count: count} = await activity.call(() => binding.extract_statements(this.#connection, sql));
     if (count === 0) return activity.call(() => binding.query(this.#connection, sql)); // fails with the parser's text, or there is nothing to do
     for (let i = 0; i < count - 1; i++) {
-      await this.#executeOnce(activity, () => binding.prepare_extracted_statement(this.#connection, statements, i), []);
+      await this.#executeOnce(activity, () => binding.prepare_extracted_statement(this.#connection, statements, i), sql, []);
     }
-    return this.#executeOnce(activity, () => binding.prepare_extracted_statement(this.#connection, statements, count - 1), params);
+    return this.#executeOnce(activity, () => binding.prepare_extracted_statement(this.#connection, statements, count - 1), sql, params);
   }
 
-  async #executeOnce(activity: Activity, prepare: () => Promise<PreparedStatement>, params: readonly Value[]): Promise<Result> {
+  async #executeOnce(activity: Activity, prepare: () => Promise<PreparedStatement>, sql: string, params: readonly Value[]): Promise<Result> {
     const statement = await activity.call(prepare);
     try {
       bindParams(statement, params);
-      return await activity.call(() => binding.execute_prepared(statement));
+      return await activity.call(() => this.#perform(statement, sql));
     } finally {
       binding.destroy_prepare_sync(statement);
     }

@@ -19,6 +19,7 @@ import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
 import type {LogicalType} from '../../base/type.ts';
 import {plainBytes} from './columns.ts';
+import type {DecodeMemory} from './decode-memory.ts';
 import {sharedMemory} from './encode-kernels.ts';
 import type {FrameFile, FrameHeader, FrameTableEntry} from './frame-header.ts';
 import {headerText, parseHeader} from './frame-header.ts';
@@ -65,9 +66,10 @@ export interface FrameTable {
   /**
    * Decodes one batch: the caller's catalog knows the types that `schemaId` had.
    *
+   * @param into where columns lie that are no views on the frame.
    * @throws {WarehouseError} `MR_LOG_DAMAGED` (data) if the batch is not of these types.
    */
-  batch(index: number, types: readonly LogicalType[]): TableRows;
+  batch(index: number, types: readonly LogicalType[], into?: DecodeMemory): TableRows;
 }
 
 /** A decoded frame: its header is parsed, its batches wait to be asked for. */
@@ -152,12 +154,12 @@ export function decodeFrame(bytes: Uint8Array, verified = false): Frame {
     }
     return {
       tableId: entry.tableId, schemaId: entry.schemaId, rowCount: entry.rowCount, files: entry.files, batchCount: entry.batchBytes.length,
-      batch(index, types) {
+      batch(index, types, into) {
         const [start, length] = [starts[index], entry.batchBytes[index]];
         invariant(start !== undefined && length !== undefined, () => `batch ${index} of ${starts.length}`);
         const batch = readBatch(memory, start, length, types, true, (what) => {
           throw damaged(`batch ${index} of table ${entry.tableId} in ${where}: ${what}`);
-        });
+        }, into);
         return {rowCount: batch.rowCount, ops: batch.ops!, columns: batch.columns};
       },
     };

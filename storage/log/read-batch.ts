@@ -16,6 +16,7 @@ import {
   bitsUnderNull, clearReferences, clearWords, decimalsToDoubles, decimalsToLongs, findOpAbove, longsToDoubles, offsetsToReferences,
   unpackBits, unpackBooleans, widenBytes, widenFloats, widenShorts,
 } from './decode-kernels.ts';
+import {freshMemory, type DecodeMemory} from './decode-memory.ts';
 import {bufferCount, valueBits} from './record-batch.ts';
 
 /** Rows of one batch. `ops` is null where the batch has no `_op` column. */
@@ -37,11 +38,11 @@ export interface BatchMemory {
  * Reads the message at [start, start + length) of `memory`.
  *
  * @param types of the columns without `_op`. @param withOps whether an `_op` column stands in front.
- * @param fail throws the caller's error; told what is wrong.
+ * @param fail throws the caller's error; told what is wrong. @param into where columns lie that are no views.
  */
-export function readBatch(memory: BatchMemory, start: number, length: number, types: readonly LogicalType[], withOps: boolean, fail: (what: string) => never): RecordBatch {
+export function readBatch(memory: BatchMemory, start: number, length: number, types: readonly LogicalType[], withOps: boolean, fail: (what: string) => never, into: DecodeMemory = freshMemory): RecordBatch {
   const {metadata, bodyStart} = readMetadata(memory.bytes.subarray(start, start + length), fail);
-  const reader = new BodyReader(memory, start + bodyStart, metadata, fail);
+  const reader = new BodyReader(memory, start + bodyStart, metadata, fail, into);
   const nodes = types.length + (withOps ? 1 : 0);
   let buffers = withOps ? 2 : 0;
   for (const type of types) buffers += bufferCount(type);
@@ -61,15 +62,17 @@ class BodyReader {
   readonly #metadata: BatchMetadata;
   readonly #fail: (what: string) => never;
   readonly #rows: number;
+  readonly #into: DecodeMemory;
   #node = 0;
   #buffer = 0;
 
-  constructor(memory: BatchMemory, body: number, metadata: BatchMetadata, fail: (what: string) => never) {
+  constructor(memory: BatchMemory, body: number, metadata: BatchMetadata, fail: (what: string) => never, into: DecodeMemory) {
     this.#memory = memory;
     this.#body = body;
     this.#metadata = metadata;
     this.#fail = fail;
     this.#rows = metadata.rowCount;
+    this.#into = into;
   }
 
   ops(): Uint8Array {
@@ -97,7 +100,7 @@ class BodyReader {
       return null;
     }
     const at = this.#take((this.#rows + 7) >> 3);
-    const valid = new Uint8Array(this.#rows);
+    const valid = this.#into.u8(this.#rows);
     const ones = unpackBits(this.#memory.bytes, at, this.#rows, valid);
     if (ones !== this.#rows - nulls) this.#fail(`column ${this.#node - 1} has ${this.#rows - ones} NULLs, its metadata say ${nulls}`);
     return valid;
@@ -112,17 +115,17 @@ class BodyReader {
       case 'varchar': case 'blob': case 'list': case 'struct': case 'map':
         return this.#bytes(at, valid);
       case 'boolean': {
-        const data = new Int32Array(rows);
+        const data = this.#into.i32(rows);
         unpackBooleans(this.#memory.bytes, at, rows, data);
         return cleared({kind: 'i32', data, valid}, rows);
       }
       case 'tinyint': {
-        const data = new Int32Array(rows);
+        const data = this.#into.i32(rows);
         widenBytes(new Int8Array(this.#memory.bytes.buffer, this.#memory.bytes.byteOffset + at, rows), rows, data);
         return cleared({kind: 'i32', data, valid}, rows);
       }
       case 'smallint': {
-        const data = new Int32Array(rows);
+        const data = this.#into.i32(rows);
         const bytes = this.#aligned(at, 2 * rows, 2);
         widenShorts(new Int16Array(bytes.buffer, bytes.byteOffset, rows), rows, data);
         return cleared({kind: 'i32', data, valid}, rows);
@@ -130,7 +133,7 @@ class BodyReader {
       case 'integer': case 'date':
         return {kind: 'i32', data: this.#words(at, rows, 1, valid), valid};
       case 'float': {
-        const data = new Float64Array(rows);
+        const data = this.#into.f64(rows);
         const bytes = this.#aligned(at, 4 * rows, 4);
         widenFloats(new Float32Array(bytes.buffer, bytes.byteOffset, rows), rows, data);
         if (valid !== null) clearWords(wordsOf(data), 2, valid, rows);
@@ -142,7 +145,7 @@ class BodyReader {
       }
       case 'bigint': case 'timestamp': case 'timestamptz': {
         const words = this.#words(at, rows, 2, valid);
-        const data = new Float64Array(rows);
+        const data = this.#into.f64(rows);
         const bound = longsToDoubles(words, rows, data);
         if (bound <= NARROW_BOUND) return {kind: 'f64', data, valid, bound};
         return {kind: 'i64', data: new BigInt64Array(words.buffer, words.byteOffset, rows), valid};
@@ -156,20 +159,20 @@ class BodyReader {
 
   #decimal(type: LogicalType & {readonly kind: 'decimal'}, words: Int32Array, valid: Validity): Column {
     const rows = this.#rows;
-    const data = new Float64Array(rows);
+    const data = this.#into.f64(rows);
     const bound = decimalsToDoubles(words, rows, data);
     if (bound <= NARROW_BOUND) return {kind: 'f64', data, valid, bound};
     const longs = new BigInt64Array(words.buffer, words.byteOffset, 2 * rows);
     if (type.precision > 18) return {kind: 'i128', data: longs, valid};
-    const wide = new BigInt64Array(rows);
+    const wide = this.#into.i64(rows);
     if (!decimalsToLongs(longs, rows, wide)) this.#fail(`a value of column ${this.#node - 1} does not fit ${typeText(type)}`);
     return {kind: 'i64', data: wide, valid};
   }
 
   #bytes(offsetsAt: number, valid: Validity): Column {
     const rows = this.#rows;
-    const address = new Float64Array(rows);
-    const length = new Int32Array(rows);
+    const address = this.#into.f64(rows);
+    const length = this.#into.i32(rows);
     const textBytes = this.#metadata.buffers[2 * this.#buffer + 1]!;
     const textAt = this.#take(0);
     if (rows > 0) {
