@@ -88,20 +88,38 @@ export function removeCold(blocks: WordBlocks, region: WordRegion, place: number
   blocks.set(region, hole + 1, 0);
 }
 
-/** Brings the blocks from a hash's home on until so many empty slots were passed. */
-export function reachCold(blocks: WordBlocks, region: WordRegion, hash: number, empty: number): void {
+/** In the row word of a slot that is empty and taken for full; see `fillCold`. */
+const taken = -1;
+
+/** @returns the row word of the first empty slot from a hash's home on, as frame and place in it. */
+function emptyCold(blocks: WordBlocks, region: WordRegion, hash: number): number {
   const wrap = region.length - 2;
   let at = (hash << 1) & wrap;
-  let left = empty;
-  for (let passed = 0; passed < region.length;) {
+  for (;;) {
     const frame = blocks.frame(region, at >> BLOCK_BITS);
     const words = blocks.words(frame);
     const start = blocks.start(frame) - (at & ~BLOCK_MASK);
     const end = Math.min(region.length, (at | BLOCK_MASK) + 1);
-    passed += end - at;
-    for (; at < end; at += 2) if (words[start + at + 1] === 0 && --left === 0) return;
+    for (; at < end; at += 2) if (words[start + at + 1] === 0) return (frame << BLOCK_BITS) | ((at + 1) & BLOCK_MASK);
     at &= wrap;
   }
+}
+
+/** Brings the blocks from a hash's home to the first empty slot. */
+export function reachCold(blocks: WordBlocks, region: WordRegion, hash: number): void {
+  emptyCold(blocks, region, hash);
+}
+
+/** Takes the first empty slot from a hash's home on for full, until `clearCold`; nothing may be looked up meanwhile. @returns the slot. */
+export function fillCold(blocks: WordBlocks, region: WordRegion, hash: number): number {
+  const slot = emptyCold(blocks, region, hash);
+  blocks.words(slot >> BLOCK_BITS)[blocks.start(slot >> BLOCK_BITS) + (slot & BLOCK_MASK)] = taken;
+  return slot;
+}
+
+/** Takes slots for empty again. */
+export function clearCold(blocks: WordBlocks, slots: Int32Array, count: number): void {
+  for (let i = 0; i < count; i++) blocks.words(slots[i]! >> BLOCK_BITS)[blocks.start(slots[i]! >> BLOCK_BITS) + (slots[i]! & BLOCK_MASK)] = 0;
 }
 
 /** @returns what a block of slots must look like: hashes of its partition, rows that can be. */

@@ -11,12 +11,12 @@
  *
  * **Prepared changes**: a file may fail at every read, and an index that was half changed cannot be used. So who changes a table of
  * which a part is out says before what will be changed (`prepare`). That brings whatever the change, and taking it back, may look
- * into: from each hash's home on as far as one empty slot more than are filled in its partition meanwhile. (Which slots are in use
- * does not depend on the order of adding and removing, so no step of either looks further.) Blocks stay until they are washed,
- * between epochs.
+ * into: from each hash's home on to the first slot that is empty even when all that will be added is there and nothing has gone.
+ * (Which slots are in use depends on what is in the table alone, not on how it came in, so no step of either meets more of them.)
+ * Blocks stay until they are washed, between epochs.
  */
 import {invariant} from '../../base/invariant.ts';
-import {firstCold, locateCold, nextSameCold, placeCold, reachCold, removeCold, slotCheck, wantHome} from './cold-slots.ts';
+import {clearCold, fillCold, firstCold, locateCold, nextSameCold, placeCold, reachCold, removeCold, slotCheck, wantHome} from './cold-slots.ts';
 import {GatheredSlots} from './gathered-slots.ts';
 import {firstRows, locate, nextSame, place, removeAt, touchSlots} from './slot-loops.ts';
 import type {WordBlocks, WordRegion} from './word-blocks.ts';
@@ -130,16 +130,27 @@ export class SlotTable {
     const adds = new Int32Array(this.#counts.length);
     for (let i = 0; i < addedCount; i++) adds[this.partition(added[i]!)]!++;
     for (let p = 0; p < adds.length; p++) if (adds[p]! > 0 && this.#regions[p] !== null && this.#counts[p]! + adds[p]! > this.#limits[p]!) this.#bring(p);
-    this.#reach(hash, count, adds);
-    this.#reach(added, addedCount, adds);
+    this.#fetchHomes(added, addedCount);
+    this.#fetchHomes(hash, count);
+    const blocks = this.#blocks!;
+    const filled = new Int32Array(addedCount);
+    let filledCount = 0;
+    try {
+      for (let i = 0; i < addedCount; i++) {
+        const region = this.#regions[this.partition(added[i]!)]!;
+        if (region !== null) filled[filledCount++] = fillCold(blocks, region, added[i]!);
+      }
+      this.#reach(added, addedCount);
+      this.#reach(hash, count);
+    } finally {
+      clearCold(blocks, filled, filledCount);
+    }
   }
 
-  #reach(hash: Int32Array, count: number, adds: Int32Array): void {
-    this.#fetchHomes(hash, count);
+  #reach(hash: Int32Array, count: number): void {
     for (let i = 0; i < count; i++) {
-      const p = this.partition(hash[i]!);
-      const region = this.#regions[p]!;
-      if (region !== null) reachCold(this.#blocks!, region, hash[i]!, adds[p]! + 1);
+      const region = this.#regions[this.partition(hash[i]!)]!;
+      if (region !== null) reachCold(this.#blocks!, region, hash[i]!);
     }
   }
 
