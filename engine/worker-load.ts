@@ -54,6 +54,8 @@ export async function loadTable(core: WorkerCore, table: TableSpec, tail: Recove
   } finally {
     for (const name of bound) session.unbindRelation(name);
   }
+  state.endLoad();
+  core.budget.relieve();
   if (image === null) return;
   if (rows !== image.positions.length) throw new WarehouseError('data', 'MR_CACHE_FAILED', `table ${table.schema}.${table.name} has ${rows} rows in its files, ${image.positions.length} positions were kept`, {hint: 'open the warehouse again: the read cache is then made anew, no data is lost'});
   state.skipPositions(image.nextPosition);

@@ -27,6 +27,7 @@ export function evolveRows(from: TableState, to: TableState, fields: readonly Fi
   const copyColumn = from.spec.storage === 'bag' ? from.spec.key[1]! : -1;
   if (copyColumn === -1) for (const {rows, count} of store.scan()) load(rows, count);
   else for (const rows of byCopy(from, copyColumn, endChunk)) load(rows, rows.length);
+  to.endLoad();
   to.skipPositions(from.nextPosition);
 }
 

@@ -91,7 +91,7 @@ export class SlotTable {
   }
 
   touch(hash: Int32Array, count: number): void {
-    if (this.#later.count > 0) this.#addThose();
+    this.endLater();
     touchSlots(this.parts, this.shift, this.partitionMask, hash, count);
   }
 
@@ -125,7 +125,7 @@ export class SlotTable {
    * @throws {WarehouseError} `MR_PAGE_FILE_FAILED`; the table is as it was.
    */
   prepare(hash: Int32Array, count: number, added: Int32Array, addedCount: number): void {
-    if (this.#later.count > 0) this.#addThose();
+    this.endLater();
     if (this.#outCount === 0) return;
     const adds = new Int32Array(this.#counts.length);
     for (let i = 0; i < addedCount; i++) adds[this.partition(added[i]!)]!++;
@@ -184,7 +184,7 @@ export class SlotTable {
 
   /**
    * Adds many slots: while partitions are out they are gathered first and then added partition by partition, each brought and put
-   * out once for many of them. Whoever looks something up says `touch` or `prepare` before.
+   * out once for many of them. Whoever looks something up says `touch` or `prepare` before, or `endLater`.
    */
   addLater(hash: Int32Array, rows: Int32Array, count: number): void {
     if (this.#outCount === 0 && this.#later.count === 0) {
@@ -197,7 +197,11 @@ export class SlotTable {
     }
   }
 
-  /** Adds what was gathered. @throws {WarehouseError} `MR_PAGE_FILE_FAILED`; what is not added yet stays gathered. */
+  /** Adds what was gathered, if anything was. @throws {WarehouseError} `MR_PAGE_FILE_FAILED`; what is not added yet stays gathered. */
+  endLater(): void {
+    if (this.#later.count > 0) this.#addThose();
+  }
+
   #addThose(): void {
     const entries = this.#later.take();
     const order = this.#later.order(entries, this.shift, this.partitionMask);

@@ -22,6 +22,12 @@ test('table state: loading under a budget that its indexes alone fill writes eac
   assert.ok(state.store.spilled);
   const recordBytes = rowCount * state.store.layout.stride * 4;
   assert.ok(file.bytes.length < 1.5 * recordBytes, `the page file has ${file.bytes.length} bytes for ${recordBytes} of records`);
+  // Of the index nothing is written but its beginnings: what goes into it was gathered.
+  const gathered = state.bytes();
+  state.endLoad();
+  budget.relieve();
+  assert.ok(state.bytes() < gathered - rowCount * 8, `${state.bytes()} bytes of ${gathered}: what was gathered is in the index`);
+  assert.ok(file.bytes.length < 1.5 * recordBytes + rowCount * 8 * 4, `the page file has ${file.bytes.length} bytes with an index that is at least a quarter full`);
   const rows = new Int32Array(3);
   const keys = Float64Array.of(0, 123_456, rowCount - 1);
   state.find([{kind: 'f64', data: keys, valid: null, bound: rowCount}], null, 3, rows);

@@ -67,6 +67,7 @@ export class TableIndexes {
     if (this.#unique !== null) return this.#unique;
     const unique = new UniqueIndex(this.#store, key, this.#options);
     this.#fill(unique, (rows, count) => unique.load(rows, count));
+    unique.endLoad();
     this.#unique = unique;
     return unique;
   }
@@ -104,6 +105,9 @@ export class TableIndexes {
       throw cause;
     }
   }
+
+  /** Ends what `load` began. @throws {WarehouseError} `MR_PAGE_FILE_FAILED`; nothing is lost. */
+  endLoad(): void { this.#unique?.endLoad(); }
 
   /** Adds rows at open; keys must be new. */
   load(rows: Int32Array, count: number): void {

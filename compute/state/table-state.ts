@@ -217,6 +217,12 @@ export class TableState {
     this.#settle();
   }
 
+  /** After the last `load` of many: what it still holds to be indexed is. @throws {WarehouseError} `MR_PAGE_FILE_FAILED`; nothing is lost. */
+  endLoad(): void {
+    this.#indexes.endLoad();
+    this.#settle();
+  }
+
   /** @returns the index by these columns, made over the present rows at first asking and maintained from then on. */
   index(keyColumns: readonly number[], nulls: NullRule): MultiIndex {
     try {

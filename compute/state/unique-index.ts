@@ -154,12 +154,14 @@ export class UniqueIndex {
     for (let i = 0; i < count; i++) this.#slots.add(this.#hash[i]!, rows[i]!);
   }
 
-  /** As `insert`, for very many: see `SlotTable.addLater`. */
+  /** As `insert`, for very many; `endLoad` ends it. See `SlotTable.addLater`. */
   load(rows: Int32Array, count: number): void {
     this.#ensure(count);
     hashRecords(this.store, this.#fields, rows, count, this.#hash, this.#finish);
     this.#slots.addLater(this.#hash, rows, count);
   }
+
+  endLoad(): void { this.#slots.endLater(); }
 
   /** Takes rows out that are in the index. */
   remove(rows: Int32Array, count: number): void {
