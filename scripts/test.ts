@@ -2,7 +2,7 @@
 import {spawnSync} from 'node:child_process';
 import {readdirSync} from 'node:fs';
 import {join} from 'node:path';
-import {compileAll} from '../test/support/compiled.ts';
+import {compileTests} from '../test/support/compiled.ts';
 
 const root = join(import.meta.dirname, '..');
 const skipped = new Set(['node_modules', 'dist', '.git', '.venv', 'interop']);
@@ -22,9 +22,10 @@ if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(', ')}`);
   process.exit(2);
 }
-// Every opening of a warehouse starts a worker: compiled once, it is there in a third of the time that a loader takes.
-const compiled = compileAll(['cli/main.ts', 'test/support/kill-child.ts']);
+// Every test brings the project, every opening of a warehouse a worker: compiled once they are there in a third of the time that a loader takes.
+const compiled = await compileTests(['cli/main.ts', 'test/support/kill-child.ts'], files);
 const env = {...process.env, MILLRACE_COMPILED: compiled.folder};
-const result = spawnSync(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=2', ...flags, ...files.toSorted()], {cwd: root, stdio: 'inherit', env});
+const tests = files.toSorted().map((file) => join(compiled.folder, file.replace(/\.ts$/, '.js')));
+const result = spawnSync(process.execPath, ['--enable-source-maps', '--test', '--test-concurrency=2', ...flags, ...tests], {cwd: root, stdio: 'inherit', env});
 compiled.remove();
 process.exit(result.status ?? 1);
