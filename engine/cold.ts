@@ -32,7 +32,7 @@ import {scanPlan, type ScanPlan} from '../storage/lsm/scan-plan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
 import type {Past} from './past.ts';
 import type {CheckpointView} from './protocol.ts';
-import {rolledBack, rolledForward} from './roll-sql.ts';
+import {laidOver, rolledBack, rolledForward} from './roll-sql.ts';
 import {tableForm} from './table-form.ts';
 import type {RecoveredTail} from './recovered-tail.ts';
 import {tableContent, type ContentPiece} from './table-content.ts';
@@ -64,7 +64,7 @@ export class ColdReader {
   /** A checkpoint of that epoch is there: the files say what the tail said. */
   checkpointed(epoch: number): void {
     if (this.tail === null || epoch < this.tail.changes.until) return;
-    void this.tail.nets?.drop().catch(() => undefined); // memory of an instance that is closing
+    this.tail.nets?.retire();
     this.tail = null;
   }
 
@@ -107,6 +107,8 @@ export class ColdReader {
     const start = entryOf(before, table.id);
     if (after === null) {
       const files = await filesOf(start);
+      const last = epoch === this.tail?.changes.until && (before?.epoch ?? 0) === this.tail.changes.since ? ((await this.tail.nets?.lastOf(table)) ?? null) : null;
+      if (last !== null) return laidOver(table, files, last);
       const tail = await this.#tailSql(table, toEpoch(before?.epoch ?? 0), epoch, session, bound);
       return tail === null ? named(table, files) : rolledForward(table, files, tail);
     }

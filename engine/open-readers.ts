@@ -92,6 +92,7 @@ export async function openReaders({serve, client, place, readCache, past, cold, 
       last = session;
       return cold.content(table, checkpoint, tail, nets, session, bound);
     }, stopped);
+    if (live.coldTables.size === 0) nets?.retire();
     for (const name of bound) (last as Session | null)?.unbindRelation(name);
   };
   return {live, history, progress, reusedTables, tailEpochs: frames.length, fill: readCache ? fill : () => Promise.resolve()};

@@ -6,7 +6,7 @@
  * A table's changes are numbered 0, 1, 2 … from the first frame on (`_seq`), however they travelled: what both threads number alike.
  */
 import {gatherColumns} from '../base/columns.ts';
-import {OP_INSERT, OP_UPDATE_AFTER, type Column} from '../base/delta.ts';
+import {OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type Column} from '../base/delta.ts';
 import type {Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
@@ -113,7 +113,7 @@ export class RecoveredTail {
     if (last === undefined) return null;
     const texts = await this.#referenced(table, parts);
     const inline = parts.filter(({part}) => part.files.length === 0);
-    if (inline.length > 0) texts.push(`SELECT _op, _seq, ${namesOf(table)} FROM mr_rows('${bind(relationOfFrames(table, inline, null))}')`);
+    if (inline.length > 0) texts.push(`SELECT _op, _seq, ${namesOf(table)} FROM mr_rows('${bind(relationOfFrames(table, inline, {}))}')`);
     return {sql: `(${texts.join(' UNION ALL ')})`, rowCount: last.first + last.rowCount};
   }
 
@@ -124,12 +124,16 @@ export class RecoveredTail {
    * @returns the rest of it: the changes that are the last of their key, in files as SQL and in frames as a relation or by column.
    */
   async lastChanges(table: TableSpec, session: Session, name: string, bind: (source: RelationSource) => string): Promise<LastChanges | null> {
-    const changes = await this.changes(table, this.until, bind);
-    if (changes === null) return null;
+    const parts = this.#parts.get(table.id);
+    if (parts === undefined) return null;
+    const inline = parts.filter(({part}) => part.files.length === 0);
+    const texts = await this.#referenced(table, parts);
     const keys = table.key.map((index) => quoteIdentifier(table.columns[index]!.name)).join(', ');
-    // A −U stands before the +U of its key.
-    await session.run(`CREATE OR REPLACE ${name.startsWith('temp.') ? 'TEMP ' : ''}TABLE ${name} AS SELECT ${keys}, max(_seq) AS _seq FROM ${changes.sql} t WHERE _op <> 1 GROUP BY ${keys}`);
-    const last = new Uint8Array(changes.rowCount);
+    // A −U stands before the +U of its key: nobody need look at it.
+    const numbered = [...texts.map((sql) => `SELECT ${keys}, _seq FROM (${sql}) WHERE _op <> 1`), ...(inline.length === 0 ? [] : [`SELECT ${keys}, _seq FROM mr_rows('${bind(relationOfFrames(table, inline, {but: OP_UPDATE_BEFORE}))}')`])];
+    await session.run(`CREATE OR REPLACE ${name.startsWith('temp.') ? 'TEMP ' : ''}TABLE ${name} AS SELECT ${keys}, max(_seq) AS _seq FROM (${numbered.join(' UNION ALL ')}) GROUP BY ${keys}`);
+    const rowCount = this.rowsOf(table.id);
+    const last = new Uint8Array(rowCount);
     const stream = await session.stream(`SELECT _seq::DOUBLE AS s FROM ${name}`, [], {types: [{kind: 'double'}]});
     try {
       for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) {
@@ -140,14 +144,11 @@ export class RecoveredTail {
     } finally {
       await stream.close();
     }
-    const parts = this.#parts.get(table.id)!;
-    const inline = parts.filter(({part}) => part.files.length === 0);
-    const texts = await this.#referenced(table, parts);
     return {
-      rowCount: changes.rowCount,
+      rowCount,
       inFiles: texts.length === 0 ? null : `SELECT c.* FROM (${texts.join(' UNION ALL ')}) c SEMI JOIN ${name} k ON k._seq = c._seq`,
-      inFrames: inline.length === 0 ? null : relationOfFrames(table, inline, last),
-      columns: () => lastColumns(table, inline, last),
+      inFrames: inline.length === 0 ? null : relationOfFrames(table, inline, {last}),
+      columns: () => decoded(table, inline, {last, rowsOnly: true}),
     };
   }
 
@@ -190,13 +191,25 @@ function formOfPart(table: TableSpec, part: FrameTable): TableSpec {
   return form;
 }
 
-/** Changes that lie in frames as a relation: each scan decodes them anew, one batch at a time. @param last 1 for the numbers of those that are wanted; null: all. */
-function relationOfFrames(table: TableSpec, parts: readonly TailPart[], last: Uint8Array | null): RelationSource {
+/** Which changes are wanted; all unless said. */
+interface Wanted {
+  /** 1 for the numbers of those that are. */
+  readonly last?: Uint8Array;
+  /** Only +I and +U. */
+  readonly rowsOnly?: boolean;
+  /** All operations but this. */
+  readonly but?: number;
+  /** By column of the table, whether it is read; of the others nothing may be used. */
+  readonly columns?: readonly boolean[] | undefined;
+}
+
+/** Changes that lie in frames as a relation: each scan decodes them anew, one batch at a time, and of it the columns that it reads. */
+function relationOfFrames(table: TableSpec, parts: readonly TailPart[], wanted: Wanted): RelationSource {
   return {
     columns: numberedColumns(table),
-    ...(last === null ? {rowCount: parts.reduce((sum, {rowCount}) => sum + rowCount, 0)} : {}),
-    open: () => {
-      const batches = decoded(table, parts, last);
+    ...(wanted.last === undefined ? {rowCount: parts.reduce((sum, {rowCount}) => sum + rowCount, 0)} : {}),
+    open: (read) => {
+      const batches = decoded(table, parts, {...wanted, columns: read === undefined ? undefined : table.columns.map((_, index) => read.includes(index + 2))});
       let piece = batches.next();
       let start = 0;
       return {
@@ -226,22 +239,23 @@ interface DecodedChanges {
   readonly columns: readonly Column[];
 }
 
-/** @param last 1 for the numbers of the changes that are wanted; null: all. @param rowsOnly only +I and +U of them. */
-function* decoded(table: TableSpec, parts: readonly TailPart[], last: Uint8Array | null, rowsOnly = false): Generator<DecodedChanges, void, undefined> {
+function* decoded(table: TableSpec, parts: readonly TailPart[], {last, rowsOnly = false, but = -1, columns: read}: Wanted): Generator<DecodedChanges, void, undefined> {
   for (const {part, first} of parts) {
     const form = formOfPart(table, part);
     const types = typesOf(form);
     const same = sameFields(form.columns, table.columns);
+    // What becomes of a column in another form is the columns' together.
+    const wanted = same ? read : undefined;
     let sequence = first;
     for (let index = 0; index < part.batchCount; index++) {
-      const batch = part.batch(index, types);
+      const batch = part.batch(index, types, undefined, wanted);
       const rows = new Int32Array(batch.rowCount);
       const op = new Int32Array(batch.rowCount);
       const sequences = new Float64Array(batch.rowCount);
       let count = 0;
       for (let i = 0; i < batch.rowCount; i++) {
         const kind = batch.ops[i]!;
-        if (last !== null && last[sequence + i] === 0) continue;
+        if (kind === but || (last !== undefined && last[sequence + i] === 0)) continue;
         if (rowsOnly && kind !== OP_INSERT && kind !== OP_UPDATE_AFTER) continue;
         rows[count] = i;
         op[count] = kind;
@@ -249,12 +263,8 @@ function* decoded(table: TableSpec, parts: readonly TailPart[], last: Uint8Array
       }
       sequence += batch.rowCount;
       if (count === 0) continue;
-      const kept = count === batch.rowCount ? batch.columns : gatherColumns(batch.columns, rows, count);
+      const kept = count === batch.rowCount ? batch.columns : batch.columns.map((column, at) => (wanted === undefined || wanted[at] === true ? gatherColumns([column], rows, count)[0]! : column));
       yield {rowCount: count, op, sequences: sequences.subarray(0, count), bound: sequence, columns: same ? kept : evolveColumns(kept, form.columns, table.columns, count)};
     }
   }
-}
-
-function lastColumns(table: TableSpec, parts: readonly TailPart[], last: Uint8Array): ReturnType<LastChanges['columns']> {
-  return decoded(table, parts, last, true);
 }

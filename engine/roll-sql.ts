@@ -22,6 +22,13 @@ export function rolledForward(table: RolledTable, content: string, changes: stri
   return replaced(table, content, changes, 'max', '(0, 2)');
 }
 
+/** @param last SELECT of the last change of each key: `_op`, all columns. Not for append tables. @returns as `rolledForward`. */
+export function laidOver(table: RolledTable, content: string, last: string): string {
+  const names = columnNames(table);
+  const on = table.key.map((index) => quoteIdentifier(table.columns[index]!.name)).map((key) => `k.${key} = f.${key}`).join(' AND ');
+  return `SELECT ${names} FROM (${content}) f ANTI JOIN (${last}) k ON ${on} UNION ALL SELECT ${names} FROM (${last}) WHERE _op IN (0, 2)`;
+}
+
 /**
  * Not for append tables: which of several equal rows is the younger cannot be told.
  *

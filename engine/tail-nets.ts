@@ -4,6 +4,7 @@
  * tail touches; DuckDB's memory limit holds for it. All tables' at once: a transaction sees of a database what was there when it first read
  * it. They lie in a database of their own, so that the pinned epoch of a read plays no part.
  */
+import {systemClock} from '../base/clock.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
@@ -13,13 +14,15 @@ import type {RecoveredTail} from './recovered-tail.ts';
 /** The database; `openServeKernel` attaches it. */
 export const tailDatabase = 'tail';
 
+/** ms between being pointed to one of them and its first reading, at most. */
+const retireMs = 60_000;
 let relations = 0;
 
 export class TailNets {
   readonly #kernel: Kernel;
   readonly #tail: RecoveredTail;
-  /** In the form that the tail left them in. */
-  readonly #tables: ReadonlyMap<TableId, TableSpec>;
+  /** In the form that the tail left them in; none once they are given up. */
+  #tables: ReadonlyMap<TableId, TableSpec>;
   #made: Promise<void> | null = null;
 
   /** @param tables that exist at the end of the tail. */
@@ -31,18 +34,25 @@ export class TailNets {
 
   /** @returns SQL of a table's last changes, in one of its forms: `_op`, `_seq`, all columns; null where there are none, or they are not kept so. */
   async lastOf(table: TableSpec): Promise<string | null> {
+    if (!this.#tables.has(table.id)) return null;
+    // What has no room, say, is read from frames.
+    await (this.#made ??= this.#make().catch(() => this.retire()));
     const form = this.#tables.get(table.id);
     if (form === undefined) return null;
-    await (this.#made ??= this.#make());
     return `SELECT _op, _seq, ${evolvedSql(form.columns, table.columns).join(', ')} FROM ${nameOf(table.id)}`;
   }
 
-  /** Lets go of them; who reads them goes on. */
-  async drop(): Promise<void> {
-    if (this.#made === null) return;
-    await this.#made.catch(() => undefined);
+  /** Nobody is pointed to them any more; when whoever was must have begun to read they go. */
+  retire(): void {
+    const ids = [...this.#tables.keys()];
+    this.#tables = new Map();
+    if (this.#made !== null && ids.length > 0) systemClock.after(retireMs, () => void this.#drop(ids).catch(() => undefined)); // memory of an instance that is closing
+  }
+
+  async #drop(ids: readonly TableId[]): Promise<void> {
+    await this.#made;
     await using session = await this.#kernel.connect();
-    for (const id of this.#tables.keys()) await session.run(`DROP TABLE IF EXISTS ${nameOf(id)}`);
+    for (const id of ids) await session.run(`DROP TABLE IF EXISTS ${nameOf(id)}`);
   }
 
   async #make(): Promise<void> {

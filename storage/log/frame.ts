@@ -66,10 +66,10 @@ export interface FrameTable {
   /**
    * Decodes one batch: the caller's catalog knows the types that `schemaId` had.
    *
-   * @param into where columns lie that are no views on the frame.
+   * @param into where columns lie that are no views on the frame. @param wanted as for `readBatch`.
    * @throws {WarehouseError} `MR_LOG_DAMAGED` (data) if the batch is not of these types.
    */
-  batch(index: number, types: readonly LogicalType[], into?: DecodeMemory): TableRows;
+  batch(index: number, types: readonly LogicalType[], into?: DecodeMemory, wanted?: readonly boolean[]): TableRows;
 }
 
 /** A decoded frame: its header is parsed, its batches wait to be asked for. */
@@ -154,12 +154,12 @@ export function decodeFrame(bytes: Uint8Array, verified = false): Frame {
     }
     return {
       tableId: entry.tableId, schemaId: entry.schemaId, rowCount: entry.rowCount, files: entry.files, batchCount: entry.batchBytes.length,
-      batch(index, types, into) {
+      batch(index, types, into, wanted) {
         const [start, length] = [starts[index], entry.batchBytes[index]];
         invariant(start !== undefined && length !== undefined, () => `batch ${index} of ${starts.length}`);
         const batch = readBatch(memory, start, length, types, true, (what) => {
           throw damaged(`batch ${index} of table ${entry.tableId} in ${where}: ${what}`);
-        }, into);
+        }, into, wanted);
         return {rowCount: batch.rowCount, ops: batch.ops!, columns: batch.columns};
       },
     };

@@ -39,8 +39,9 @@ export interface BatchMemory {
  *
  * @param types of the columns without `_op`. @param withOps whether an `_op` column stands in front.
  * @param fail throws the caller's error; told what is wrong. @param into where columns lie that are no views.
+ * @param wanted by column, whether it is read; of the others nothing may be used. All unless given.
  */
-export function readBatch(memory: BatchMemory, start: number, length: number, types: readonly LogicalType[], withOps: boolean, fail: (what: string) => never, into: DecodeMemory = freshMemory): RecordBatch {
+export function readBatch(memory: BatchMemory, start: number, length: number, types: readonly LogicalType[], withOps: boolean, fail: (what: string) => never, into: DecodeMemory = freshMemory, wanted?: readonly boolean[]): RecordBatch {
   const {metadata, bodyStart} = readMetadata(memory.bytes.subarray(start, start + length), fail);
   const reader = new BodyReader(memory, start + bodyStart, metadata, fail, into);
   const nodes = types.length + (withOps ? 1 : 0);
@@ -51,9 +52,12 @@ export function readBatch(memory: BatchMemory, start: number, length: number, ty
   }
   const ops = withOps ? reader.ops() : null;
   const columns: Column[] = [];
-  for (const type of types) columns.push(reader.column(type));
+  for (let index = 0; index < types.length; index++) columns.push(wanted === undefined || wanted[index] === true ? reader.column(types[index]!) : reader.skip(types[index]!));
   return {rowCount: metadata.rowCount, ops, columns};
 }
+
+/** In the place of a column that nobody wants. */
+const unread: Column = {kind: 'i32', data: new Int32Array(0), valid: null};
 
 /** Walks the buffers of one body, column by column. */
 class BodyReader {
@@ -104,6 +108,12 @@ class BodyReader {
     const ones = unpackBits(this.#memory.bytes, at, this.#rows, valid);
     if (ones !== this.#rows - nulls) this.#fail(`column ${this.#node - 1} has ${this.#rows - ones} NULLs, its metadata say ${nulls}`);
     return valid;
+  }
+
+  skip(type: LogicalType): Column {
+    this.#node++;
+    this.#buffer += bufferCount(type);
+    return unread;
   }
 
   column(type: LogicalType): Column {
