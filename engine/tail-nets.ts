@@ -52,7 +52,7 @@ export class TailNets {
   async #drop(ids: readonly TableId[]): Promise<void> {
     await this.#made;
     await using session = await this.#kernel.connect();
-    for (const id of ids) await session.run(`DROP TABLE IF EXISTS ${nameOf(id)}`);
+    for (const id of ids) for (const name of [nameOf(id), touchedOf(id)]) await session.run(`DROP TABLE IF EXISTS ${name}`);
   }
 
   async #make(): Promise<void> {
@@ -69,7 +69,7 @@ export class TailNets {
       return name;
     };
     try {
-      const touched = `${tailDatabase}.main.k${table.id}`;
+      const touched = touchedOf(table.id);
       const last = await this.#tail.lastChanges(table, session, touched, bind);
       if (last === null) return;
       const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
@@ -84,4 +84,8 @@ export class TailNets {
 
 function nameOf(id: TableId): string {
   return `${tailDatabase}.main.n${id}`;
+}
+
+function touchedOf(id: TableId): string {
+  return `${tailDatabase}.main.k${id}`;
 }

@@ -35,8 +35,7 @@ export interface ChangelogOptions {
 export async function changelogSql(table: PaimonTable, range: ChangelogRange, options: ChangelogOptions = {}): Promise<string> {
   const names = options.columns ?? table.schema.fields.map((field) => field.name);
   const fields = names.map((name) => table.field(name));
-  const files = (await changelogFiles(table, range)).filter(({file}) =>
-    (range.untilSequence === undefined || file.minSequence < range.untilSequence) && (range.fromSequence === undefined || file.maxSequence >= range.fromSequence));
+  const files = await changelogFiles(table, range);
   if (files.length === 0) {
     const empty = fields.map((field) => `${readSql({...field, name: '_mr_null'})} AS ${quoteIdentifier(field.name)}`);
     return `SELECT ${['CAST(0 AS TINYINT) AS _op', 'CAST(0 AS BIGINT) AS _seq', ...empty].join(', ')} FROM (SELECT NULL AS _mr_null) AS nothing WHERE false`;
@@ -55,7 +54,7 @@ export async function changelogSql(table: PaimonTable, range: ChangelogRange, op
   return changes('0', '_mr_first + file_row_number', filesSql(table, sources, {fields, rowNumber: true, tags: [{name: '_mr_first', of: ({entry}) => entry.file.minSequence}]}));
 }
 
-/** @returns the files that hold the changes of a range of snapshots, in snapshot order. */
+/** @returns the files that hold the changes of a range, in snapshot order; those beside it may be of a form that cannot be read as this one. */
 export async function changelogFiles(table: PaimonTable, range: ChangelogRange): Promise<ManifestEntry[]> {
   const until = range.untilSnapshot ?? await table.snapshots.latestId() ?? 0;
   const producer = table.schema.options['changelog-producer'] ?? 'none';
@@ -71,6 +70,7 @@ export async function changelogFiles(table: PaimonTable, range: ChangelogRange):
   }
   const compacted = files.find(({file}) => /\.cc-/.test(file.fileName));
   if (compacted !== undefined) throw unsupported(table.directory, `a merged changelog file (${compacted.file.fileName})`);
-  await checkFiles(table, files);
-  return files;
+  const wanted = files.filter(({file}) => (range.untilSequence === undefined || file.minSequence < range.untilSequence) && (range.fromSequence === undefined || file.maxSequence >= range.fromSequence));
+  await checkFiles(table, wanted);
+  return wanted;
 }
