@@ -71,7 +71,7 @@ async function tag(warehouse: Warehouse, first: number): Promise<never> {
   for (let step = first; ; step++) {
     await warehouse.sql(tagStep(step, warehouse.epoch));
     say(`tagged ${step + 1}`);
-    await rest(20);
+    await rest(5);
   }
 }
 
