@@ -19,17 +19,17 @@ export interface EpochFigures {
 
 const goals: Readonly<Record<number, string>> = {1: 'p50 ≤ 0.6, p99 ≤ 3', 100: 'p50 ≤ 1.5, p99 ≤ 5', 1000: 'p50 ≤ 5, p99 ≤ 15', 10000: 'p50 ≤ 50'};
 
-/** @param options.orders state; `options.scale` multiplies the number of epochs per size. */
+/** @param options.orders state; `options.scale` multiplies the number of epochs per size; `options.restMiB` of state stay in memory between epochs (all). */
 export async function run(options: Record<string, number>): Promise<object> {
-  const {orders = 1_000_000, scale = 1} = options;
-  const figures = await measureEpochs(orders, [1, 100, 1_000, 10_000], scale);
-  return {id: 'E1', orders, figures: figures.map((figure) => ({...figure, goal: goals[figure.rows]})), verified: 'VERIFY ALL equal at the end'};
+  const {orders = 1_000_000, scale = 1, restMiB} = options;
+  const figures = await measureEpochs(orders, [1, 100, 1_000, 10_000], scale, restMiB);
+  return {id: 'E1', orders, restMiB: restMiB ?? 'all', figures: figures.map((figure) => ({...figure, goal: goals[figure.rows]})), verified: 'VERIFY ALL equal at the end'};
 }
 
-export async function measureEpochs(orders: number, sizes: readonly number[], scale: number): Promise<EpochFigures[]> {
+export async function measureEpochs(orders: number, sizes: readonly number[], scale: number, restMiB?: number): Promise<EpochFigures[]> {
   const path = await mkdtemp(join(tmpdir(), 'millrace-e1-'));
   const numbers = new Numbers(20_260_101);
-  const warehouse = await openOrders(path, orders, numbers);
+  const warehouse = await openOrders(path, orders, numbers, restMiB === undefined ? undefined : restMiB * 2 ** 20);
   try {
     await warehouse.checkpoint();
     const items = warehouse.subscribe('dws.region', {from: 'latest', emptyEpochs: true});

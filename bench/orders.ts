@@ -75,8 +75,8 @@ export function customerColumns(numbers: Numbers, ids: Int32Array): Column[] {
 }
 
 /** Fills a new warehouse with `orders` orders and a tenth as many customers. */
-export async function openOrders(path: string, orders: number, numbers: Numbers): Promise<Warehouse> {
-  const warehouse = await Warehouse.open({path, checkpointBytes: 256 * 1024 * 1024});
+export async function openOrders(path: string, orders: number, numbers: Numbers, stateRestBytes?: number): Promise<Warehouse> {
+  const warehouse = await Warehouse.open({path, checkpointBytes: 256 * 1024 * 1024, ...(stateRestBytes === undefined ? {} : {stateRestBytes})});
   await warehouse.sql(layers);
   const customers = Math.max(1, Math.floor(orders / 10));
   const batch = 50_000;
