@@ -119,7 +119,7 @@ export class WorkerCore {
     const tempDirectory = maintainDirectory(options.directory);
     await makeDirectoryDurably(this.files, tempDirectory);
     const shares = maintainShares(options.maintainMemoryBytes);
-    this.kernel = await Kernel.open({threads: options.maintainThreads, backgroundThreads: 1, memoryBytes: shares.maintain, tempDirectory});
+    this.kernel = await Kernel.open({threads: options.maintainThreads, memoryBytes: shares.maintain, tempDirectory});
     this.session = await this.kernel.connect();
     for (const statement of macroStatements) await this.session.run(statement);
     this.budget = new MemoryBudget(options.memoryBytes, options.restBytes);
@@ -127,7 +127,7 @@ export class WorkerCore {
     this.dataflow = new Dataflow({session: this.session, relieve: () => this.budget.relieve()});
     const [core, checkpointMsOf] = [this, (): number => options.checkpointMs ?? Math.max(checkpointMs, this.retentionMs / timedCheckpointsMax)] as const;
     this.checkpointer = await Checkpointer.open({
-      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect({background: true}),
+      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect(),
       checkpointBytes: options.checkpointBytes, logCheckpoints: options.logCheckpoints,
       get checkpointMs() { return checkpointMsOf(); },
       get historyRetentionMs() { return longestRetentionMs(core); },
