@@ -51,8 +51,7 @@ export function readBatch(memory: BatchMemory, start: number, length: number, ty
     fail(`expected ${nodes} columns with ${buffers} buffers, found ${metadata.nullCounts.length} with ${metadata.buffers.length / 2}`);
   }
   const ops = withOps ? reader.ops() : null;
-  const columns: Column[] = [];
-  for (let index = 0; index < types.length; index++) columns.push(wanted === undefined || wanted[index] === true ? reader.column(types[index]!) : reader.skip(types[index]!));
+  const columns = types.map((type, index) => (wanted === undefined || wanted[index] === true ? reader.column(type) : reader.skip(type)));
   return {rowCount: metadata.rowCount, ops, columns};
 }
 

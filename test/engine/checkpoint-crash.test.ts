@@ -25,7 +25,7 @@ const seed = testSeed(20260101);
 const states = contents();
 const lastEpoch = states.length - 1;
 /** All points with MR_SOAK, else about so many. */
-const pointsMax = process.env['MR_SOAK'] === undefined ? 12 : Infinity;
+const pointsMax = process.env['MR_SOAK'] === undefined ? 20 : Infinity;
 
 async function checkEnd(harness: CoreHarness, at: string): Promise<void> {
   assert.equal(harness.core.epoch, lastEpoch, at);
@@ -92,7 +92,7 @@ test('checkpoint: a crash at any operation loses nothing and doubles nothing', a
   const operations = await countOperations(folder);
   const crashes = await crashAtPoints({folder, seed, random, steps: script, checkRecovered}, operations, samplePoints(operations, pointsMax, random));
   t.diagnostic(`${operations} operations in ${script.length} steps, ${crashes} crashes`);
-  assert.ok(crashes >= 10, `only ${crashes} crashes`);
+  assert.ok(crashes > 10, `only ${crashes} crashes`);
 });
 
 test('checkpoint: an operation that fails once refuses its step, and the step done again comes to the same end', async (t) => {
@@ -137,5 +137,5 @@ test('checkpoint: an operation that fails once refuses its step, and the step do
     }
   }
   t.diagnostic(`${operations} operations, ${failures} failures felt`);
-  assert.ok(failures > 8, `only ${failures} failures were felt`);
+  assert.ok(failures > 10, `only ${failures} failures were felt`);
 });
