@@ -6,7 +6,7 @@ import type {Row} from '../base/value.ts';
 import {valueAt} from '../kernel/column-values.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {relationOf} from '../kernel/relation.ts';
-import type {PinnedRead} from '../query/live.ts';
+import type {PinnedRead} from '../query/pinned-read.ts';
 import {tableRelation} from './cold-views.ts';
 import type {Host} from './host.ts';
 

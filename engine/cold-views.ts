@@ -5,7 +5,7 @@
 import {formAt} from '../catalog/forms.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
-import type {PinnedRead} from '../query/live.ts';
+import type {PinnedRead} from '../query/pinned-read.ts';
 import {rowsViewName, viewName} from '../query/live-tables.ts';
 import type {Host} from './host.ts';
 

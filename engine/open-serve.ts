@@ -3,6 +3,7 @@
  * through; the settings here refuse everything that would reach other files or change the engine even if it got past the gate.
  */
 import {join} from 'node:path';
+import type {SharedTurns} from '../base/turns.ts';
 import {Kernel} from '../kernel/duckdb.ts';
 import {macroStatements} from '../kernel/macros.ts';
 import {quoteLiteral} from '../kernel/quote.ts';
@@ -16,11 +17,12 @@ export interface ServeKernelOptions {
   readonly threads: number;
   readonly memoryBytes: number;
   readonly allowDirectories: readonly string[];
+  readonly turns: SharedTurns;
 }
 
 /** @returns the instance with the database `live` attached, and an empty one for the log's tail. */
-export async function openServeKernel({directory, databasePath, threads, memoryBytes, allowDirectories}: ServeKernelOptions): Promise<Kernel> {
-  const kernel = await Kernel.open({threads, memoryBytes, tempDirectory: join(liveDirectory(directory), 'temp')});
+export async function openServeKernel({directory, databasePath, threads, memoryBytes, allowDirectories, turns}: ServeKernelOptions): Promise<Kernel> {
+  const kernel = await Kernel.open({threads, memoryBytes, turns, tempDirectory: join(liveDirectory(directory), 'temp')});
   const session = await kernel.connect();
   try {
     await session.run(`ATTACH ${quoteLiteral(databasePath)} AS live (RECOVERY_MODE NO_WAL_WRITES)`);

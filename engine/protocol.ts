@@ -153,6 +153,8 @@ export interface WorkerOptions {
   readonly restBytes?: number;
   readonly maintainThreads: number;
   readonly maintainMemoryBytes: number;
+  /** `SharedTurns.shared` of the main thread's; its own unless given. */
+  readonly turns?: SharedArrayBuffer;
   readonly checkpointBytes: number;
   /** null: as often as history allows. */
   readonly checkpointMs: number | null;

@@ -1,7 +1,7 @@
 /** What the relations of one query need while it runs: names bound to its session, history held. */
 import type {Epoch} from '../base/epoch.ts';
 import type {RelationSource} from '../kernel/relation.ts';
-import type {PinnedRead} from '../query/live.ts';
+import type {PinnedRead} from '../query/pinned-read.ts';
 import type {StatementContext} from './statement-context.ts';
 
 let scopeNames = 0;

@@ -16,7 +16,7 @@ import {valueAt} from '../kernel/column-values.ts';
 import {parseScript, type Statement} from '../kernel/statement/parse.ts';
 import {requireTable} from './lookup.ts';
 import {durationMs} from '../kernel/statement/settings.ts';
-import type {PinnedRead} from '../query/live.ts';
+import type {PinnedRead} from '../query/pinned-read.ts';
 import {decodeColumns} from '../storage/log/columns.ts';
 import {encodeRows} from './encode-rows.ts';
 import type {Result, SqlOptions} from './api.ts';

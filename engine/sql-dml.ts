@@ -12,7 +12,7 @@ import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {deleteQuery, insertQuery, updateQuery, type DmlTable} from '../kernel/statement/dml.ts';
 import type {DeleteStatement, SqlText, Statement, TableName, UpdateStatement} from '../kernel/statement/parse.ts';
-import type {PinnedRead} from '../query/live.ts';
+import type {PinnedRead} from '../query/pinned-read.ts';
 import {Batcher, type Chunk} from './batcher.ts';
 import {removeSpool, WriteSpool} from './bulk-spool.ts';
 import {rowsRelation} from './cold-views.ts';

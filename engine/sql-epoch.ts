@@ -8,7 +8,7 @@ import type {TableSpec} from '../catalog/spec.ts';
 import {requireTag} from '../catalog/tags.ts';
 import {quoteLiteral} from '../kernel/quote.ts';
 import type {AtClause} from '../query/gate.ts';
-import type {PinnedRead} from '../query/live.ts';
+import type {PinnedRead} from '../query/pinned-read.ts';
 import type {NamedTable} from './lookup.ts';
 import type {StatementContext} from './statement-context.ts';
 

@@ -15,7 +15,7 @@ import type {PlanNode} from '../kernel/plan/tree.ts';
 import type {SqlText, Statement} from '../kernel/statement/parse.ts';
 import type {Span} from '../kernel/statement/place.ts';
 import {gateSelect, type GateContext, type GatedSelect, type GateReference, type Resolution} from '../query/gate.ts';
-import type {PinnedRead} from '../query/live.ts';
+import type {PinnedRead} from '../query/pinned-read.ts';
 import {viewName} from '../query/live-tables.ts';
 import type {Result, ResultColumn} from './api.ts';
 import {requireTable} from './lookup.ts';

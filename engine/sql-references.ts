@@ -16,7 +16,7 @@ import {quoteIdentifier} from '../kernel/quote.ts';
 import {relationOfPieces, type RelationPiece} from '../kernel/relation-pieces.ts';
 import type {GateReference} from '../query/gate.ts';
 import {expired} from '../query/history.ts';
-import type {PinnedRead} from '../query/live.ts';
+import type {PinnedRead} from '../query/pinned-read.ts';
 import {changesAs, visibleChanges, visibleShape, type ChangePart} from '../query/change-rows.ts';
 import {ReadScope} from './read-scope.ts';
 import {emptyRejectedSql} from './rejected-table.ts';

@@ -11,7 +11,7 @@ import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import type {TableName} from '../kernel/statement/parse.ts';
 import {gateSelect} from '../query/gate.ts';
-import type {PinnedRead} from '../query/live.ts';
+import type {PinnedRead} from '../query/pinned-read.ts';
 import type {Result} from './api.ts';
 import {withDeadline} from './deadline.ts';
 import {requireTable} from './lookup.ts';

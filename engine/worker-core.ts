@@ -12,6 +12,7 @@ import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {epoch as toEpoch, nextEpoch, type Epoch} from '../base/epoch.ts';
 import {checkpointMs, epochBytesMax, epochRowsMax, timedCheckpointsMax} from '../base/limit.ts';
 import type {ChangeBatch} from '../base/delta.ts';
+import {SharedTurns} from '../base/turns.ts';
 import {Catalog} from '../catalog/catalog.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import {Dataflow} from '../compute/dataflow.ts';
@@ -59,6 +60,9 @@ export interface EpochContent {
   readonly ddl: readonly DdlRecord[];
   readonly changes: ReadonlyMap<TableId, TableDelta>;
 }
+
+/** A checkpoint waits for no turn at a core while the tail has so many times `checkpointBytes`: writers wait at twice as many. */
+const hurriedTailFactor = 2;
 
 export class WorkerCore {
   readonly options: WorkerOptions;
@@ -119,7 +123,7 @@ export class WorkerCore {
     const tempDirectory = maintainDirectory(options.directory);
     await makeDirectoryDurably(this.files, tempDirectory);
     const shares = maintainShares(options.maintainMemoryBytes);
-    this.kernel = await Kernel.open({threads: options.maintainThreads, memoryBytes: shares.maintain, tempDirectory});
+    this.kernel = await Kernel.open({threads: options.maintainThreads, memoryBytes: shares.maintain, tempDirectory, turns: new SharedTurns(options.turns)});
     this.session = await this.kernel.connect();
     for (const statement of macroStatements) await this.session.run(statement);
     this.budget = new MemoryBudget(options.memoryBytes, options.restBytes);
@@ -127,7 +131,7 @@ export class WorkerCore {
     this.dataflow = new Dataflow({session: this.session, relieve: () => this.budget.relieve()});
     const [core, checkpointMsOf] = [this, (): number => options.checkpointMs ?? Math.max(checkpointMs, this.retentionMs / timedCheckpointsMax)] as const;
     this.checkpointer = await Checkpointer.open({
-      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect(),
+      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect({turns: {hurried: () => this.checkpointer.tailBytes > hurriedTailFactor * options.checkpointBytes}}),
       checkpointBytes: options.checkpointBytes, logCheckpoints: options.logCheckpoints,
       get checkpointMs() { return checkpointMsOf(); },
       get historyRetentionMs() { return longestRetentionMs(core); },

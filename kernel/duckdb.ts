@@ -6,6 +6,7 @@
  */
 import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
+import {SharedTurns} from '../base/turns.ts';
 import {loweringNewThreads} from './background.ts';
 import {binding, type Connection, type Database, type TableFunction} from './duckdb-binding.ts';
 import {ErrorRelay, closedError, duckdbError} from './duckdb-error.ts';
@@ -21,6 +22,8 @@ export interface KernelOptions {
   /** Threads of the instance's own at a lower priority, 0 unless given: for sessions of `connect({background: true})`. They help others too. */
   readonly backgroundThreads?: number;
   readonly memoryBytes: number;
+  /** Turns at a core that long statements take, shared with other instances; its own unless given. */
+  readonly turns?: SharedTurns;
   /** Where big operators spill; without it they do not, and fail with MR_DUCKDB_MEMORY. */
   readonly tempDirectory?: string;
   /** When given, SQL reads and writes files below these directories only. */
@@ -42,9 +45,12 @@ export class Kernel implements AsyncDisposable, AtExit {
   #closing: Promise<void> | null = null;
 
   readonly #backgroundThreads: number;
+  /** For long work that nobody waits for. */
+  readonly turns: SharedTurns;
 
-  private constructor(database: Database, admin: Connection, backgroundThreads: number) {
+  private constructor(database: Database, admin: Connection, backgroundThreads: number, turns: SharedTurns) {
     this.#backgroundThreads = backgroundThreads;
+    this.turns = turns;
     this.#database = database;
     this.#admin = admin;
     this.#relations = new RelationRegistry();
@@ -66,7 +72,7 @@ export class Kernel implements AsyncDisposable, AtExit {
       database = await (options.backgroundThreads === undefined ? opened() : loweringNewThreads(opened));
       const admin = await binding.connect(database);
       // Before settings are locked.
-      kernel = new Kernel(database, admin, options.backgroundThreads ?? 0);
+      kernel = new Kernel(database, admin, options.backgroundThreads ?? 0, options.turns ?? new SharedTurns());
       for (const statement of settingStatements(options)) await binding.query(admin, statement);
       return kernel;
     } catch (cause) {
@@ -78,10 +84,11 @@ export class Kernel implements AsyncDisposable, AtExit {
 
   /**
    * @param options.background its statements run on the instance's own threads (background.ts); streams do not.
+   * @param options.turns each of its statements takes a turn at a core (base/turns.ts), at once while `hurried` says so; streams do not.
    * @returns a new session; it is closed with the kernel if not before.
    * @throws {WarehouseError} MR_CLOSED (closed).
    */
-  async connect({background = false}: {readonly background?: boolean} = {}): Promise<Session> {
+  async connect({background = false, turns}: {readonly background?: boolean; readonly turns?: {readonly hurried: () => boolean}} = {}): Promise<Session> {
     invariant(!background || this.#backgroundThreads > 0, 'a background session needs a thread of the instance');
     if (this.#closing !== null) throw closedError('kernel');
     const connection = await binding.connect(this.#database);
@@ -95,6 +102,7 @@ export class Kernel implements AsyncDisposable, AtExit {
       connect: () => binding.connect(this.#database),
       forget: closed => { this.#sessions.delete(closed); },
       background,
+      ...(turns === undefined ? {} : {takeTurn: () => this.turns.take(turns.hurried)}),
     }, connection);
     this.#sessions.add(session);
     return session;

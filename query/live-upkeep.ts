@@ -14,6 +14,8 @@
  * aside: it costs four times what bringing the rows does, and a row group that fills by and by would pay it again and again. Till then
  * rows are in memory as they came, or in DuckDB's temporary files. It runs in the queue, so fresh readers wait for it; DuckDB refuses
  * it beside a filling or a rewrite, and then more rows come together.
+ *
+ * Each takes a turn at a core (base/turns.ts) before it enters the queue, where publishes for readers pass without one.
  */
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {Kernel} from '../kernel/duckdb.ts';
@@ -77,20 +79,21 @@ export class LiveUpkeep {
 
   /** Begins what is due; after a publish. @param published rows that it brought. */
   consider(published = 0): void {
+    const {turns} = this.#parts.kernel;
     const tables = [...this.#parts.tables().values()];
     this.#plainRows += published;
     const compressRows = Math.max(this.#parts.compressRowsMin, tables.reduce((sum, {rowCount}) => sum + rowCount, 0) / 8, this.#compressAt);
     if (!this.#compressWanted && this.#plainRows >= compressRows) {
       this.#compressWanted = true;
-      void this.#parts.enqueue(() => this.#compress()).catch(() => undefined);
+      void turns.run(() => this.#parts.enqueue(() => this.#compress())).catch(() => undefined);
     }
     if (!this.#sweepWanted && tables.some((live) => this.#sweepDue(live))) {
       this.#sweepWanted = true;
-      void this.#parts.enqueue(() => this.#sweep()).catch(() => undefined);
+      void turns.run(() => this.#parts.enqueue(() => this.#sweep())).catch(() => undefined);
     }
     if (this.#rewriteWanted || !tables.some((live) => this.#rewriteDue(live))) return;
     this.#rewriteWanted = true;
-    void this.#rewriteNext().catch(() => undefined).finally(() => { this.#rewriteWanted = false; });
+    void turns.run(() => this.#rewriteNext()).catch(() => undefined).finally(() => { this.#rewriteWanted = false; });
   }
 
   /** A definition touches the table: it is not copied meanwhile. Called in the queue. */

@@ -14,7 +14,8 @@ import {columnsFromRows} from '../kernel/column-values.ts';
 import {Kernel} from '../kernel/duckdb.ts';
 import {quoteLiteral} from '../kernel/quote.ts';
 import type {Session} from '../kernel/session.ts';
-import {LiveRelation, type LiveOptions, type PinnedRead} from './live.ts';
+import {LiveRelation, type LiveOptions} from './live.ts';
+import type {PinnedRead} from './pinned-read.ts';
 import {rowsViewName, viewName} from './live-tables.ts';
 import type {SealedEpoch, SealedTable} from './sealed-epoch.ts';
 

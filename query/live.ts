@@ -24,6 +24,7 @@ import {countOf, keptTables, type CachedTable} from './live-kept.ts';
 import {alterStatements, createStatements, dropStatements, liveName, liveTarget} from './live-tables.ts';
 import {publishBatches, publishReference} from './live-publish.ts';
 import {LiveUpkeep, type LiveTable} from './live-upkeep.ts';
+import type {PinnedRead, PinOptions} from './pinned-read.ts';
 import {closedError, interrupted, ReadTurns} from './read-turns.ts';
 import type {SealedEpoch} from './sealed-epoch.ts';
 
@@ -50,24 +51,6 @@ export interface LiveOptions {
 const keptGarbageRowsMin = 10_000;
 /** Reads that are held for as long as a user likes (open transactions): each has a session of its own, beside `readsMax`. */
 const heldReadsMax = 256;
-
-export interface PinOptions {
-  /** The read is held across statements, as by BEGIN: it takes no turn from others. */
-  readonly held?: boolean;
-  /** Ends the wait for a turn. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** A read in progress: statements on `session` see exactly `epoch`, in all tables. */
-export interface PinnedRead {
-  readonly session: Session;
-  readonly epoch: Epoch;
-  /** Tables whose rows are not, or not all, in the cache: they are read from files and log. */
-  readonly cold: ReadonlySet<TableId>;
-  /** What is to be let go of when the read ends. */
-  atRelease(work: () => void): void;
-  release(): Promise<void>;
-}
 
 export class LiveRelation {
   readonly #kernel: Kernel;
@@ -243,8 +226,13 @@ export class LiveRelation {
     this.#known = sealed.epoch;
     this.#pending.push(sealed);
     for (const {rowCount} of sealed.tables) this.#pendingRows += rowCount;
-    if (this.#pendingRows > publishRowsMax) void this.#enqueueWork(() => this.#publish()).catch(() => undefined);
+    if (this.#pendingRows <= publishRowsMax || this.#turnWanted) return;
+    // Nobody waits for this one, as a reader or a writer far ahead does for theirs: it keeps a core free beside a checkpoint.
+    this.#turnWanted = true;
+    const publish = (): Promise<void> => this.#enqueueWork(() => this.#publish());
+    void this.#kernel.turns.run(publish).catch(() => undefined).finally(() => { this.#turnWanted = false; });
   }
+  #turnWanted = false;
 
   /** Resolves when at most `rows` rows wait to be published: what writers wait for under overload. */
   async settle(rows: number): Promise<void> {

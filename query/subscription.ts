@@ -17,7 +17,8 @@ import type {Session} from '../kernel/session.ts';
 import {changesOf, visibleChanges, visibleShape, type Change, type ChangePart, type VisibleShape} from './change-rows.ts';
 import {ChunkSpool} from './chunk-spool.ts';
 import {expired, type EpochHistory} from './history.ts';
-import type {LiveRelation, PinnedRead} from './live.ts';
+import type {LiveRelation} from './live.ts';
+import type {PinnedRead} from './pinned-read.ts';
 import {rowsViewName} from './live-tables.ts';
 import type {SealedEpoch} from './sealed-epoch.ts';
 

@@ -206,6 +206,7 @@ export class FailingFileSystem implements FileSystem {
       },
       read: async (buffer, position) => { this.#alive(); return handle.read(buffer, position); },
       datasync: async () => sync(),
+      datasyncHere: async () => sync(),
       sync: async () => sync(),
       truncate: async (bytes) => {
         this.#step('truncate', path);

@@ -36,6 +36,8 @@ export interface FileHandle extends AsyncDisposable {
   read(buffer: Uint8Array, position: number): Promise<number>;
   /** Makes the content durable, and of the metadata what is needed to read it (its length). */
   datasync(): Promise<void>;
+  /** The same without leaving the thread, which stands still meanwhile: for who has nothing to do until it is done. */
+  datasyncHere(): Promise<void>;
   sync(): Promise<void>;
   truncate(bytes: number): Promise<void>;
   stat(): Promise<FileStat>;

@@ -252,7 +252,7 @@ export class Log implements AsyncDisposable {
     const file = this.#file!;
     try {
       await file.write(buffers, position);
-      await file.datasync();
+      await file.datasyncHere();
     } catch (cause) {
       await this.#cutBack(file, position, cause);
       throw cause;
