@@ -45,8 +45,11 @@ export interface TailEpoch {
   readonly dropped: readonly TableSpec[];
 }
 
+/** What a flush needs of a session. */
+export type FlushSession = Pick<Session, 'run' | 'rows' | 'bindRelation' | 'unbindRelation'>;
+
 export interface FlushContext {
-  readonly session: Session;
+  readonly session: FlushSession;
   /** The warehouse's. */
   readonly directory: string;
   /** Commit user of all our snapshots. */

@@ -1,5 +1,6 @@
 /** What a checkpointer (worker-checkpoint.ts) is given. */
 import type {Clock} from '../base/clock.ts';
+import type {SharedTurns} from '../base/turns.ts';
 import type {TableId} from '../catalog/spec.ts';
 import type {Session} from '../kernel/session.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
@@ -10,6 +11,7 @@ export interface CheckpointerOptions {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly session: Session;
+  readonly turns: SharedTurns;
   /** Bytes of frames that call for a checkpoint. */
   readonly checkpointBytes: number;
   /** Age of the oldest change that calls for one. */

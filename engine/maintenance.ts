@@ -21,7 +21,7 @@ export function makeMaintenance(core: WorkerCore, memoryBytes: number): {readonl
     clock: systemClock, warehouseId: options.warehouseId, checkpointer, background,
     // In a warehouse at rest no epoch will call for the checkpoint that names what was merged.
     onSettled: () => {
-      if (checkpointer.stale) void core.checkpoint().catch(() => undefined);
+      if (checkpointer.stale) void core.checkpoint(false).catch(() => undefined);
     },
     openKernel: async () => {
       const spill = compactionDirectory(options.directory);

@@ -15,6 +15,7 @@
  */
 import {join} from 'node:path';
 import type {Epoch} from '../base/epoch.ts';
+import {checkpointRestMsMax, checkpointShare} from '../base/limit.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
 import type {Catalog} from '../catalog/catalog.ts';
@@ -33,11 +34,15 @@ import {directoryOf, droppedDirectory, metaDirectory} from './layout.ts';
 import type {CheckpointerOptions} from './checkpointer-options.ts';
 import type {CheckpointView} from './protocol.ts';
 import {firstForm, inForm, tableForm} from './table-form.ts';
+import {Pace} from './pace.ts';
+import {PacedSession} from './paced-session.ts';
 import {moveAside, tableHome} from './table-home.ts';
 import {withUntoldHistory} from './untold-history.ts';
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
 const tailFactorMax = 4;
+/** With so many times `checkpointBytes` in the tail checkpoints do not rest: from `tailFactorMax` on writers wait. */
+const hurriedTailFactor = 2;
 /** A failed try is repeated after this time, doubled from failure to failure up to the checkpoint's own interval. */
 const retryMsMin = 500;
 
@@ -54,6 +59,8 @@ export class Checkpointer {
   readonly #untold: Epoch;
   /** The newest checkpoint older than the retention: from there on all is kept for whoever comes. */
   #retained: Epoch;
+  readonly #pace: Pace;
+  readonly #session: PacedSession;
   #tail: TailEpoch[] = [];
   #tailBytes = 0;
   #running: Promise<unknown> = Promise.resolve();
@@ -73,6 +80,8 @@ export class Checkpointer {
 
   private constructor(options: CheckpointerOptions, newest: Checkpoint | null, index: CheckpointIndex, untold: Epoch) {
     this.#options = options;
+    this.#pace = new Pace({clock: options.clock, share: checkpointShare, restMsMax: checkpointRestMsMax, urgent: () => this.#stopped || this.#tailBytes >= hurriedTailFactor * options.checkpointBytes});
+    this.#session = new PacedSession(options.session, options.turns, this.#pace, options.clock);
     this.#current = newest;
     this.#index = index;
     this.#untold = untold;
@@ -172,16 +181,17 @@ export class Checkpointer {
   /** Tables whose directories were moved aside: their place may be another's. */
   readonly #gone = new Set<TableId>();
 
-  /** Runs `work` in its turn with checkpoints: none is under way meanwhile. */
+  /** Runs `work` in its turn with checkpoints: none is under way meanwhile, and one that is now does not rest. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#running.catch(() => undefined).then(work);
+    const calm = this.#pace.hurry();
+    const turn = this.#running.catch(() => undefined).finally(calm).then(work);
     this.#running = turn;
     return turn;
   }
 
-  /** Resolves when no checkpoint is under way. */
-  async settled(): Promise<void> {
-    while (this.#pending > 0) await this.#running.catch(() => undefined);
+  /** Resolves when no checkpoint is at work: none is under way, or one that rests. */
+  async quiet(): Promise<void> {
+    if (this.#pending > 0) await Promise.race([this.#running.catch(() => undefined), this.#pace.resting()]);
   }
 
   /** @returns what a read of a table at the newest checkpoint opens; null if it has no rows there. */
@@ -197,6 +207,7 @@ export class Checkpointer {
     for (const table of placed) this.#placed.set(directoryOf(this.#options.directory, table), table.id);
     this.#tail.push(sealed);
     this.#tailBytes += sealed.frame.byteLength;
+    if (this.#pace.hurried) this.#pace.wake();
     this.#consider();
   }
 
@@ -258,7 +269,8 @@ export class Checkpointer {
 
   /** After a failure the timer alone asks again: with a full disk every try costs, and none helps. */
   #consider(): void {
-    if (!this.#started || this.#stopped || this.#tail.length === 0) return;
+    // One that is under way looks again at its end: what it covers is in the tail until then.
+    if (!this.#started || this.#stopped || this.#pending > 0 || this.#tail.length === 0) return;
     if (this.#tailBytes >= this.#options.checkpointBytes && this.failure === null) this.#want();
     else this.#cancelTimer ??= this.#options.clock.after(this.#delayMs(), () => {
       this.#cancelTimer = null;
@@ -296,19 +308,22 @@ export class Checkpointer {
   /**
    * Writes a checkpoint of everything up to `epoch`, after any that is under way. `catalog` is as of `epoch`; it is read now.
    *
+   * @param awaited somebody waits for it: it does not rest between its steps.
    * @throws {WarehouseError} why it failed; it is tried again by itself.
    */
-  write(epoch: Epoch, catalog: Catalog, loggedBytes: number): Promise<void> {
+  write(epoch: Epoch, catalog: Catalog, loggedBytes: number, awaited = true): Promise<void> {
     const snapshot = catalog.snapshot();
     const tables = catalog.tables();
     this.#wanted = true;
     this.#pending++;
-    return this.exclusive(() => this.#attempt(epoch, tables, snapshot, loggedBytes));
+    const calm = awaited ? this.#pace.hurry() : () => undefined;
+    return this.exclusive(() => this.#attempt(epoch, tables, snapshot, loggedBytes)).finally(calm);
   }
 
   /** Waits for what is under way and begins nothing more by itself. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#pace.wake();
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.#wakeRoom();
@@ -349,11 +364,11 @@ export class Checkpointer {
   }
 
   async #write(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog'], loggedBytes: number): Promise<void> {
-    const {files, clock, directory, session, warehouseId} = this.#options;
+    const {files, clock, directory, warehouseId} = this.#options;
     const startMs = clock.monotonicMs();
     const tail = this.#tail.filter((sealed) => sealed.epoch <= epoch);
     const held = await this.#heldHistory();
-    const flush = {session, directory, warehouseId, epoch};
+    const flush = {session: this.#session, directory, warehouseId, epoch};
     const changed = new Set<TableId>();
     for (const sealed of tail) for (const {table} of sealed.tables) changed.add(table);
     const dropped: CheckpointTable[] = [];

@@ -4,7 +4,7 @@
  *
  * After each checkpoint the tables that changed are planned anew (storage/lsm/compaction-policy.ts: pure, over manifests in memory) and
  * the one whose bucket is nearest to its stop trigger is worked on: an attempt per bucket, one output file a step. Between steps it rests
- * as long as it worked (`compactionShare`), and while a checkpoint is under way; not if somebody waits for it. What is prepared is
+ * as long as it worked (`compactionShare`), if nobody waits for it, and while a checkpoint is at work. What is prepared is
  * committed in its turn with checkpoints, as one COMPACT snapshot; flushes that came meanwhile stay on top of it. A conflict is planned
  * again, a failure is tried again after a while, each attempt can be dropped at any point: what is left of one are orphans.
  *
@@ -22,6 +22,7 @@ import type {Session} from '../kernel/session.ts';
 import {bucketRuns, commitCompaction, CompactionAttempt, planCompactions, targetFileBytes, type Compaction, type CompactionSpec} from '../storage/lsm/compact.ts';
 import {compactionRules} from '../storage/lsm/compaction-policy.ts';
 import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
+import {Pace} from './pace.ts';
 import type {Checkpointer} from './worker-checkpoint.ts';
 
 export interface CompactionServiceOptions {
@@ -74,9 +75,7 @@ export class CompactionService {
   #stopped = false;
   /** The attempt under way. */
   #current: {readonly table: TableId; readonly abort: AbortController} | null = null;
-  /** Who waits for room or for a full compaction: no rests meanwhile. */
-  #hurried = 0;
-  #wake: (() => void) | null = null;
+  readonly #pace: Pace;
   #changed: (() => void)[] = [];
   #cancelRetry: (() => void) | null = null;
   /** Compactions that were committed, failed, and dropped since the opening; bytes that were read for them. */
@@ -87,6 +86,7 @@ export class CompactionService {
 
   constructor(options: CompactionServiceOptions) {
     this.#options = options;
+    this.#pace = new Pace({clock: options.clock, share: compactionShare, restMsMax: compactionRestMsMax, urgent: () => this.#stopped});
   }
 
   /** What is known of tables, by id. */
@@ -111,7 +111,7 @@ export class CompactionService {
    */
   async room(): Promise<void> {
     if (!this.#options.background) return;
-    this.#hurry(1);
+    const calm = this.#pace.hurry();
     const retried = new Set<TableId>();
     try {
       for (;;) {
@@ -133,7 +133,7 @@ export class CompactionService {
         await changed;
       }
     } finally {
-      this.#hurry(-1);
+      calm();
     }
   }
 
@@ -145,7 +145,7 @@ export class CompactionService {
    * @throws {WarehouseError} why one failed; `MR_CLOSED`.
    */
   async compact(tables: readonly TableId[] | null, full: boolean): Promise<number> {
-    this.#hurry(1);
+    const calm = this.#pace.hurry();
     const before = this.done;
     try {
       await this.#exclusive(async () => {
@@ -163,7 +163,7 @@ export class CompactionService {
         }
       });
     } finally {
-      this.#hurry(-1);
+      calm();
     }
     return this.done - before;
   }
@@ -180,15 +180,10 @@ export class CompactionService {
     this.#stopped = true;
     this.#cancelRetry?.();
     this.#current?.abort.abort(new WarehouseError('closed', 'MR_CLOSED', 'the engine is closing'));
-    this.#wake?.();
+    this.#pace.wake();
     this.#notify();
     await this.#running;
     await this.#kernel?.close();
-  }
-
-  #hurry(change: 1 | -1): void {
-    this.#hurried += change;
-    if (change === 1) this.#wake?.();
   }
 
   /** Runs `work` when nothing else of this service runs, as its only loop. */
@@ -287,7 +282,8 @@ export class CompactionService {
         for (let more = true; more;) {
           const startMs = this.#options.clock.monotonicMs();
           more = await attempt.step();
-          await this.#rest(this.#options.clock.monotonicMs() - startMs, runsMax >= stopTrigger);
+          if (runsMax < stopTrigger) await this.#pace.rest(this.#options.clock.monotonicMs() - startMs);
+          await this.#options.checkpointer.quiet();
         }
         prepared.push(await attempt.finish());
         bytes += inputBytes(spec);
@@ -336,23 +332,6 @@ export class CompactionService {
       const changing = prepared.filter(({removed, outputs}) => removed.length + outputs.length > 0);
       if (changing.length > 0) this.#options.checkpointer.noteCompacted(id, (await commitCompaction(table, changing, {commitUser: this.#options.warehouseId})).id);
     });
-  }
-
-  /** Rests in proportion to what a step took, and while a checkpoint is under way. */
-  async #rest(workedMs: number, urgent: boolean): Promise<void> {
-    const {clock, checkpointer} = this.#options;
-    if (this.#hurried === 0 && !urgent && !this.#stopped) {
-      const restMs = Math.min(compactionRestMsMax, workedMs * (1 / compactionShare - 1));
-      await new Promise<void>((resolve) => {
-        const cancel = clock.after(restMs, resolve);
-        this.#wake = () => {
-          cancel();
-          resolve();
-        };
-      });
-      this.#wake = null;
-    }
-    await checkpointer.settled();
   }
 
   #notify(): void {

@@ -61,9 +61,6 @@ export interface EpochContent {
   readonly changes: ReadonlyMap<TableId, TableDelta>;
 }
 
-/** A checkpoint waits for no turn at a core while the tail has so many times `checkpointBytes`: writers wait at twice as many. */
-const hurriedTailFactor = 2;
-
 export class WorkerCore {
   readonly options: WorkerOptions;
   /** Where log and checkpoints are written. */
@@ -131,12 +128,12 @@ export class WorkerCore {
     this.dataflow = new Dataflow({session: this.session, relieve: () => this.budget.relieve()});
     const [core, checkpointMsOf] = [this, (): number => options.checkpointMs ?? Math.max(checkpointMs, this.retentionMs / timedCheckpointsMax)] as const;
     this.checkpointer = await Checkpointer.open({
-      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect({turns: {hurried: () => this.checkpointer.tailBytes > hurriedTailFactor * options.checkpointBytes}}),
+      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect(), turns: this.kernel.turns,
       checkpointBytes: options.checkpointBytes, logCheckpoints: options.logCheckpoints,
       get checkpointMs() { return checkpointMsOf(); },
       get historyRetentionMs() { return longestRetentionMs(core); },
       // A failure is noted and repeated by the checkpointer; until the tail's bound ingest does not feel it.
-      onWanted: () => void this.checkpoint().catch(() => undefined),
+      onWanted: () => void this.checkpoint(false).catch(() => undefined),
       onDrop: (table) => this.compaction.forget(table),
     });
     Object.assign(this, makeMaintenance(this, shares.compaction));
@@ -413,11 +410,11 @@ export class WorkerCore {
     }
   }
 
-  /** A checkpoint of this moment, then what of the log it makes needless goes. */
-  async checkpoint(): Promise<void> {
+  /** A checkpoint of this moment, then what of the log it makes needless goes. @param awaited somebody waits for it: without rests. */
+  async checkpoint(awaited = true): Promise<void> {
     await this.compaction.room();
     if (this.closed) throw closedError();
-    await this.checkpointer.write(this.epoch, this.catalog, this.loggedBytes);
+    await this.checkpointer.write(this.epoch, this.catalog, this.loggedBytes, awaited);
     this.compaction.kick();
     this.expiry.kick();
     // Segments that cannot be removed now go after the next checkpoint.

@@ -84,11 +84,10 @@ export class Kernel implements AsyncDisposable, AtExit {
 
   /**
    * @param options.background its statements run on the instance's own threads (background.ts); streams do not.
-   * @param options.turns each of its statements takes a turn at a core (base/turns.ts), at once while `hurried` says so; streams do not.
    * @returns a new session; it is closed with the kernel if not before.
    * @throws {WarehouseError} MR_CLOSED (closed).
    */
-  async connect({background = false, turns}: {readonly background?: boolean; readonly turns?: {readonly hurried: () => boolean}} = {}): Promise<Session> {
+  async connect({background = false}: {readonly background?: boolean} = {}): Promise<Session> {
     invariant(!background || this.#backgroundThreads > 0, 'a background session needs a thread of the instance');
     if (this.#closing !== null) throw closedError('kernel');
     const connection = await binding.connect(this.#database);
@@ -102,7 +101,6 @@ export class Kernel implements AsyncDisposable, AtExit {
       connect: () => binding.connect(this.#database),
       forget: closed => { this.#sessions.delete(closed); },
       background,
-      ...(turns === undefined ? {} : {takeTurn: () => this.turns.take(turns.hurried)}),
     }, connection);
     this.#sessions.add(session);
     return session;

@@ -22,8 +22,6 @@ export interface SessionHost {
   readonly connect: () => Promise<Connection>;
   /** Statements run on the instance's own threads. */
   readonly background: boolean;
-  /** Statements take a turn; this resolves when they have it, to what gives it back. */
-  readonly takeTurn?: () => Promise<() => void>;
   /** Told once, when the session has closed. */
   readonly forget: (session: Session) => void;
 }
@@ -162,13 +160,11 @@ export class Session implements AsyncDisposable {
 
   async #exclusive<T>(work: (activity: Activity) => Promise<T>): Promise<T> {
     const {activity, leave} = await this.#enter();
-    const giveBack = await this.#host.takeTurn?.();
     try {
       return await work(activity);
     } catch (cause) {
       throw duckdbError(cause, this.#host.relay, activity.stopped);
     } finally {
-      giveBack?.();
       leave();
     }
   }
