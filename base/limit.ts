@@ -43,7 +43,7 @@ export const orphanSearchMs = 6 * 3_600_000;
 /** The log reaches back to the oldest of so many newest checkpoints: 512 MiB of changes at the default size. */
 export const logCheckpoints = 8;
 /** Part of the time that a checkpoint works that nobody waits for, and its longest rest after a statement. */
-export const checkpointShare = 0.25;
+export const checkpointShare = 0.125;
 export const checkpointRestMsMax = 2000;
 /** Part of the time that compaction works; it rests between steps, unless somebody waits for it. */
 export const compactionShare = 0.5;
@@ -69,7 +69,7 @@ export const tagsMax = 1_000;
 /** Reads, subscriptions and leases that hold history at once, tags apart. */
 export const historyHoldsMax = 10_000;
 /** Rows waiting to be published to the read cache before it is done without a reader. */
-export const publishRowsMax = 65_536;
+export const publishRowsMax = 16_384;
 /** Rows of pending epochs decoded for a publish before others have the thread. */
 export const publishDecodeRows = 8192;
 /** Rows handed to DuckDB in one call of a table function, so that the main thread's lag stays bounded. */
