@@ -68,8 +68,12 @@ export const checkpointCacheCount = 8;
 export const tagsMax = 1_000;
 /** Reads, subscriptions and leases that hold history at once, tags apart. */
 export const historyHoldsMax = 10_000;
-/** Rows waiting to be published to the read cache before it is done without a reader. */
+/** Rows waiting to be published to the read cache before it is done without a reader: few, so that the main thread answers in between. */
 export const publishRowsMax = 16_384;
+/** Rows waiting to be published at which writers wait until half of them are. */
+export const unpublishedRowsMax = 262_144;
+/** Changes that a read of the near past takes back from the read cache; beyond it reads files. */
+export const takenBackRowsMax = 65_536;
 /** Rows of pending epochs decoded for a publish before others have the thread. */
 export const publishDecodeRows = 8192;
 /** Rows handed to DuckDB in one call of a table function, so that the main thread's lag stays bounded. */
@@ -137,6 +141,7 @@ invariant(lineBytesMax <= requestBytesMax, 'a line must fit a request');
 invariant(epochBytesMax <= inFlightBytesMax, 'an epoch must fit what may be in flight');
 invariant(snapshotReadsMax < readsMax, 'snapshots must leave reads for queries');
 invariant(publishSliceRows <= publishRowsMax, 'a slice must fit a publish');
+invariant(publishRowsMax <= unpublishedRowsMax / 2, 'writers must wait for what is published without readers');
 invariant(referenceBytesMin <= epochBytesMax, 'what is too large for an epoch must go by reference');
 invariant(nestedBytesMax <= epochBytesMax, 'a nested value must fit an epoch');
 invariant(nestedColumnBytesMax <= 0x7fff_ffff, 'offsets in nested columns are Int32');

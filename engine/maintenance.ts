@@ -26,7 +26,7 @@ export function makeMaintenance(core: WorkerCore, memoryBytes: number): {readonl
     openKernel: async () => {
       const spill = compactionDirectory(options.directory);
       await makeDirectoryDurably(files, spill);
-      return Kernel.open({threads: 1, backgroundThreads: 1, memoryBytes, tempDirectory: spill});
+      return Kernel.open({threads: 1, memoryBytes, tempDirectory: spill});
     },
   });
   checkpointer.holds.addSource(() => subscriptionHolds(core.catalog));

@@ -4,7 +4,7 @@
  */
 import type {Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
-import {publishRowsMax, publishSliceRows} from '../base/limit.ts';
+import {publishSliceRows, takenBackRowsMax} from '../base/limit.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {quoteIdentifier} from '../kernel/quote.ts';
 import {numberedColumns, numberedPiece} from './numbered-changes.ts';
@@ -46,7 +46,7 @@ async function liveTakenBack(scope: ReadScope, table: TableSpec, epoch: Epoch): 
     const part = sealed.tables.find((candidate) => candidate.table === table.id);
     if (sealed.ddl.some((record) => record.kind === 'drop-table' && record.id === table.id)) return null;
     if (part === undefined) continue;
-    if (part.reference !== null || sequence + part.rowCount > publishRowsMax) return null;
+    if (part.reference !== null || sequence + part.rowCount > takenBackRowsMax) return null;
     const batch = part.batch();
     first ??= batch.positions[0]!;
     pieces.push(numberedPiece(batch, sequence));

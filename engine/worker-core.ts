@@ -128,7 +128,7 @@ export class WorkerCore {
     this.dataflow = new Dataflow({session: this.session, relieve: () => this.budget.relieve()});
     const [core, checkpointMsOf] = [this, (): number => options.checkpointMs ?? Math.max(checkpointMs, this.retentionMs / timedCheckpointsMax)] as const;
     this.checkpointer = await Checkpointer.open({
-      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect(), turns: this.kernel.turns,
+      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect({background: true}), turns: this.kernel.turns,
       checkpointBytes: options.checkpointBytes, logCheckpoints: options.logCheckpoints,
       get checkpointMs() { return checkpointMsOf(); },
       get historyRetentionMs() { return longestRetentionMs(core); },

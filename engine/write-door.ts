@@ -2,7 +2,7 @@
  * Where writes go in: each takes bytes of what may be in flight and waits where there are none, so that overload stays with the caller
  * instead of in memory. While state is loaded after an opening they wait too. The read cache takes rows slower than the log; far behind it writers wait too.
  */
-import {publishRowsMax} from '../base/limit.ts';
+import {unpublishedRowsMax} from '../base/limit.ts';
 import {ByteBudget} from '../base/semaphore.ts';
 import type {LiveRelation} from '../query/live.ts';
 import type {ReplyBody, Spool, TableWrite} from './protocol.ts';
@@ -53,6 +53,6 @@ export class WriteDoor {
 
   async #settle(): Promise<void> {
     const live = this.#parts.live();
-    if (live.pendingRows > 4 * publishRowsMax) await live.settle(2 * publishRowsMax);
+    if (live.pendingRows > unpublishedRowsMax) await live.settle(unpublishedRowsMax / 2);
   }
 }

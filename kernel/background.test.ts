@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import {readdirSync} from 'node:fs';
 import {mkdtemp, rm} from 'node:fs/promises';
 import {getPriority} from 'node:os';
 import {tmpdir} from 'node:os';
@@ -14,7 +15,7 @@ const rowCount = 100_000;
 const endless = 'SELECT sum(a.a * b.a) FROM range(1000000) a(a), range(1000000) b(a)';
 
 async function withSessions(work: (background: Session, ordinary: Session) => Promise<void>): Promise<void> {
-  await using kernel = await Kernel.open({threads: 1, backgroundThreads: 1, memoryBytes: 256 << 20});
+  await using kernel = await Kernel.open({threads: 1, memoryBytes: 256 << 20});
   const background = await kernel.connect({background: true});
   const numbers = columnFromValues({kind: 'bigint'}, Array.from({length: rowCount}, (_, i) => i));
   background.bindRelation('numbers', relationOf([numbers], rowCount, [{name: 'a', type: {kind: 'bigint'}}]));
@@ -72,7 +73,7 @@ test('background: statements go on while another session changes definitions, re
 test('background: what lacks memory or a disk says so', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-background-'));
   try {
-    await using kernel = await Kernel.open({threads: 1, backgroundThreads: 1, memoryBytes: 16 << 20});
+    await using kernel = await Kernel.open({threads: 1, memoryBytes: 16 << 20});
     await using session = await kernel.connect({background: true});
     assert.match(await failure(session.run('CREATE TABLE t AS SELECT md5(range::VARCHAR) AS a, md5((range + 1)::VARCHAR) AS b FROM range(1000000)')), /MR_DUCKDB_MEMORY/);
     assert.match(await failure(session.run(`COPY (SELECT 1) TO '${join(folder, 'none', 'x.parquet')}' (FORMAT parquet)`)), /MR_SQL|MR_FILE/);
@@ -83,9 +84,24 @@ test('background: what lacks memory or a disk says so', async () => {
   }
 });
 
-test('background: a session needs a thread of the instance, and this thread keeps its own priority', async () => {
+test('background: the thread is there while a statement runs, at a lower priority, and takes no part in others', async () => {
   await using kernel = await Kernel.open({threads: 1, memoryBytes: 64 << 20});
-  await assert.rejects(kernel.connect({background: true}), /thread of the instance/);
-  await assert.rejects(Kernel.open({threads: 1, backgroundThreads: -1, memoryBytes: 64 << 20}), {code: 'MR_CONFIG'});
-  assert.equal(getPriority(), getPriority(process.pid));
+  await using session = await kernel.connect({background: true});
+  await using ordinary = await kernel.connect();
+  const threads = async (): Promise<unknown> => (await ordinary.rows("SELECT current_setting('threads')::INTEGER")).rows[0]?.[0];
+  const mine = getPriority();
+  const niced = (): number => readdirSync('/proc/self/task').filter((id) => getPriority(Number(id)) > mine).length;
+  for (let i = 0; i < 3; i++) {
+    const [first, second] = [failure(session.rows(endless)), failure(session.rows('SELECT 1'))];
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.equal(await threads(), 2);
+    if (process.platform === 'linux') assert.equal(niced(), 1);
+    session.interrupt();
+    assert.match(await first, /MR_INTERRUPTED/);
+    assert.equal(await second, 'done');
+    await ordinary.rows('SELECT 1');
+    while (await threads() !== 1) await new Promise((resolve) => setTimeout(resolve, 5));
+    if (process.platform === 'linux') assert.equal(niced(), 0);
+  }
+  assert.equal(getPriority(), mine);
 });

@@ -1,28 +1,70 @@
 /**
- * Statements that nobody waits for: they run on threads of the DuckDB instance's own, at a lower priority than the process's other
+ * Statements that nobody waits for: they run on a thread of the DuckDB instance's own, at a lower priority than the process's other
  * threads, and take none of libuv's pool.
  *
  * An ordinary statement runs on the pool thread that asked for it, at the priority of all: a checkpoint's COPY then takes turns with
- * the threads that answer writes, some ms each, and holds one of four pool threads, which syncs of the log need as well. Here the
- * statement is started, DuckDB's threads take its tasks, and the JS thread only looks from time to time whether they are done.
+ * the threads that answer writes, some ms each, and holds one of four pool threads. Here the statement is started, DuckDB's thread
+ * takes its tasks, and the JS thread only looks from time to time whether they are done.
+ *
+ * The thread is there only while such a statement runs: it would help other sessions' statements too, and those then take the memory of
+ * two threads (a table of 20 M rows no longer loaded within 192 MiB).
  */
 import {readdir} from 'node:fs/promises';
 import {setPriority} from 'node:os';
 import {scheduler, setImmediate} from 'node:timers/promises';
-import {binding, type PreparedStatement, type Result} from './duckdb-binding.ts';
+import {binding, type Connection, type PreparedStatement, type Result} from './duckdb-binding.ts';
 
-/** Niceness of an instance's own threads: about a tenth of the weight of others. */
+/** Niceness of an instance's own thread: about a tenth of the weight of others. */
 const niceness = 10;
 /** Looks without a wait before the first wait: most small statements are done by then. */
 const looksAtOnce = 8;
 const waitMsMin = 1;
 const waitMsMax = 4;
 
+/** The background thread of one instance. */
+export class BackgroundThread {
+  readonly #admin: Connection;
+  readonly #threads: number;
+  #users = 0;
+  /** Whether the thread is there, once what was asked for is done. */
+  #state: Promise<boolean> = Promise.resolve(false);
+
+  /** @param admin a connection of the instance. @param threads that it has besides, the caller's among them. */
+  constructor(admin: Connection, threads: number) {
+    this.#admin = admin;
+    this.#threads = threads;
+  }
+
+  /**
+   * Runs a statement; on the pool thread as any other where the instance can have no thread of its own.
+   *
+   * @throws as `execute_prepared` does.
+   */
+  async run(statement: PreparedStatement): Promise<Result> {
+    if (this.#users++ === 0) this.#set(1);
+    try {
+      return await ((await this.#state) ? executeInBackground(statement) : binding.execute_prepared(statement));
+    } finally {
+      if (--this.#users === 0) this.#set(0);
+    }
+  }
+
+  /** Resolves when no change of threads is under way. */
+  async settled(): Promise<void> {
+    await this.#state;
+  }
+
+  #set(count: 0 | 1): void {
+    const set = (): Promise<unknown> => binding.query(this.#admin, `SET GLOBAL threads = ${this.#threads + count}`);
+    this.#state = this.#state.then((there) => (count === 1 ? loweringNewThreads(set) : set()).then(() => count === 1, () => there));
+  }
+}
+
 /**
  * Threads that came while `work` ran get a lower priority. Where the system does not name threads (it is Linux that does), all keep
  * theirs.
  */
-export async function loweringNewThreads<T>(work: () => Promise<T>): Promise<T> {
+async function loweringNewThreads<T>(work: () => Promise<T>): Promise<T> {
   const before = new Set(await threadIds());
   const made = await work();
   for (const id of await threadIds()) {
@@ -48,12 +90,8 @@ export function startsOnJsThread(sql: string): boolean {
   return !/mr_rows/i.test(sql);
 }
 
-/**
- * Runs a statement on the instance's own threads, of which there must be one.
- *
- * @throws as `execute_prepared` does.
- */
-export async function executeInBackground(statement: PreparedStatement): Promise<Result> {
+/** Runs a statement on the instance's own thread, which must be there. */
+async function executeInBackground(statement: PreparedStatement): Promise<Result> {
   const pending = binding.pending_prepared(statement);
   for (let looks = 0; binding.pending_error(pending) === '' && !binding.pending_execution_is_finished(binding.pending_execute_check_state(pending)); looks++) {
     if (looks < looksAtOnce) await setImmediate();

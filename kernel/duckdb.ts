@@ -5,9 +5,8 @@
  * The context of every statement is fixed here: TimeZone is UTC, and nothing is downloaded or loaded beyond what is linked in.
  */
 import {WarehouseError} from '../base/error.ts';
-import {invariant} from '../base/invariant.ts';
 import {SharedTurns} from '../base/turns.ts';
-import {loweringNewThreads} from './background.ts';
+import {BackgroundThread} from './background.ts';
 import {binding, type Connection, type Database, type TableFunction} from './duckdb-binding.ts';
 import {ErrorRelay, closedError, duckdbError} from './duckdb-error.ts';
 import {unwatchExit, watchExit, type AtExit, type Waits} from './duckdb-exit.ts';
@@ -19,8 +18,6 @@ export interface KernelOptions {
   /** A database file, or `:memory:` (the default). */
   readonly path?: string;
   readonly threads: number;
-  /** Threads of the instance's own at a lower priority, 0 unless given: for sessions of `connect({background: true})`. They help others too. */
-  readonly backgroundThreads?: number;
   readonly memoryBytes: number;
   /** Turns at a core that long statements take, shared with other instances; its own unless given. */
   readonly turns?: SharedTurns;
@@ -44,13 +41,13 @@ export class Kernel implements AsyncDisposable, AtExit {
   readonly #sessions = new Set<Session>();
   #closing: Promise<void> | null = null;
 
-  readonly #backgroundThreads: number;
+  readonly #background: BackgroundThread;
   /** For long work that nobody waits for. */
   readonly turns: SharedTurns;
 
-  private constructor(database: Database, admin: Connection, backgroundThreads: number, turns: SharedTurns) {
-    this.#backgroundThreads = backgroundThreads;
-    this.turns = turns;
+  private constructor(database: Database, admin: Connection, {threads, turns}: KernelOptions) {
+    this.#background = new BackgroundThread(admin, threads);
+    this.turns = turns ?? new SharedTurns();
     this.#database = database;
     this.#admin = admin;
     this.#relations = new RelationRegistry();
@@ -68,11 +65,10 @@ export class Kernel implements AsyncDisposable, AtExit {
     try {
       const config = binding.create_config();
       for (const [name, value] of Object.entries(startSettings(options))) binding.set_config(config, name, value);
-      const opened = (): Promise<Database> => binding.open(options.path ?? ':memory:', config);
-      database = await (options.backgroundThreads === undefined ? opened() : loweringNewThreads(opened));
+      database = await binding.open(options.path ?? ':memory:', config);
       const admin = await binding.connect(database);
       // Before settings are locked.
-      kernel = new Kernel(database, admin, options.backgroundThreads ?? 0, options.turns ?? new SharedTurns());
+      kernel = new Kernel(database, admin, options);
       for (const statement of settingStatements(options)) await binding.query(admin, statement);
       return kernel;
     } catch (cause) {
@@ -83,12 +79,11 @@ export class Kernel implements AsyncDisposable, AtExit {
   }
 
   /**
-   * @param options.background its statements run on the instance's own threads (background.ts); streams do not.
+   * @param options.background its statements run on a thread of low priority (background.ts), but for those that read a relation, and streams. Not where settings are locked.
    * @returns a new session; it is closed with the kernel if not before.
    * @throws {WarehouseError} MR_CLOSED (closed).
    */
   async connect({background = false}: {readonly background?: boolean} = {}): Promise<Session> {
-    invariant(!background || this.#backgroundThreads > 0, 'a background session needs a thread of the instance');
     if (this.#closing !== null) throw closedError('kernel');
     const connection = await binding.connect(this.#database);
     if (this.#closing !== null) {
@@ -100,7 +95,7 @@ export class Kernel implements AsyncDisposable, AtExit {
       relay: this.#relay,
       connect: () => binding.connect(this.#database),
       forget: closed => { this.#sessions.delete(closed); },
-      background,
+      background: background ? this.#background : null,
     }, connection);
     this.#sessions.add(session);
     return session;
@@ -127,6 +122,7 @@ export class Kernel implements AsyncDisposable, AtExit {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#sessions].map(session => session.close()));
+    await this.#background.settled();
     this.#relations.clear();
     binding.disconnect_sync(this.#admin);
     binding.close_sync(this.#database);
@@ -135,8 +131,7 @@ export class Kernel implements AsyncDisposable, AtExit {
   }
 }
 
-function checkOptions({threads, backgroundThreads = 0, memoryBytes}: KernelOptions): void {
-  if (!Number.isInteger(backgroundThreads) || backgroundThreads < 0) throw new WarehouseError('invalid', 'MR_CONFIG', `backgroundThreads must be an integer of at least 0, found ${backgroundThreads}`);
+function checkOptions({threads, memoryBytes}: KernelOptions): void {
   if (!Number.isInteger(threads) || threads < 1) throw new WarehouseError('invalid', 'MR_CONFIG', `threads must be an integer of at least 1, found ${threads}`);
   if (!Number.isSafeInteger(memoryBytes) || memoryBytes < memoryBytesMin) {
     throw new WarehouseError('invalid', 'MR_CONFIG', `memory must be at least ${memoryBytesMin} bytes, found ${memoryBytes}`);
@@ -146,9 +141,9 @@ function checkOptions({threads, backgroundThreads = 0, memoryBytes}: KernelOptio
 /** Below this DuckDB cannot hold the buffers of one operator per thread. */
 const memoryBytesMin = 16 << 20;
 
-function startSettings({threads, backgroundThreads = 0, memoryBytes, tempDirectory}: KernelOptions): Record<string, string> {
+function startSettings({threads, memoryBytes, tempDirectory}: KernelOptions): Record<string, string> {
   return {
-    threads: String(threads + backgroundThreads), memory_limit: `${memoryBytes}B`, temp_directory: tempDirectory ?? '', duckdb_api: 'millrace',
+    threads: String(threads), memory_limit: `${memoryBytes}B`, temp_directory: tempDirectory ?? '', duckdb_api: 'millrace',
     autoinstall_known_extensions: 'false', autoload_known_extensions: 'false',
   };
 }

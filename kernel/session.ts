@@ -1,7 +1,7 @@
 /** Sessions: one DuckDB connection each. Statements of one session run one at a time, in the order they were asked for. */
 import type {LogicalType} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
-import {executeInBackground, startsOnJsThread} from './background.ts';
+import {startsOnJsThread, type BackgroundThread} from './background.ts';
 import {binding, type Connection, type PreparedStatement, type Result} from './duckdb-binding.ts';
 import {closedError, duckdbError, interruptedError, type ErrorRelay, type InterruptCode} from './duckdb-error.ts';
 import {readingsOf, resultColumns} from './session-columns.ts';
@@ -20,8 +20,8 @@ export interface SessionHost {
   readonly relay: ErrorRelay;
   /** A connection of the same database; closed by who asked for it. */
   readonly connect: () => Promise<Connection>;
-  /** Statements run on the instance's own threads. */
-  readonly background: boolean;
+  /** Where statements run; null: on the pool thread that asks for them. */
+  readonly background: BackgroundThread | null;
   /** Told once, when the session has closed. */
   readonly forget: (session: Session) => void;
 }
@@ -171,12 +171,13 @@ export class Session implements AsyncDisposable {
 
   async #execute(activity: Activity, sql: string, params: readonly Value[]): Promise<Result> {
     if (severalPattern.test(sql)) return this.#executeEach(activity, sql, params);
-    if (params.length === 0 && (!this.#host.background || sql.trim() === '')) return activity.call(() => binding.query(this.#connection, sql));
+    if (params.length === 0 && (this.#host.background === null || sql.trim() === '')) return activity.call(() => binding.query(this.#connection, sql));
     return this.#executeOnce(activity, () => binding.prepare(this.#connection, sql), sql, params);
   }
 
   #perform(statement: PreparedStatement, sql: string): Promise<Result> {
-    return this.#host.background && startsOnJsThread(sql) ? executeInBackground(statement) : binding.execute_prepared(statement);
+    const {background} = this.#host;
+    return background !== null && startsOnJsThread(sql) ? background.run(statement) : binding.execute_prepared(statement);
   }
 
   async #executeEach(activity: Activity, sql: string, params: readonly Value[]): Promise<Result> {
