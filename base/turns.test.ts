@@ -29,20 +29,20 @@ test('turns: never more at once than there are, in order of asking, whatever fai
   }), {numRuns: 30});
 });
 
-test('turns: who is hurried waits for nobody, and the others are counted right afterwards', async () => {
+test('turns: who is hurried waits for nobody, and lets nobody in before the turn beside it is given back', async () => {
   const turns = new SharedTurns(undefined, 1);
   const first = await turns.take();
   const hurried = await turns.take(() => true);
-  let waited = false;
+  let waited = true;
   const third = turns.take().then((give) => {
-    waited = true;
+    waited = false;
     return give;
   });
   hurried();
-  // The first still has its turn, but one was given back: with hurry there may be one more at once.
-  (await third)();
+  await new Promise((resolve) => setTimeout(resolve, 10));
   assert.ok(waited);
   first();
+  (await third)();
   (await turns.take())();
 });
 
@@ -59,12 +59,13 @@ test('turns: hold across threads', async () => {
   `, {eval: true, workerData: turns.shared});
   const said: string[] = [];
   worker.on('message', (text: string) => said.push(text));
+  const ended = new Promise((resolve) => worker.once('exit', resolve));
   while (said.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   await new Promise((resolve) => setTimeout(resolve, 10));
   assert.deepEqual(said, ['asked']);
   give();
   (await turns.take())();
-  await new Promise((resolve) => worker.once('exit', resolve));
+  await ended;
   assert.deepEqual(said, ['asked', 'has it']);
 });
 

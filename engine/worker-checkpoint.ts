@@ -190,8 +190,8 @@ export class Checkpointer {
   }
 
   /** Resolves when no checkpoint is at work: none is under way, or one that rests. */
-  async quiet(): Promise<void> {
-    if (this.#pending > 0) await Promise.race([this.#running.catch(() => undefined), this.#pace.resting()]);
+  quiet(): Promise<unknown> {
+    return this.#pending === 0 ? Promise.resolve() : Promise.race([this.#running.catch(() => undefined), this.#pace.resting()]);
   }
 
   /** @returns what a read of a table at the newest checkpoint opens; null if it has no rows there. */
@@ -269,8 +269,8 @@ export class Checkpointer {
 
   /** After a failure the timer alone asks again: with a full disk every try costs, and none helps. */
   #consider(): void {
-    // One that is under way looks again at its end: what it covers is in the tail until then.
-    if (!this.#started || this.#stopped || this.#pending > 0 || this.#tail.length === 0) return;
+    if (!this.#started || this.#stopped || this.#tail.length === 0) return;
+    if (this.#pending > 0) return; // it looks again at its end: what it covers is in the tail until then
     if (this.#tailBytes >= this.#options.checkpointBytes && this.failure === null) this.#want();
     else this.#cancelTimer ??= this.#options.clock.after(this.#delayMs(), () => {
       this.#cancelTimer = null;
@@ -316,8 +316,7 @@ export class Checkpointer {
     const tables = catalog.tables();
     this.#wanted = true;
     this.#pending++;
-    const calm = awaited ? this.#pace.hurry() : () => undefined;
-    return this.exclusive(() => this.#attempt(epoch, tables, snapshot, loggedBytes)).finally(calm);
+    return this.exclusive(() => this.#attempt(epoch, tables, snapshot, loggedBytes)).finally(awaited ? this.#pace.hurry() : undefined);
   }
 
   /** Waits for what is under way and begins nothing more by itself. */
