@@ -36,10 +36,11 @@ export class SharedTurns {
   /**
    * Waits for a turn, in order of asking. Who has one must not wait for somebody who takes one.
    *
-   * @param hurried while it says so, the turn is taken out of order, beside the others.
+   * @param hurried who is, waits for none: begins beside the others, or as soon as it is.
    * @returns gives it back; to be called once.
    */
   async take(hurried: () => boolean = () => false): Promise<() => void> {
+    if (hurried()) return () => undefined;
     const ticket = Atomics.add(this.#counts, TAKEN, 1);
     // Counters wrap around; their difference does not.
     while (((ticket - Atomics.load(this.#counts, GIVEN)) | 0) >= this.#width && !hurried()) await new Promise<void>((resolve) => this.#clock.after(lookMs, resolve));

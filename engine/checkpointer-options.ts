@@ -20,8 +20,8 @@ export interface CheckpointerOptions {
   readonly historyRetentionMs: number;
   /** The log reaches back to the oldest of so many newest checkpoints: followers a little behind read frames, those far behind files. */
   readonly logCheckpoints: number;
-  /** Called when it is time for a checkpoint: the owner calls `write`. */
-  readonly onWanted: () => void;
+  /** Called when it is time for a checkpoint: the owner calls `write`. Rejects when there was none. */
+  readonly onWanted: () => Promise<void>;
   /** Called before the directory of a dropped table is moved aside. */
   readonly onDrop: (table: TableId) => void;
 }

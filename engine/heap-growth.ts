@@ -11,7 +11,7 @@
 import {setFlagsFromString} from 'node:v8';
 
 /** Percent of what a collection left. */
-export const heapGrowingPercent = 300;
+const heapGrowingPercent = 300;
 
 export function growHeapsFreely(): void {
   setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);

@@ -47,6 +47,7 @@ export class Pace {
   async rest(workedMs: number): Promise<void> {
     const {clock, share, restMsMax} = this.#options;
     const restMs = Math.min(restMsMax, workedMs * (1 / share - 1));
+    invariant(this.#wake === null, 'one rest at a time');
     if (restMs <= 0 || this.hurried) return;
     await new Promise<void>((resolve) => {
       const cancel = clock.after(restMs, resolve);

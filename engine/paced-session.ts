@@ -2,9 +2,10 @@
 import type {Clock} from '../base/clock.ts';
 import type {SharedTurns} from '../base/turns.ts';
 import type {Session} from '../kernel/session.ts';
+import type {FlushSession} from './checkpoint-table.ts';
 import type {Pace} from './pace.ts';
 
-export class PacedSession implements Pick<Session, 'run' | 'rows' | 'bindRelation' | 'unbindRelation'> {
+export class PacedSession implements FlushSession {
   readonly #session: Session;
   readonly #turns: SharedTurns;
   readonly #pace: Pace;

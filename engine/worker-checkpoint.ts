@@ -15,9 +15,9 @@
  */
 import {join} from 'node:path';
 import type {Epoch} from '../base/epoch.ts';
-import {checkpointRestMsMax, checkpointShare} from '../base/limit.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
+import {checkpointRestMsMax, checkpointShare} from '../base/limit.ts';
 import type {Catalog} from '../catalog/catalog.ts';
 import {encodeJson} from '../catalog/record-json.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
@@ -98,13 +98,9 @@ export class Checkpointer {
   }
 
   /** The epoch of the newest checkpoint; 0 if there is none. */
-  get epoch(): number {
-    return this.#current?.epoch ?? 0;
-  }
+  get epoch(): number { return this.#current?.epoch ?? 0; }
 
-  get tailBytes(): number {
-    return this.#tailBytes;
-  }
+  get tailBytes(): number { return this.#tailBytes; }
 
   /** The bound of `tailBytes` at which writers wait. */
   get tailBytesMax(): number {
@@ -181,13 +177,16 @@ export class Checkpointer {
   /** Tables whose directories were moved aside: their place may be another's. */
   readonly #gone = new Set<TableId>();
 
-  /** Runs `work` in its turn with checkpoints: none is under way meanwhile, and one that is now does not rest. */
-  exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const calm = this.#pace.hurry();
-    const turn = this.#running.catch(() => undefined).finally(calm).then(work);
+  /** Runs `work` in its turn with checkpoints: none is under way meanwhile. @param awaited one that is now does not rest. */
+  exclusive<T>(work: () => Promise<T>, awaited = true): Promise<T> {
+    const turn = this.#running.catch(() => undefined).finally(awaited ? this.hurry() : null).then(work);
     this.#running = turn;
     return turn;
   }
+
+  /** Somebody waits for a checkpoint: none rests until what this returns was called. */
+  hurry(): () => void { return this.#pace.hurry(); }
+  get hurried(): boolean { return this.#pace.hurried; }
 
   /** Resolves when no checkpoint is at work: none is under way, or one that rests. */
   quiet(): Promise<unknown> {
@@ -249,13 +248,7 @@ export class Checkpointer {
 
   /** @returns the names of files that frames hold for the next checkpoint. */
   preparedNames(): Set<string> {
-    const names = new Set<string>();
-    for (const {tables} of this.#tail) {
-      for (const {prepared} of tables) {
-        if (prepared !== undefined) for (const {fileName} of [...prepared.data, ...prepared.changelog]) names.add(fileName);
-      }
-    }
-    return names;
+    return new Set(this.#tail.flatMap(({tables}) => tables.flatMap(({prepared}) => [...prepared?.data ?? [], ...prepared?.changelog ?? []].map(({fileName}) => fileName))));
   }
 
   /**
@@ -270,9 +263,10 @@ export class Checkpointer {
   /** After a failure the timer alone asks again: with a full disk every try costs, and none helps. */
   #consider(): void {
     if (!this.#started || this.#stopped || this.#tail.length === 0) return;
-    if (this.#pending > 0) return; // it looks again at its end: what it covers is in the tail until then
-    if (this.#tailBytes >= this.#options.checkpointBytes && this.failure === null) this.#want();
-    else this.#cancelTimer ??= this.#options.clock.after(this.#delayMs(), () => {
+    const full = this.#tailBytes >= this.#options.checkpointBytes && this.failure === null;
+    // What a checkpoint under way covers is in the tail until its end: then it looks again.
+    if (full && this.#pending === 0) this.#want();
+    else if (!full) this.#cancelTimer ??= this.#options.clock.after(this.#delayMs(), () => {
       this.#cancelTimer = null;
       this.#want();
     });
@@ -286,7 +280,18 @@ export class Checkpointer {
   #want(): void {
     if (this.#wanted || this.#stopped) return;
     this.#wanted = true;
-    this.#options.onWanted();
+    this.#options.onWanted().catch((cause: unknown) => {
+      if (!this.#wanted) return; // a try has failed, and has said so
+      this.#wanted = false;
+      this.#failed(cause);
+      this.#wakeRoom();
+      this.#consider();
+    });
+  }
+
+  #failed(cause: unknown): WarehouseError {
+    this.#failedCount++;
+    return (this.failure = asWarehouseError(cause));
   }
 
   /**
@@ -308,15 +313,14 @@ export class Checkpointer {
   /**
    * Writes a checkpoint of everything up to `epoch`, after any that is under way. `catalog` is as of `epoch`; it is read now.
    *
-   * @param awaited somebody waits for it: it does not rest between its steps.
    * @throws {WarehouseError} why it failed; it is tried again by itself.
    */
-  write(epoch: Epoch, catalog: Catalog, loggedBytes: number, awaited = true): Promise<void> {
+  write(epoch: Epoch, catalog: Catalog, loggedBytes: number): Promise<void> {
     const snapshot = catalog.snapshot();
     const tables = catalog.tables();
     this.#wanted = true;
     this.#pending++;
-    return this.exclusive(() => this.#attempt(epoch, tables, snapshot, loggedBytes)).finally(awaited ? this.#pace.hurry() : undefined);
+    return this.exclusive(() => this.#attempt(epoch, tables, snapshot, loggedBytes), false);
   }
 
   /** Waits for what is under way and begins nothing more by itself. */
@@ -324,7 +328,6 @@ export class Checkpointer {
     this.#stopped = true;
     this.#pace.wake();
     this.#cancelTimer?.();
-    this.#cancelTimer = null;
     this.#wakeRoom();
     await this.#running.catch(() => undefined);
   }
@@ -339,11 +342,8 @@ export class Checkpointer {
       this.failure = null;
       this.#failedCount = 0;
     } catch (cause) {
-      this.failure = asWarehouseError(cause);
-      this.#failedCount++;
-      // What is known of tables may be what a half-done step left: it is read anew.
-      this.#tables.clear();
-      throw this.failure;
+      this.#tables.clear(); // what is known of tables may be what a half-done step left: it is read anew
+      throw this.#failed(cause);
     } finally {
       this.#pending--;
       this.#wakeRoom();

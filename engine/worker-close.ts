@@ -15,9 +15,10 @@ export async function closeEngine(core: WorkerCore, request: Extract<Request, {k
     if (request.keepPositions === true && whole) positioned = await writePositionImages(core);
   } finally {
     core.closed = true;
+    const checkpointsEnded = core.checkpointer.stop(); // at once: what compaction waits for does not rest
     await core.compaction.stop();
     await core.expiry.stop();
-    await core.checkpointer.stop();
+    await checkpointsEnded;
     await core.log.close();
     core.dataflow.close();
     await core.kernel.close();

@@ -270,7 +270,7 @@ export class CompactionService {
     try {
       if (this.#stopped) throw new WarehouseError('closed', 'MR_CLOSED', 'the engine is closing');
       this.#kernel ??= await this.#options.openKernel();
-      const session = (this.#session ??= await this.#kernel.connect({background: true}));
+      const session = (this.#session ??= await this.#kernel.connect({background: () => true}));
       const interrupt = (): void => session.interrupt();
       abort.signal.addEventListener('abort', interrupt);
       const failures = this.#failing.get(id)?.count ?? 0;
@@ -331,7 +331,7 @@ export class CompactionService {
       begins();
       const changing = prepared.filter(({removed, outputs}) => removed.length + outputs.length > 0);
       if (changing.length > 0) this.#options.checkpointer.noteCompacted(id, (await commitCompaction(table, changing, {commitUser: this.#options.warehouseId})).id);
-    });
+    }, this.#pace.hurried);
   }
 
   #notify(): void {

@@ -128,12 +128,12 @@ export class WorkerCore {
     this.dataflow = new Dataflow({session: this.session, relieve: () => this.budget.relieve()});
     const [core, checkpointMsOf] = [this, (): number => options.checkpointMs ?? Math.max(checkpointMs, this.retentionMs / timedCheckpointsMax)] as const;
     this.checkpointer = await Checkpointer.open({
-      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect({background: true}), turns: this.kernel.turns,
+      directory: options.directory, warehouseId: options.warehouseId, files: this.files, clock: systemClock, session: await this.kernel.connect({background: () => !this.checkpointer.hurried}), turns: this.kernel.turns,
       checkpointBytes: options.checkpointBytes, logCheckpoints: options.logCheckpoints,
       get checkpointMs() { return checkpointMsOf(); },
       get historyRetentionMs() { return longestRetentionMs(core); },
       // A failure is noted and repeated by the checkpointer; until the tail's bound ingest does not feel it.
-      onWanted: () => void this.checkpoint(false).catch(() => undefined),
+      onWanted: () => this.checkpoint(false),
       onDrop: (table) => this.compaction.forget(table),
     });
     Object.assign(this, makeMaintenance(this, shares.compaction));
@@ -412,9 +412,14 @@ export class WorkerCore {
 
   /** A checkpoint of this moment, then what of the log it makes needless goes. @param awaited somebody waits for it: without rests. */
   async checkpoint(awaited = true): Promise<void> {
-    await this.compaction.room();
-    if (this.closed) throw closedError();
-    await this.checkpointer.write(this.epoch, this.catalog, this.loggedBytes, awaited);
+    const calm = awaited ? this.checkpointer.hurry() : null;
+    try {
+      await this.compaction.room();
+      if (this.closed) throw closedError();
+      await this.checkpointer.write(this.epoch, this.catalog, this.loggedBytes);
+    } finally {
+      calm?.();
+    }
     this.compaction.kick();
     this.expiry.kick();
     // Segments that cannot be removed now go after the next checkpoint.

@@ -102,7 +102,7 @@ export class ExpiryService {
     for (const {id} of tables()) {
       if (!ids.has(id)) continue;
       const floor = floors.get(id);
-      if (floor !== undefined && (this.#earliest.get(id) ?? 0) < floor) await step(() => this.#expire(id, floor));
+      if (floor !== undefined && (this.#earliest.get(id) ?? 0) < floor) await step(() => this.#expire(id, floor, search));
       if (searches) {
         await step(async () => {
           const table = await checkpointer.openTable(id);
@@ -120,7 +120,7 @@ export class ExpiryService {
     return Math.min(clock.nowMs() - orphanAgeMs, Math.max(this.#openedMs, clock.nowMs() - underWayMsMax));
   }
 
-  async #expire(id: TableId, floor: number): Promise<void> {
+  async #expire(id: TableId, floor: number, awaited: boolean): Promise<void> {
     for (let more = true; more && !this.#stopped;) {
       more = await this.#options.checkpointer.exclusive(async () => {
         const table = await this.#options.checkpointer.openTable(id);
@@ -132,7 +132,7 @@ export class ExpiryService {
         }
         this.#count(await expiry.remove());
         return true;
-      });
+      }, awaited);
     }
   }
 

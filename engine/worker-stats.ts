@@ -77,7 +77,7 @@ export async function statsRows(core: WorkerCore): Promise<StatRow[]> {
     {metric: 'checkpoint_tail_bytes', help: 'bytes of changes since the newest checkpoint', value: core.checkpointer.tailBytes},
     {metric: 'checkpoint_tail_bytes_max', help: 'bytes of changes since the newest checkpoint at which writers wait', value: core.checkpointer.tailBytesMax},
     {metric: 'checkpoint_failed', help: '1 while the newest try of a checkpoint failed', value: core.checkpointer.failure === null ? 0 : 1},
-    {metric: 'checkpoint_ms', help: 'duration of the newest checkpoint in ms', value: core.checkpointer.lastMs},
+    {metric: 'checkpoint_ms', help: 'duration of the newest checkpoint in ms, its rests included', value: core.checkpointer.lastMs},
     {metric: 'state_bytes', help: 'bytes held by tables and operators', value: core.budget.heldBytes},
     {metric: 'state_bytes_max', help: 'the budget of tables and operators in bytes', value: core.budget.bytesMax},
     {metric: 'checkpoint_bytes', help: 'bytes of changes that the newest checkpoint covered', value: core.checkpointer.lastBytes},

@@ -50,7 +50,7 @@ export async function settleTags(scope: TagScope): Promise<void> {
     const {catalog} = scope;
     await removeTagFiles(scope, (name) => catalog.findTag(name)?.checkpoint !== true);
     for (const tag of catalog.tags()) await writeTagFiles(scope, tag);
-  }).catch(() => undefined);
+  }, false).catch(() => undefined);
 }
 
 async function writeTagFiles({files, directory, checkpointer}: TagScope, tag: TagSpec): Promise<void> {

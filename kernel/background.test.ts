@@ -16,7 +16,7 @@ const endless = 'SELECT sum(a.a * b.a) FROM range(1000000) a(a), range(1000000) 
 
 async function withSessions(work: (background: Session, ordinary: Session) => Promise<void>): Promise<void> {
   await using kernel = await Kernel.open({threads: 1, memoryBytes: 256 << 20});
-  const background = await kernel.connect({background: true});
+  const background = await kernel.connect({background: () => true});
   const numbers = columnFromValues({kind: 'bigint'}, Array.from({length: rowCount}, (_, i) => i));
   background.bindRelation('numbers', relationOf([numbers], rowCount, [{name: 'a', type: {kind: 'bigint'}}]));
   await work(background, await kernel.connect());
@@ -74,7 +74,7 @@ test('background: what lacks memory or a disk says so', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-background-'));
   try {
     await using kernel = await Kernel.open({threads: 1, memoryBytes: 16 << 20});
-    await using session = await kernel.connect({background: true});
+    await using session = await kernel.connect({background: () => true});
     assert.match(await failure(session.run('CREATE TABLE t AS SELECT md5(range::VARCHAR) AS a, md5((range + 1)::VARCHAR) AS b FROM range(1000000)')), /MR_DUCKDB_MEMORY/);
     assert.match(await failure(session.run(`COPY (SELECT 1) TO '${join(folder, 'none', 'x.parquet')}' (FORMAT parquet)`)), /MR_SQL|MR_FILE/);
     await session.run(`COPY (SELECT range AS a FROM range(10)) TO '${join(folder, 'x.parquet')}' (FORMAT parquet)`);
@@ -86,7 +86,7 @@ test('background: what lacks memory or a disk says so', async () => {
 
 test('background: the thread is there while a statement runs, at a lower priority, and takes no part in others', async () => {
   await using kernel = await Kernel.open({threads: 1, memoryBytes: 64 << 20});
-  await using session = await kernel.connect({background: true});
+  await using session = await kernel.connect({background: () => true});
   await using ordinary = await kernel.connect();
   const threads = async (): Promise<unknown> => (await ordinary.rows("SELECT current_setting('threads')::INTEGER")).rows[0]?.[0];
   const mine = getPriority();

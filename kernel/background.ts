@@ -1,17 +1,18 @@
 /**
  * Statements that nobody waits for: they run on a thread of the DuckDB instance's own, at a lower priority than the process's other
- * threads, and take none of libuv's pool.
+ * threads, and hold none of libuv's pool.
  *
  * An ordinary statement runs on the pool thread that asked for it, at the priority of all: a checkpoint's COPY then takes turns with
  * the threads that answer writes, some ms each, and holds one of four pool threads. Here the statement is started, DuckDB's thread
  * takes its tasks, and the JS thread only looks from time to time whether they are done.
  *
- * The thread is there only while such a statement runs: it would help other sessions' statements too, and those then take the memory of
+ * The thread is there only while such statements run: it would help other sessions' statements too, and those then take the memory of
  * two threads (a table of 20 M rows no longer loaded within 192 MiB).
  */
 import {readdir} from 'node:fs/promises';
 import {setPriority} from 'node:os';
 import {scheduler, setImmediate} from 'node:timers/promises';
+import {systemClock} from '../base/clock.ts';
 import {binding, type Connection, type PreparedStatement, type Result} from './duckdb-binding.ts';
 
 /** Niceness of an instance's own thread: about a tenth of the weight of others. */
@@ -20,6 +21,8 @@ const niceness = 10;
 const looksAtOnce = 8;
 const waitMsMin = 1;
 const waitMsMax = 4;
+/** The thread goes so long after the last statement: a series of small ones finds it there. */
+const idleMs = 250;
 
 /** The background thread of one instance. */
 export class BackgroundThread {
@@ -28,6 +31,7 @@ export class BackgroundThread {
   #users = 0;
   /** Whether the thread is there, once what was asked for is done. */
   #state: Promise<boolean> = Promise.resolve(false);
+  #cancelEnd: (() => void) | null = null;
 
   /** @param admin a connection of the instance. @param threads that it has besides, the caller's among them. */
   constructor(admin: Connection, threads: number) {
@@ -41,41 +45,47 @@ export class BackgroundThread {
    * @throws as `execute_prepared` does.
    */
   async run(statement: PreparedStatement): Promise<Result> {
-    if (this.#users++ === 0) this.#set(1);
+    this.#users++;
+    this.#cancelEnd?.();
+    this.#cancelEnd = null;
+    this.#set(1);
     try {
       return await ((await this.#state) ? executeInBackground(statement) : binding.execute_prepared(statement));
     } finally {
-      if (--this.#users === 0) this.#set(0);
+      if (--this.#users === 0) this.#cancelEnd = systemClock.after(idleMs, () => this.#set(0));
     }
   }
 
-  /** Resolves when no change of threads is under way. */
-  async settled(): Promise<void> {
+  /** Ends the thread, when no statement runs any more. */
+  async close(): Promise<void> {
+    this.#cancelEnd?.();
+    this.#set(0);
     await this.#state;
   }
 
   #set(count: 0 | 1): void {
-    const set = (): Promise<unknown> => binding.query(this.#admin, `SET GLOBAL threads = ${this.#threads + count}`);
-    this.#state = this.#state.then((there) => (count === 1 ? loweringNewThreads(set) : set()).then(() => count === 1, () => there));
+    this.#state = this.#state.then((there) => {
+      if (there === (count === 1)) return there;
+      const set = (): Promise<unknown> => binding.query(this.#admin, `SET GLOBAL threads = ${this.#threads + count}`);
+      return (count === 1 ? loweringNewThread(set) : set()).then(() => count === 1, () => there);
+    });
   }
 }
 
 /**
- * Threads that came while `work` ran get a lower priority. Where the system does not name threads (it is Linux that does), all keep
- * theirs.
+ * The thread that came while `work` ran gets a lower priority. Where the system does not name threads (it is Linux that does), or others
+ * came as well, all keep theirs.
  */
-async function loweringNewThreads<T>(work: () => Promise<T>): Promise<T> {
+async function loweringNewThread(work: () => Promise<unknown>): Promise<void> {
   const before = new Set(await threadIds());
-  const made = await work();
-  for (const id of await threadIds()) {
-    if (before.has(id)) continue;
-    try {
-      setPriority(Number(id), niceness);
-    } catch {
-      // It has ended, or it is not allowed: the thread keeps its priority.
-    }
+  await work();
+  const [made, ...others] = (await threadIds()).filter((id) => !before.has(id));
+  if (made === undefined || others.length > 0) return;
+  try {
+    setPriority(Number(made), niceness);
+  } catch {
+    // It has ended, or it is not allowed: the thread keeps its priority.
   }
-  return made;
 }
 
 async function threadIds(): Promise<string[]> {

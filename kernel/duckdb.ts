@@ -79,11 +79,11 @@ export class Kernel implements AsyncDisposable, AtExit {
   }
 
   /**
-   * @param options.background its statements run on a thread of low priority (background.ts), but for those that read a relation, and streams. Not where settings are locked.
+   * @param options.background while it says so, statements run on a thread of low priority (background.ts), but for those that read a relation, and streams. Not where settings are locked.
    * @returns a new session; it is closed with the kernel if not before.
    * @throws {WarehouseError} MR_CLOSED (closed).
    */
-  async connect({background = false}: {readonly background?: boolean} = {}): Promise<Session> {
+  async connect({background = () => false}: {readonly background?: () => boolean} = {}): Promise<Session> {
     if (this.#closing !== null) throw closedError('kernel');
     const connection = await binding.connect(this.#database);
     if (this.#closing !== null) {
@@ -95,7 +95,7 @@ export class Kernel implements AsyncDisposable, AtExit {
       relay: this.#relay,
       connect: () => binding.connect(this.#database),
       forget: closed => { this.#sessions.delete(closed); },
-      background: background ? this.#background : null,
+      background: () => (background() ? this.#background : null),
     }, connection);
     this.#sessions.add(session);
     return session;
@@ -122,7 +122,7 @@ export class Kernel implements AsyncDisposable, AtExit {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#sessions].map(session => session.close()));
-    await this.#background.settled();
+    await this.#background.close();
     this.#relations.clear();
     binding.disconnect_sync(this.#admin);
     binding.close_sync(this.#database);

@@ -20,8 +20,8 @@ export interface SessionHost {
   readonly relay: ErrorRelay;
   /** A connection of the same database; closed by who asked for it. */
   readonly connect: () => Promise<Connection>;
-  /** Where statements run; null: on the pool thread that asks for them. */
-  readonly background: BackgroundThread | null;
+  /** Where a statement runs now; null: on the pool thread that asks for it. */
+  readonly background: () => BackgroundThread | null;
   /** Told once, when the session has closed. */
   readonly forget: (session: Session) => void;
 }
@@ -171,12 +171,12 @@ export class Session implements AsyncDisposable {
 
   async #execute(activity: Activity, sql: string, params: readonly Value[]): Promise<Result> {
     if (severalPattern.test(sql)) return this.#executeEach(activity, sql, params);
-    if (params.length === 0 && (this.#host.background === null || sql.trim() === '')) return activity.call(() => binding.query(this.#connection, sql));
+    if (params.length === 0 && (this.#host.background() === null || sql.trim() === '')) return activity.call(() => binding.query(this.#connection, sql));
     return this.#executeOnce(activity, () => binding.prepare(this.#connection, sql), sql, params);
   }
 
   #perform(statement: PreparedStatement, sql: string): Promise<Result> {
-    const {background} = this.#host;
+    const background = this.#host.background();
     return background !== null && startsOnJsThread(sql) ? background.run(statement) : binding.execute_prepared(statement);
   }
 

@@ -229,8 +229,10 @@ export class LiveRelation {
     if (this.#pendingRows <= publishRowsMax || this.#turnWanted) return;
     // Nobody waits for this one, as a reader or a writer far ahead does for theirs: it keeps a core free beside a checkpoint.
     this.#turnWanted = true;
-    const publish = (): Promise<void> => this.#enqueueWork(() => this.#publish());
-    void this.#kernel.turns.run(publish).catch(() => undefined).finally(() => { this.#turnWanted = false; });
+    const publish = async (): Promise<void> => {
+      while (this.#pendingRows > publishRowsMax) await this.#kernel.turns.run(() => this.#enqueueWork(() => this.#publish()));
+    };
+    void publish().catch(() => undefined).finally(() => { this.#turnWanted = false; });
   }
   #turnWanted = false;
 

@@ -4,7 +4,7 @@
  * through it (`open`, `sync`) before anything names them.
  *
  * Rules of durability that callers rely on, and that the double enforces:
- * - written bytes survive a crash of the machine only after `datasync` or `sync` of a handle on that file;
+ * - written bytes survive a crash of the machine only after `datasync`, `datasyncHere` or `sync` of a handle on that file;
  * - a new, renamed, linked or removed name survives only after `syncDirectory` of its directory;
  * - a failed `datasync` leaves the bytes written since the last good one undefined: they must be cut away or written again.
  */

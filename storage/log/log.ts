@@ -36,6 +36,9 @@ const aheadBytesDefault = 1 << 20;
 /** Appends above this are not written into room made ahead. */
 const aheadAppendBytesMax = 1 << 16;
 
+/** Appends above this leave the thread to the disk: it may be used meanwhile. The room ahead of a small one counts. */
+const hereBytesMax = 2 << 20;
+
 export interface LogOptions {
   /** Of the segments; made if it is not there. */
   readonly directory: string;
@@ -252,7 +255,8 @@ export class Log implements AsyncDisposable {
     const file = this.#file!;
     try {
       await file.write(buffers, position);
-      await file.datasyncHere();
+      if (buffers.reduce((sum, buffer) => sum + buffer.length, 0) <= hereBytesMax) await file.datasyncHere();
+      else await file.datasync();
     } catch (cause) {
       await this.#cutBack(file, position, cause);
       throw cause;
