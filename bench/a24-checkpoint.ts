@@ -33,7 +33,7 @@ function rows(keys: Int32Array, round: number): readonly Column[] {
 interface Measured {readonly one: number[]; readonly thousand: number[]}
 
 /** @param options.rounds checkpoints; `tailMiB` changes of each; `tableRows` rows of the table; `asked` 1: checkpoints are asked for. */
-export async function run({rounds = 20, tailMiB = 48, tableRows = 1_000_000, everyMs = 4, asked = 0}: {rounds?: number; tailMiB?: number; tableRows?: number; everyMs?: number; asked?: number} = {}): Promise<object> {
+export async function run({rounds = 10, tailMiB = 48, tableRows = 1_000_000, everyMs = 4, asked = 0}: {rounds?: number; tailMiB?: number; tableRows?: number; everyMs?: number; asked?: number} = {}): Promise<object> {
   const path = mkdtempSync(join(tmpdir(), 'millrace-a24-'));
   try {
     const tailBytes = tailMiB * 2 ** 20;

@@ -20,7 +20,7 @@ const ticks = (): Promise<void> => new Promise((resolve) => setImmediate(resolve
 
 test('pace: rests in proportion, up to the longest', async () => {
   const clock = new NotedClock();
-  const pace = new Pace({clock, share: 0.25, restMsMax: 1000});
+  const pace = new Pace({clock, share: () => 0.25, restMsMax: 1000});
   for (const workedMs of [10, 100, 0, 5000]) {
     const rested = pace.rest(workedMs);
     clock.end?.();
@@ -31,7 +31,7 @@ test('pace: rests in proportion, up to the longest', async () => {
 
 test('pace: who waits ends the rest under way, and there are no more while somebody does', async () => {
   const clock = new NotedClock();
-  const pace = new Pace({clock, share: 0.5, restMsMax: 1000});
+  const pace = new Pace({clock, share: () => 0.5, restMsMax: 1000});
   const rested = pace.rest(10);
   const [calm, calmToo] = [pace.hurry(), pace.hurry()];
   await rested;
@@ -49,7 +49,7 @@ test('pace: who waits ends the rest under way, and there are no more while someb
 test('pace: urgency is asked for at every rest, and a wake ends one', async () => {
   const clock = new NotedClock();
   let urgent = true;
-  const pace = new Pace({clock, share: 0.5, restMsMax: 1000, urgent: () => urgent});
+  const pace = new Pace({clock, share: () => 0.5, restMsMax: 1000, urgent: () => urgent});
   await pace.rest(10);
   urgent = false;
   const rested = pace.rest(20);
@@ -60,7 +60,7 @@ test('pace: urgency is asked for at every rest, and a wake ends one', async () =
 
 test('pace: others learn of a rest, at once in one', async () => {
   const clock = new NotedClock();
-  const pace = new Pace({clock, share: 0.5, restMsMax: 1000});
+  const pace = new Pace({clock, share: () => 0.5, restMsMax: 1000});
   let told = 0;
   const first = pace.resting().then(() => told++);
   await ticks();

@@ -8,7 +8,7 @@ import {invariant} from '../base/invariant.ts';
 export interface PaceOptions {
   readonly clock: Clock;
   /** Part of the time that is worked, above 0 and at most 1. */
-  readonly share: number;
+  readonly share: () => number;
   /** The longest rest, in ms. */
   readonly restMsMax: number;
   /** Whether there is no time to rest, beside what `hurry` says; `wake` when that changes. */
@@ -22,7 +22,6 @@ export class Pace {
   #watching: (() => void)[] = [];
 
   constructor(options: PaceOptions) {
-    invariant(options.share > 0 && options.share <= 1, () => `a share of ${options.share} of the time`);
     this.#options = options;
   }
 
@@ -45,7 +44,9 @@ export class Pace {
 
   /** Rests after a step. @param workedMs that the step took. */
   async rest(workedMs: number): Promise<void> {
-    const {clock, share, restMsMax} = this.#options;
+    const {clock, restMsMax} = this.#options;
+    const share = this.#options.share();
+    invariant(share > 0 && share <= 1, () => `a share of ${share} of the time`);
     const restMs = Math.min(restMsMax, workedMs * (1 / share - 1));
     invariant(this.#wake === null, 'one rest at a time');
     if (restMs <= 0 || this.hurried) return;

@@ -17,7 +17,6 @@ import {join} from 'node:path';
 import type {Epoch} from '../base/epoch.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
-import {checkpointRestMsMax, checkpointShare} from '../base/limit.ts';
 import type {Catalog} from '../catalog/catalog.ts';
 import {encodeJson} from '../catalog/record-json.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
@@ -26,6 +25,7 @@ import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan, type ScanPlan} from '../storage/lsm/scan-plan.ts';
 import {CheckpointIndex} from './checkpoint-index.ts';
+import {checkpointPace} from './checkpoint-pace.ts';
 import {flushTable, type TailEpoch} from './checkpoint-table.ts';
 import {HistoryHolds, type HeldHistory, type HistoryHold} from './history-holds.ts';
 import {clearHistory} from './clear-history.ts';
@@ -34,15 +34,13 @@ import {directoryOf, droppedDirectory, metaDirectory} from './layout.ts';
 import type {CheckpointerOptions} from './checkpointer-options.ts';
 import type {CheckpointView} from './protocol.ts';
 import {firstForm, inForm, tableForm} from './table-form.ts';
-import {Pace} from './pace.ts';
+import type {Pace} from './pace.ts';
 import {PacedSession} from './paced-session.ts';
 import {moveAside, tableHome} from './table-home.ts';
 import {withUntoldHistory} from './untold-history.ts';
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
 const tailFactorMax = 4;
-/** With so many times `checkpointBytes` in the tail checkpoints do not rest: from `tailFactorMax` on writers wait. */
-const hurriedTailFactor = 2;
 /** A failed try is repeated after this time, doubled from failure to failure up to the checkpoint's own interval. */
 const retryMsMin = 500;
 
@@ -65,6 +63,7 @@ export class Checkpointer {
   #tailBytes = 0;
   #running: Promise<unknown> = Promise.resolve();
   #pending = 0; // tries under way or waiting for their turn
+  #startMs = 0;
   #wanted = false;
   #started = false;
   #stopped = false;
@@ -80,7 +79,9 @@ export class Checkpointer {
 
   private constructor(options: CheckpointerOptions, newest: Checkpoint | null, index: CheckpointIndex, untold: Epoch) {
     this.#options = options;
-    this.#pace = new Pace({clock: options.clock, share: checkpointShare, restMsMax: checkpointRestMsMax, urgent: () => this.#stopped || this.#tailBytes >= hurriedTailFactor * options.checkpointBytes});
+    this.#pace = checkpointPace(options.clock, () => (this.#stopped ? null : {
+      tailBytes: this.#tailBytes, checkpointBytes: options.checkpointBytes, elapsedMs: options.clock.monotonicMs() - this.#startMs, checkpointMs: options.checkpointMs,
+    }));
     this.#session = new PacedSession(options.session, options.turns, this.#pace, options.clock);
     this.#current = newest;
     this.#index = index;
@@ -103,9 +104,7 @@ export class Checkpointer {
   get tailBytes(): number { return this.#tailBytes; }
 
   /** The bound of `tailBytes` at which writers wait. */
-  get tailBytesMax(): number {
-    return tailFactorMax * this.#options.checkpointBytes;
-  }
+  get tailBytesMax(): number { return tailFactorMax * this.#options.checkpointBytes; }
 
   newest(): Checkpoint | null {
     return this.#current;
@@ -364,7 +363,7 @@ export class Checkpointer {
 
   async #write(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog'], loggedBytes: number): Promise<void> {
     const {files, clock, directory, warehouseId} = this.#options;
-    const startMs = clock.monotonicMs();
+    this.#startMs = clock.monotonicMs();
     const tail = this.#tail.filter((sealed) => sealed.epoch <= epoch);
     const held = await this.#heldHistory();
     const flush = {session: this.#session, directory, warehouseId, epoch};
@@ -408,7 +407,7 @@ export class Checkpointer {
     this.lastBytes = tail.reduce((sum, sealed) => sum + sealed.frame.byteLength, 0);
     this.#tailBytes -= this.lastBytes;
     this.count++;
-    this.lastMs = clock.monotonicMs() - startMs;
+    this.lastMs = clock.monotonicMs() - this.#startMs;
     // The checkpoint stands whatever becomes of this; what stays behind is cleared away by the next one.
     await clearHistory({files, directory, index: this.#index, newest: checkpoint, held, droppedSince: (id) => this.#tail.some(({dropped: gone}) => gone.some((table) => table.id === id))}).catch(() => undefined);
   }

@@ -86,7 +86,7 @@ export class CompactionService {
 
   constructor(options: CompactionServiceOptions) {
     this.#options = options;
-    this.#pace = new Pace({clock: options.clock, share: compactionShare, restMsMax: compactionRestMsMax, urgent: () => this.#stopped});
+    this.#pace = new Pace({clock: options.clock, share: () => compactionShare, restMsMax: compactionRestMsMax, urgent: () => this.#stopped});
   }
 
   /** What is known of tables, by id. */
