@@ -1,5 +1,5 @@
 /**
- * A24: does a checkpoint disturb ingest? Epochs of 1 row (49 of 50) and of 1,000 rows are offered every `everyMs`, each measured from
+ * A24: does a checkpoint disturb ingest? Epochs of 1 row (32 of 33) and of 1,000 rows are offered every `everyMs`, each measured from
  * the moment that it was due to the answer (logged and visible), while the checkpoint is written that the warehouse begins by itself after
  * `tailMiB` of upserts, and without one, in turn in one run. With `--asked 1` the checkpoint is asked for: then it makes no
  * rests. Compaction runs in the background as it does. The table is read back at the end, over a restart.
@@ -20,7 +20,7 @@ const lastFillBytes = 2 << 20;
 /** Epochs between two looks at whether a checkpoint has ended. */
 const looks = 10;
 /** One epoch of so many is of 1,000 rows. */
-const thousandEvery = 50;
+const thousandEvery = 33;
 /** A spell outside of checkpoints: as long as the one before, and not so long that the tail calls for the next. */
 const outsideMsMax = 12_000;
 
@@ -35,7 +35,7 @@ function rows(keys: Int32Array, round: number): readonly Column[] {
 interface Measured {readonly one: number[]; readonly thousand: number[]}
 
 /** @param options.rounds checkpoints; `tailMiB` changes of each; `tableRows` rows of the table; `asked` 1: checkpoints are asked for. */
-export async function run({rounds = 10, tailMiB = 48, tableRows = 1_000_000, everyMs = 4, asked = 0}: {rounds?: number; tailMiB?: number; tableRows?: number; everyMs?: number; asked?: number} = {}): Promise<object> {
+export async function run({rounds = 20, tailMiB = 48, tableRows = 1_000_000, everyMs = 4, asked = 0}: {rounds?: number; tailMiB?: number; tableRows?: number; everyMs?: number; asked?: number} = {}): Promise<object> {
   const path = mkdtempSync(join(tmpdir(), 'millrace-a24-'));
   try {
     const tailBytes = tailMiB * 2 ** 20;
