@@ -1,6 +1,6 @@
 /**
  * The pace of checkpoints that nobody waits for: their work is spread over the time that there is. A statement is followed by a rest of up
- * to `1 / checkpointShare` times what it took, less the more of the room is used up: writers wait when the tail is four times as large as
+ * to `1 / checkpointShare - 1` times what it took, less the more of the room is used up: writers wait when the tail is four times as large as
  * calls for a checkpoint, so at twice there are no rests any more; and one is done well before time alone calls for the next.
  */
 import type {Clock} from '../base/clock.ts';

@@ -40,7 +40,8 @@ export class BackgroundThread {
   }
 
   /**
-   * Runs a statement; on the pool thread as any other where the instance can have no thread of its own.
+   * Runs a statement. Where the thread cannot be had (the system is short of them, or settings are locked) it runs on the pool thread, like
+   * every other: work in the background is slower to give way then, not undone.
    *
    * @throws as `execute_prepared` does.
    */
