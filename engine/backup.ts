@@ -24,7 +24,7 @@ import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {tableFiles} from '../storage/lsm/table-files.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {backupMark, directoryOf, formatFile, logDirectory, metaDirectory, stagingDirectory} from './layout.ts';
-import {removeTree, tableHome} from './table-home.ts';
+import {openIfMade, removeTree, tableHome} from './table-home.ts';
 
 export interface BackupDoors {
   readonly files: FileSystem;
@@ -127,10 +127,7 @@ export async function gatherBackup(doors: BackupDoors, source: BackupSource): Pr
     if (!homes.has(home)) homes.set(home, 0);
   }
   for (const [home, snapshotMax] of homes) {
-    const table = await PaimonTable.open(doors, home).catch((cause: unknown) => {
-      if (cause instanceof WarehouseError && cause.code === 'MR_PAIMON_MISSING' && snapshotMax === 0) return null; // not made yet
-      throw cause;
-    });
+    const table = snapshotMax === 0 ? await openIfMade(doors, home) : await PaimonTable.open(doors, home);
     if (table === null) continue;
     const {paths, hints, directories: inTable} = await tableFiles(table, snapshotMax, source.prepared);
     for (const path of paths) items.push(same(directory, path));

@@ -40,15 +40,19 @@ export function tableOfSnapshot(snapshot: Snapshot): number | undefined {
 
 /** @returns whose files lie in `at`: an id, 'nobody' where nothing was ever committed, undefined where a commit does not say. */
 export async function ownerOf(doors: TableDoors, at: string): Promise<number | 'nobody' | undefined> {
-  let table: PaimonTable;
+  const table = await openIfMade(doors, at);
+  const latest = await table?.snapshots.latestId();
+  return table === null || latest === undefined ? 'nobody' : tableOfSnapshot(await table.snapshots.read(latest));
+}
+
+/** @returns the table at a place; null where none was made yet, or where its making was cut off before its first schema. */
+export async function openIfMade(doors: TableDoors, at: string): Promise<PaimonTable | null> {
   try {
-    table = await PaimonTable.open(doors, at);
+    return await PaimonTable.open(doors, at);
   } catch (cause) {
-    if (cause instanceof WarehouseError && cause.code === 'MR_PAIMON_MISSING') return 'nobody';
+    if (cause instanceof WarehouseError && cause.code === 'MR_PAIMON_MISSING') return null;
     throw cause;
   }
-  const latest = await table.snapshots.latestId();
-  return latest === undefined ? 'nobody' : tableOfSnapshot(await table.snapshots.read(latest));
 }
 
 /** Moves the directory of a dropped table aside, durably, if it is still at its place. */

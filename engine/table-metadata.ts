@@ -14,7 +14,7 @@ import type {LogicalType} from '../base/type.ts';
 import type {Value} from '../base/value.ts';
 import type {TableSpec} from '../catalog/spec.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
-import {PaimonTable} from '../storage/lsm/paimon-table.ts';
+import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {decodeBinaryRow, type InternalValue} from '../storage/paimon/binary-row.ts';
 import {fieldJson, type DataField} from '../storage/paimon/data-type.ts';
 import {printExactJson} from '../storage/paimon/exact-json.ts';
@@ -22,6 +22,7 @@ import {decimalText, partitionPath} from '../storage/paimon/partition.ts';
 import {parseSnapshot, type Snapshot} from '../storage/paimon/snapshot.ts';
 import {parseSchema} from '../storage/paimon/table-schema.ts';
 import {directoryOf} from './layout.ts';
+import {openIfMade} from './table-home.ts';
 import {relative, join} from 'node:path';
 
 /** Suffixes of these tables. */
@@ -119,10 +120,7 @@ export async function metadataRelation(directory: string, table: TableSpec, kind
     if (batch.length > 0) pieces.push({columns: columnsFromRows(types, batch), rowCount: batch.length});
     batch = [];
   };
-  const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directoryOf(directory, table)).catch((cause: unknown) => {
-    if (cause instanceof WarehouseError && cause.code === 'MR_PAIMON_MISSING') return null;
-    throw cause;
-  });
+  const paimon = await openIfMade({files: nodeFileSystem, clock: systemClock}, directoryOf(directory, table));
   if (paimon !== null) {
     for await (const row of rows(paimon)) {
       batch.push(row);

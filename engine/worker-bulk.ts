@@ -16,13 +16,13 @@ import {invariant} from '../base/invariant.ts';
 import {bulkChunkRows, epochRowsMax, referenceFileBytes} from '../base/limit.ts';
 import {systemClock} from '../base/clock.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
-import {makeDirectoryDurably, temporaryName, writeDurably} from '../storage/file/durable.ts';
+import {makeDirectoryDurably, removeTemporaries, temporaryName, writeDurably} from '../storage/file/durable.ts';
 import {removeOrphans} from '../storage/lsm/orphans.ts';
-import {PaimonTable} from '../storage/lsm/paimon-table.ts';
+import {TablePaths} from '../storage/lsm/table-paths.ts';
 import {discardDelta, gatherDelta, isFileDelta, type TableDelta} from './bulk-delta.ts';
 import {bulkDirectory, directoryOf} from './layout.ts';
 import type {Spool, TableWrite} from './protocol.ts';
-import {ownerOf, removeTree} from './table-home.ts';
+import {openIfMade, ownerOf, removeTree} from './table-home.ts';
 import {applyWrites} from './worker-apply.ts';
 import type {EpochContent, WorkerCore} from './worker-core.ts';
 
@@ -156,7 +156,12 @@ export async function clearBulk(core: WorkerCore): Promise<void> {
     const path = join(core.options.directory, mark.path);
     const owner = core.catalog.tables().find((table) => directoryOf(core.options.directory, table) === path);
     if (owner === undefined) await removeUnowned(core, path);
-    else if (await files.exists(path)) await removeOrphans(await PaimonTable.open({files, clock: systemClock}, path), keep);
+    else {
+      const table = await openIfMade({files, clock: systemClock}, path);
+      const schemas = new TablePaths(path).schemaDirectory();
+      if (table !== null) await removeOrphans(table, keep);
+      else if (await files.exists(schemas)) await removeTemporaries(files, schemas);
+    }
     await files.unlink(join(marks, name));
   }
 }

@@ -1,0 +1,129 @@
+/**
+ * Deltas by reference cut off at every operation, and with an operation that fails once: the folder of a table that has none yet, data
+ * files, frame, the checkpoint that names them, another table at the place of a dropped one. A fresh core finds the epochs that were
+ * answered, or one more, no file under way and none that nothing names, and goes on to the same end.
+ */
+import assert from 'node:assert/strict';
+import {mkdirSync, readdirSync} from 'node:fs';
+import {join} from 'node:path';
+import test from 'node:test';
+import {systemClock} from '../../base/clock.ts';
+import {bulkDirectory, directoryOf} from '../../engine/layout.ts';
+import {FailingFileSystem} from '../../storage/file/failing-file-system.ts';
+import {nodeFileSystem} from '../../storage/file/node-file-system.ts';
+import {findOrphans} from '../../storage/lsm/orphans.ts';
+import {PaimonTable} from '../../storage/lsm/paimon-table.ts';
+import {contents, CoreHarness, specs, type Step} from '../support/core-script.ts';
+import {crashAtPoints, recovered, runWhole, samplePoints} from '../support/crash-points.ts';
+import {Random, testSeed} from '../support/random.ts';
+import {temporaryFolder} from '../support/temporary.ts';
+
+const rows = (count: number, ...rest: readonly (string | number)[]): (readonly (string | number)[])[] => Array.from({length: count}, (_, index) => [index, ...rest]);
+const checkpoint: Step = {kind: 'checkpoint'};
+const third = {...specs.orders, id: 5 as typeof specs.orders.id};
+
+/** Large and small epochs; a table that is dropped before and one that is dropped after its first checkpoint, and others at their place. */
+const steps: readonly Step[] = [
+  {kind: 'ddl', records: [specs.orders, specs.stock, specs.events].map((table) => ({kind: 'create-table', table}))},
+  {kind: 'write', writes: [{table: specs.orders, rows: rows(20, 'one')}]},
+  {kind: 'write', writes: [{table: specs.orders, rows: [[1, 'eins']]}]},
+  {kind: 'write', writes: [{table: specs.orders, rows: rows(12, 'two')}, {table: specs.stock, rows: rows(30, 7)}]},
+  {kind: 'ddl', records: [{kind: 'drop-table', id: specs.orders.id}]},
+  {kind: 'ddl', records: [{kind: 'create-table', table: specs.again}]},
+  {kind: 'write', writes: [{table: specs.again, rows: rows(25, 5, 'again')}]},
+  checkpoint,
+  {kind: 'write', writes: [{table: specs.stock, rows: rows(15, 8)}]},
+  {kind: 'ddl', records: [{kind: 'drop-table', id: specs.again.id}]},
+  {kind: 'ddl', records: [{kind: 'create-table', table: third}]},
+  {kind: 'write', writes: [{table: third, rows: rows(20, 'third')}, {table: specs.events, rows: rows(20, 'event')}, {table: specs.stock, remove: [3]}]},
+  checkpoint,
+  {kind: 'write', writes: [{table: third, rows: rows(20, 'later')}]},
+];
+const states = contents(steps);
+const lastEpoch = states.length - 1;
+const seed = testSeed(20260404);
+const soak = process.env['MR_SOAK'] !== undefined;
+/** The bytes decide: nearly every write goes by reference. */
+const options = {referenceBytes: 4, orphanAgeMs: 0};
+const doors = {files: nodeFileSystem, clock: systemClock};
+
+async function checkFiles(harness: CoreHarness, root: string, at: string): Promise<void> {
+  const {core} = harness;
+  assert.deepEqual(readdirSync(bulkDirectory(root)), [], `${at}: files under way`);
+  // What a checkpoint that was cut off left goes by its age.
+  await harness.step({kind: 'expire'});
+  for (const table of core.catalog.tables()) {
+    assert.deepEqual(await findOrphans(await PaimonTable.open(doors, directoryOf(root, table)), core.checkpointer.preparedNames()), [], `${at}: files of ${table.name} that nothing names`);
+  }
+}
+
+async function checkRecovered(root: string, answered: number, at: string): Promise<void> {
+  const harness = await recovered(root, answered, at, options);
+  try {
+    await harness.goOn(() => undefined, steps);
+    assert.equal(harness.core.epoch, lastEpoch, at);
+  } finally {
+    await harness.abandon();
+  }
+  // Its tail again, and then its files.
+  const again = await recovered(root, lastEpoch, at, options);
+  try {
+    assert.deepEqual(await again.filesContent(), states[lastEpoch], `${at}: at the end`);
+    await checkFiles(again, root, at);
+  } finally {
+    await again.abandon();
+  }
+}
+
+/** An opening alone, a look at what it finds, and the rest. */
+async function checkTwice(root: string, answered: number, at: string): Promise<void> {
+  const harness = await recovered(root, answered, at, options);
+  try {
+    assert.deepEqual(await harness.filesContent(), states[harness.core.epoch], `${at}: at epoch ${harness.core.epoch}`);
+  } finally {
+    await harness.abandon();
+  }
+  await checkRecovered(root, answered, at);
+}
+
+const ofFolders = (trace: readonly string[]): number[] => trace.flatMap((line, index) => (/schema|bulk/.test(line) ? [index + 1] : []));
+
+test('bulk: a crash at any operation leaves what was written by reference once and whole, and no file that nothing names', async (t) => {
+  const random = new Random(seed);
+  const script = {folder: temporaryFolder(t), seed, random, steps, options, checkRecovered: checkTwice};
+  const {operations, trace} = await runWhole(script, (harness, root) => checkFiles(harness, root, 'without a crash'));
+  assert.ok(ofFolders(trace).length > 10);
+  const points = soak ? samplePoints(operations, Infinity, random) : [...samplePoints(operations, 5, random), random.pick(ofFolders(trace))];
+  const crashes = await crashAtPoints(script, operations, points);
+  t.diagnostic(`${operations} operations; ${crashes} crashes`);
+  assert.ok(crashes >= points.length / 2, `only ${crashes} crashes`);
+});
+
+test('bulk: an operation that fails once refuses its statement, and the next try of it is whole', async (t) => {
+  const random = new Random(seed + 1);
+  const folder = temporaryFolder(t);
+  const {trace} = await runWhole({folder, steps, options}, () => undefined);
+  for (const operation of soak ? samplePoints(trace.length, Infinity, random) : [random.pick(ofFolders(trace)), random.integer(1, trace.length)]) {
+    const root = join(folder, String(operation));
+    mkdirSync(root);
+    const files = await FailingFileSystem.over(root);
+    files.failAt(operation, random.pick(['ENOSPC', 'EIO'] as const), {torn: random.integer(0, 200)});
+    const at = `MR_SEED=${seed} failure of operation ${operation}: ${trace[operation - 1]!}`;
+    let harness = new CoreHarness(root, files, options);
+    const run = (): Promise<void> => (harness.core.log === undefined ? harness.open() : Promise.resolve()).then(() => harness.goOn(() => undefined, steps));
+    try {
+      await run().catch(async (cause: unknown) => {
+        assert.match(String((cause as {code?: unknown}).code), /^MR_(DISK_FULL|FILE_FAILED|LOG_FAILED)$/, `${at}: ${String(cause)}`);
+        if (harness.core.log === undefined) {
+          await harness.abandon();
+          harness = new CoreHarness(root, files, options);
+        }
+        await run();
+      });
+      assert.equal(harness.core.epoch, lastEpoch, at);
+    } finally {
+      await harness.abandon();
+    }
+    await checkRecovered(root, lastEpoch, at);
+  }
+});
