@@ -43,8 +43,10 @@ export const orphanSearchMs = 6 * 3_600_000;
 /** The log reaches back to the oldest of so many newest checkpoints: 512 MiB of changes at the default size. */
 export const logCheckpoints = 8;
 /** Part of the time that a checkpoint works that nobody waits for, while there is room (checkpoint-pace.ts), and its longest rest after a statement. */
-export const checkpointShare = 0.1;
-export const checkpointRestMsMax = 5000;
+export const checkpointShare = 0.03;
+export const checkpointRestMsMax = 10_000;
+/** Niceness of threads that nobody waits for: about a tenth of the weight of others. */
+export const backgroundNiceness = 10;
 /** Part of the time that compaction works; it rests between steps, unless somebody waits for it. */
 export const compactionShare = 0.5;
 /** The longest rest after a step of compaction. */

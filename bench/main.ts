@@ -3,7 +3,7 @@
  * was verified. docs/benchmarks.md says how to read them.
  */
 import {cpus, loadavg, totalmem} from 'node:os';
-import {growHeapsFreely} from '../engine/heap-growth.ts';
+import {setUpOwnProcess} from '../engine/own-process.ts';
 
 const benches: Readonly<Record<string, () => Promise<{run: (options: Record<string, number>) => Promise<object>}>>> = {
   w1: () => import('./w1-log.ts'),
@@ -29,7 +29,7 @@ for (let i = 0; i < rest.length; i++) {
   if (rest[i] === '--json') continue;
   options[rest[i]!.replace(/^--/, '')] = Number(rest[++i]);
 }
-growHeapsFreely(); // as the command line does
+setUpOwnProcess(); // as the command line does
 const load = loadavg()[0]!;
 const result = await (await bench()).run(options);
 process.stdout.write(`${JSON.stringify({...result, machine: {cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), node: process.version, loadAtStart: Number(load.toFixed(2))}})}\n`);

@@ -5,14 +5,14 @@
 import {readFileSync} from 'node:fs';
 import {Command, CommanderError, Option} from 'commander';
 import {asWarehouseError} from '../base/error.ts';
-import {growHeapsFreely} from '../engine/heap-growth.ts';
+import {setUpOwnProcess} from '../engine/own-process.ts';
 import type {HostOptions} from './demo-host.ts';
 import type {TargetOptions} from './target.ts';
 
 const packageFile = new URL(import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json', import.meta.url);
 const {version} = JSON.parse(readFileSync(packageFile, 'utf8')) as {version: string};
 
-growHeapsFreely();
+setUpOwnProcess();
 
 const program = new Command('millrace')
   .description('A streaming warehouse: tables that are streams, layers that are SQL, one process.')

@@ -13,10 +13,9 @@ import {readdir} from 'node:fs/promises';
 import {setPriority} from 'node:os';
 import {scheduler, setImmediate} from 'node:timers/promises';
 import {systemClock} from '../base/clock.ts';
+import {backgroundNiceness} from '../base/limit.ts';
 import {binding, type Connection, type PreparedStatement, type Result} from './duckdb-binding.ts';
 
-/** Niceness of an instance's own thread: about a tenth of the weight of others. */
-const niceness = 10;
 /** Looks without a wait before the first wait: most small statements are done by then. */
 const looksAtOnce = 8;
 const waitMsMin = 1;
@@ -83,7 +82,7 @@ async function loweringNewThread(work: () => Promise<unknown>): Promise<void> {
   const [made, ...others] = (await threadIds()).filter((id) => !before.has(id));
   if (made === undefined || others.length > 0) return;
   try {
-    setPriority(Number(made), niceness);
+    setPriority(Number(made), backgroundNiceness);
   } catch {
     // It has ended, or it is not allowed: the thread keeps its priority.
   }
