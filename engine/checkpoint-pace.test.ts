@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import {roomLeft} from './checkpoint-pace.ts';
+import {systemClock} from '../base/clock.ts';
+import {checkpointRestMsMax} from '../base/limit.ts';
+import {checkpointPace, roomLeft} from './checkpoint-pace.ts';
 
 const MiB = 2 ** 20;
 
@@ -13,4 +15,23 @@ test('checkpoint pace: all the room at the beginning, none at twice the limit or
     const [before, after] = [at(tail, elapsed), at(tail + moreTail, elapsed + moreElapsed)];
     assert.ok(before >= after && after >= 0 && before <= 1);
   }));
+});
+
+test('checkpoint pace: no rest is longer than what is left of half the interval, nor than the longest', async () => {
+  const rests: number[] = [];
+  const clock = {...systemClock, after: (delayMs: number, work: () => void) => {
+    rests.push(delayMs);
+    setImmediate(work);
+    return () => undefined;
+  }};
+  let spread = {tailBytes: 1, checkpointBytes: MiB, elapsedMs: 100, checkpointMs: 1000};
+  const pace = checkpointPace(clock, () => spread);
+  await pace.rest(300);
+  spread = {...spread, elapsedMs: 300};
+  await pace.rest(300);
+  spread = {...spread, elapsedMs: 500};
+  await pace.rest(300);
+  spread = {...spread, elapsedMs: 100, checkpointMs: 3_600_000};
+  await pace.rest(60_000);
+  assert.deepEqual(rests, [400, 200, checkpointRestMsMax]);
 });

@@ -21,8 +21,13 @@ export interface Spread {
 /** @returns the part of the room that is left, of bytes or of time, whichever is less: 1 at the beginning, 0 where there is none. */
 export function roomLeft({tailBytes, checkpointBytes, elapsedMs, checkpointMs}: Spread): number {
   const bytes = (hurriedTailFactor * checkpointBytes - tailBytes) / checkpointBytes;
-  const time = 1 - elapsedMs / (checkpointMs / 2);
+  const time = timeLeftMs({elapsedMs, checkpointMs}) / (checkpointMs / 2);
   return Math.max(0, Math.min(1, bytes, time));
+}
+
+/** @returns ms until it has to be done: half of the time in which the next one is due. */
+function timeLeftMs({elapsedMs, checkpointMs}: Pick<Spread, 'elapsedMs' | 'checkpointMs'>): number {
+  return Math.max(0, checkpointMs / 2 - elapsedMs);
 }
 
 /** @param spread how things stand; null when the engine ends. */
@@ -31,5 +36,12 @@ export function checkpointPace(clock: Clock, spread: () => Spread | null): Pace 
     const now = spread();
     return now === null ? 0 : roomLeft(now);
   };
-  return new Pace({clock, share: () => 1 / (1 + (1 / checkpointShare - 1) * room()), restMsMax: checkpointRestMsMax, urgent: () => room() === 0});
+  return new Pace({
+    clock, share: () => 1 / (1 + (1 / checkpointShare - 1) * room()), urgent: () => room() === 0,
+    // Nothing wakes a rest when time has run out.
+    get restMsMax() {
+      const now = spread();
+      return now === null ? 0 : Math.min(checkpointRestMsMax, timeLeftMs(now));
+    },
+  });
 }

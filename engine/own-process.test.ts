@@ -9,6 +9,7 @@ test('own process: the threads that were made first are those after the main one
   assert.deepEqual(firstThreads(100, [103, 100, 101, 107, 102], 3), [101, 102, 103]);
   assert.deepEqual(firstThreads(32_766, [3, 32_767, 32_766, 300, 2], 3), [32_767, 2, 3]);
   assert.deepEqual(firstThreads(100, [101, 100, 102], 3), []);
+  assert.deepEqual(firstThreads(100, [7, 8, 9, 10], 3), []);
 });
 
 test('own process: threads of V8 have a lower priority, the main one and those that come later have not', {skip: (process.platform !== 'linux' || getPriority() !== 0) && 'needs Linux, and a test run of ordinary priority'}, () => {

@@ -8,7 +8,7 @@
  * memory: V8 collects at so many bytes of arrays in any case.
  *
  * V8's helper threads (collections, arrays freed, code compiled) get a lower priority: at the priority of all a thread that is woken
- * to answer waits behind them for ms, also where another core is idle (bench a24: p99 beside a checkpoint 3.5 → 2.6 ms).
+ * to answer waits behind them for ms, also where another core is idle (bench a24: p99 beside a checkpoint 3.1–3.8 → 2.6–3.0 ms).
  *
  * A library leaves its process alone: whoever embeds Millrace gives `--heap-growing-percent` to node.
  */
@@ -22,11 +22,11 @@ const heapGrowingPercent = 300;
 /** node's own: a thread for delayed tasks, and so many that do them, unless `--v8-pool-size` says otherwise. */
 const helperThreads = 1 + 4;
 
-/** To be called first: the threads that come later are not V8's. */
+/** Sets up the process that this runs in. What cannot be set stays as it is. */
 export function setUpOwnProcess(): void {
   setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
   const options = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
-  if (process.platform !== 'linux' || options.includes('v8-pool-size')) return;
+  if (process.platform !== 'linux' || /v8[-_]pool[-_]size/.test(options)) return;
   try {
     for (const thread of firstThreads(process.pid, readdirSync('/proc/self/task').map(Number), helperThreads)) setPriority(thread, backgroundNiceness);
   } catch {
@@ -36,9 +36,10 @@ export function setUpOwnProcess(): void {
 
 /**
  * @param main the process's first thread. @param threads of the process.
- * @returns the `count` that were made first after it; none if there are fewer. Numbers rise, and begin again at the system's largest.
+ * @returns the `count` that were made first after it; none if there are fewer, or it is not among them (numbers of another namespace). Numbers rise, and begin again at the system's largest.
  */
 export function firstThreads(main: number, threads: readonly number[], count: number): number[] {
+  if (!threads.includes(main)) return [];
   const others = threads.filter((thread) => thread !== main);
   const rising = [...others.filter((thread) => thread > main).sort((a, b) => a - b), ...others.filter((thread) => thread < main).sort((a, b) => a - b)];
   return rising.length < count ? [] : rising.slice(0, count);

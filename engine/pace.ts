@@ -9,7 +9,7 @@ export interface PaceOptions {
   readonly clock: Clock;
   /** Part of the time that is worked, above 0 and at most 1. */
   readonly share: () => number;
-  /** The longest rest, in ms. */
+  /** The longest rest, in ms; asked before each. */
   readonly restMsMax: number;
   /** Whether there is no time to rest, beside what `hurry` says; `wake` when that changes. */
   readonly urgent?: () => boolean;

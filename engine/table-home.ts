@@ -11,6 +11,7 @@ import {WarehouseError} from '../base/error.ts';
 import type {FileSystem} from '../storage/file/file-system.ts';
 import {makeDirectoryDurably} from '../storage/file/durable.ts';
 import {PaimonTable, type TableDoors} from '../storage/lsm/paimon-table.ts';
+import {TablePaths} from '../storage/lsm/table-paths.ts';
 import type {Snapshot} from '../storage/paimon/snapshot.ts';
 import {droppedDirectory, directoryOf} from './layout.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
@@ -45,13 +46,18 @@ export async function ownerOf(doors: TableDoors, at: string): Promise<number | '
   return table === null || latest === undefined ? 'nobody' : tableOfSnapshot(await table.snapshots.read(latest));
 }
 
-/** @returns the table at a place; null where none was made yet, or where its making was cut off before its first schema. */
+/**
+ * @returns the table at a place; null where none was made yet, or where its making was cut off before its first schema.
+ * @throws {WarehouseError} `MR_PAIMON_MISSING` when there are snapshots and no schema; those of opening.
+ */
 export async function openIfMade(doors: TableDoors, at: string): Promise<PaimonTable | null> {
   try {
     return await PaimonTable.open(doors, at);
   } catch (cause) {
-    if (cause instanceof WarehouseError && cause.code === 'MR_PAIMON_MISSING') return null;
-    throw cause;
+    if (!(cause instanceof WarehouseError) || cause.code !== 'MR_PAIMON_MISSING') throw cause;
+    const snapshots = new TablePaths(at).snapshotDirectory();
+    if ((await doors.files.exists(snapshots)) && (await doors.files.readdir(snapshots)).some(({name}) => name.startsWith('snapshot-'))) throw cause;
+    return null;
   }
 }
 

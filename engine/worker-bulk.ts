@@ -16,9 +16,8 @@ import {invariant} from '../base/invariant.ts';
 import {bulkChunkRows, epochRowsMax, referenceFileBytes} from '../base/limit.ts';
 import {systemClock} from '../base/clock.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
-import {makeDirectoryDurably, removeTemporaries, temporaryName, writeDurably} from '../storage/file/durable.ts';
+import {makeDirectoryDurably, temporaryName, writeDurably} from '../storage/file/durable.ts';
 import {removeOrphans} from '../storage/lsm/orphans.ts';
-import {TablePaths} from '../storage/lsm/table-paths.ts';
 import {discardDelta, gatherDelta, isFileDelta, type TableDelta} from './bulk-delta.ts';
 import {bulkDirectory, directoryOf} from './layout.ts';
 import type {Spool, TableWrite} from './protocol.ts';
@@ -158,16 +157,17 @@ export async function clearBulk(core: WorkerCore): Promise<void> {
     if (owner === undefined) await removeUnowned(core, path);
     else {
       const table = await openIfMade({files, clock: systemClock}, path);
-      const schemas = new TablePaths(path).schemaDirectory();
-      if (table !== null) await removeOrphans(table, keep);
-      else if (await files.exists(schemas)) await removeTemporaries(files, schemas);
+      const named = await core.checkpointer.holdsFiles(path) || core.checkpointer.newest()?.tables.some(({id}) => id === owner.id) === true || await table?.snapshots.latestId() !== undefined;
+      if (named && table !== null) await removeOrphans(table, keep);
+      // It was made for a delta whose frame never came: at this place another's last changes may have to be flushed first.
+      else if (!named && await files.exists(path)) await removeTree(files, path);
     }
     await files.unlink(join(marks, name));
   }
 }
 
-/** A folder without a snapshot, at a place where the catalog has no table, was made for one that did not come to be. */
+/** A folder without a snapshot, at a place where the catalog has no table and no frame has files, was made for one that did not come to be. */
 async function removeUnowned(core: WorkerCore, at: string): Promise<void> {
-  if (core.catalog.tables().some((table) => directoryOf(core.options.directory, table) === at) || !(await core.files.exists(at))) return;
+  if (await core.checkpointer.holdsFiles(at) || core.catalog.tables().some((table) => directoryOf(core.options.directory, table) === at) || !(await core.files.exists(at))) return;
   if ((await ownerOf({files: core.files, clock: systemClock}, at)) === 'nobody') await removeTree(core.files, at);
 }

@@ -36,7 +36,7 @@ import type {CheckpointView} from './protocol.ts';
 import {firstForm, inForm, tableForm} from './table-form.ts';
 import type {Pace} from './pace.ts';
 import {PacedSession} from './paced-session.ts';
-import {moveAside, tableHome} from './table-home.ts';
+import {moveAside, settleTable, tableHome} from './table-home.ts';
 import {withUntoldHistory} from './untold-history.ts';
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
@@ -106,13 +106,9 @@ export class Checkpointer {
   /** The bound of `tailBytes` at which writers wait. */
   get tailBytesMax(): number { return tailFactorMax * this.#options.checkpointBytes; }
 
-  newest(): Checkpoint | null {
-    return this.#current;
-  }
+  newest(): Checkpoint | null { return this.#current; }
 
-  view(): CheckpointView {
-    return this.#viewOf(this.epoch as Epoch, this.#current?.tables ?? []);
-  }
+  view(): CheckpointView { return this.#viewOf(this.epoch as Epoch, this.#current?.tables ?? []); }
 
   /** The view from which a recovery starts: tables that were dropped later may have been moved aside already. */
   async recoveryView(): Promise<CheckpointView> {
@@ -134,9 +130,7 @@ export class Checkpointer {
   }
 
   /** @returns the epochs of the checkpoints that are kept, rising. */
-  keptEpochs(): readonly Epoch[] {
-    return this.#index.epochs;
-  }
+  keptEpochs(): readonly Epoch[] { return this.#index.epochs; }
 
   /** @returns a kept checkpoint; undefined if it is kept no longer, or cannot be read. */
   async loadKept(epoch: Epoch): Promise<Checkpoint | undefined> {
@@ -164,9 +158,7 @@ export class Checkpointer {
   }
 
   /** Whether no change waits for a checkpoint, but what compaction made does. */
-  get stale(): boolean {
-    return this.#tail.length === 0 && this.#compacted.size > 0;
-  }
+  get stale(): boolean { return this.#tail.length === 0 && this.#compacted.size > 0; }
 
   /** Takes note of a snapshot that holds what the newest checkpoint's of that table holds: the next checkpoint names it. */
   noteCompacted(id: TableId, snapshot: number): void {
@@ -217,18 +209,28 @@ export class Checkpointer {
     return this.exclusive(async () => {
       const {directory} = this.#options;
       const at = directoryOf(directory, table);
-      for (const {dropped} of this.#tail) {
-        for (const gone of dropped) {
-          if (directoryOf(directory, gone) !== at || this.#placed.get(at) === table.id) continue;
-          await this.#moveAside(gone);
-        }
-      }
+      for (const gone of this.#tail.flatMap(({dropped}) => dropped)) if (directoryOf(directory, gone) === at && this.#liesAt(gone, at)) await this.#moveAside(gone);
       this.#placed.set(at, table.id);
-      return this.#table(table, this.#current?.tables.find(({id}) => id === table.id));
+      const [known, before] = [this.#tables.has(table.id), this.#current?.tables.find(({id}) => id === table.id)];
+      const placed = await this.#table(table, before);
+      // A frame relies on names that a process before may have made and not synced.
+      if (!known && before === undefined) await settleTable(placed.files, placed);
+      return placed;
     });
   }
   /** Tables whose folders hold files that no snapshot may name yet, by folder. */
   readonly #placed = new Map<string, TableId>();
+
+  /** Whether frames have files there that no snapshot may name yet. */
+  async holdsFiles(at: string): Promise<boolean> {
+    const placed = this.#placed.get(at);
+    return placed !== undefined && !(await this.#options.files.exists(join(droppedDirectory(this.#options.directory), String(placed))));
+  }
+
+  /** Whether a dropped table's place is its own still: not that of a younger one, and it was there at all. */
+  #liesAt({id}: TableSpec, at: string): boolean {
+    return (this.#placed.get(at) ?? this.#current?.tables.find((table) => table.id === id)?.id) === id;
+  }
 
   /** A table did not come to be. @returns whether it was placed. */
   forget(table: TableSpec): boolean {
@@ -373,8 +375,7 @@ export class Checkpointer {
     const aside = new Map<number, Epoch>(this.#current?.aside.filter(([, through]) => through >= (this.#index.epochs[0] ?? 0)));
     for (const {dropped: gone} of tail) {
       for (const table of gone) {
-        // What lies at its place now may be a younger table's, whose first snapshot this checkpoint makes.
-        if ((this.#placed.get(directoryOf(directory, table)) ?? table.id) === table.id) await this.#moveAside(table);
+        if (this.#liesAt(table, directoryOf(directory, table))) await this.#moveAside(table);
         else this.#tables.delete(table.id);
         const before = this.#current?.tables.find(({id}) => id === table.id);
         if (!changed.has(table.id)) {
