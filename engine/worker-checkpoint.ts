@@ -232,12 +232,11 @@ export class Checkpointer {
     return (this.#placed.get(at) ?? this.#current?.tables.find((table) => table.id === id)?.id) === id;
   }
 
-  /** A table did not come to be. @returns whether it was placed. */
+  /** A table did not come to be, or lies elsewhere. @returns whether it was placed. */
   forget(table: TableSpec): boolean {
     const at = directoryOf(this.#options.directory, table);
-    if (this.#placed.get(at) !== table.id) return false;
     this.#tables.delete(table.id);
-    return this.#placed.delete(at);
+    return this.#placed.get(at) === table.id && this.#placed.delete(at);
   }
 
   /** @returns the sequence number of a table's next change. */
@@ -426,6 +425,7 @@ export class Checkpointer {
     this.#gone.add(table.id);
     this.#options.onDrop(table.id);
     await moveAside(this.#options, this.#options.directory, table);
+    this.forget(table); // its place may be the next one's, not before
   }
 
   async #table(table: TableSpec, before: CheckpointTable | undefined): Promise<PaimonTable> {

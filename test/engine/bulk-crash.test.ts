@@ -21,6 +21,8 @@ import {temporaryFolder} from '../support/temporary.ts';
 const rows = (count: number, ...rest: readonly (string | number)[]): (readonly (string | number)[])[] => Array.from({length: count}, (_, index) => [index, ...rest]);
 const checkpoint: Step = {kind: 'checkpoint'};
 const third = {...specs.orders, id: 5 as typeof specs.orders.id};
+const fourth = {...specs.again, id: 6 as typeof specs.orders.id};
+const fifth = {...specs.orders, id: 7 as typeof specs.orders.id};
 
 /** Large and small epochs; a table that is dropped before and one that is dropped after its first checkpoint, and others at their place. */
 const steps: readonly Step[] = [
@@ -39,7 +41,7 @@ const steps: readonly Step[] = [
   checkpoint,
   {kind: 'write', writes: [{table: third, rows: rows(20, 'later')}]},
 ];
-/** Another table at the place of one that has changes in frames alone and no folder, and of one whose files only frames name. */
+/** Tables that follow each other at one place: the first with changes in frames alone and no folder, the next with files that only frames name. */
 const inPlaces: readonly Step[] = [
   {kind: 'ddl', records: [specs.orders, specs.stock, specs.events].map((table) => ({kind: 'create-table', table}))},
   {kind: 'write', writes: [{table: specs.orders, rows: [[1, 'one']]}]},
@@ -49,6 +51,15 @@ const inPlaces: readonly Step[] = [
   {kind: 'ddl', records: [{kind: 'drop-table', id: specs.again.id}]},
   {kind: 'ddl', records: [{kind: 'create-table', table: third}]},
   {kind: 'write', writes: [{table: third, rows: rows(20, 'third')}]},
+  checkpoint,
+  // Small ones after it.
+  {kind: 'ddl', records: [{kind: 'drop-table', id: third.id}]},
+  {kind: 'ddl', records: [{kind: 'create-table', table: fourth}]},
+  {kind: 'write', writes: [{table: fourth, rows: [[1, 2, 'fourth']]}]},
+  checkpoint,
+  {kind: 'ddl', records: [{kind: 'drop-table', id: fourth.id}]},
+  {kind: 'ddl', records: [{kind: 'create-table', table: fifth}]},
+  {kind: 'write', writes: [{table: fifth, rows: [[1, 'fifth']]}]},
   checkpoint,
 ];
 const seed = testSeed(20260404);
