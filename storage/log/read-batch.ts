@@ -51,7 +51,7 @@ export function readBatch(memory: BatchMemory, start: number, length: number, ty
     fail(`expected ${nodes} columns with ${buffers} buffers, found ${metadata.nullCounts.length} with ${metadata.buffers.length / 2}`);
   }
   const ops = withOps ? reader.ops() : null;
-  // What is not wanted is passed over in its place: the reader goes through the buffers in order.
+  // Without `wanted` all are. What is not is passed over in its place: the reader goes through the buffers in order.
   const columns = types.map((type, index) => ((wanted?.[index] ?? true) ? reader.column(type) : reader.skip(type)));
   return {rowCount: metadata.rowCount, ops, columns};
 }
