@@ -45,8 +45,10 @@ export const logCheckpoints = 8;
 /** Part of the time that a checkpoint works that nobody waits for, while there is room (checkpoint-pace.ts), and its longest rest after a statement. */
 export const checkpointShare = 0.03;
 export const checkpointRestMsMax = 10_000;
-/** Niceness of threads that nobody waits for: about a tenth of the weight of others. */
-export const backgroundNiceness = 10;
+/** Niceness of V8's helper threads: a third of the weight of others. What a collection has begun on them the JS thread waits for, so they go before statements in the background. */
+export const helperNiceness = 5;
+/** Niceness of statements that nobody waits for: a thirtieth of the weight of others. */
+export const backgroundNiceness = 15;
 /** Part of the time that compaction works; it rests between steps, unless somebody waits for it. */
 export const compactionShare = 0.5;
 /** The longest rest after a step of compaction. */

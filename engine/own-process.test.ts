@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {getPriority} from 'node:os';
 import test from 'node:test';
-import {backgroundNiceness} from '../base/limit.ts';
+import {helperNiceness} from '../base/limit.ts';
 import {firstThreads} from './own-process.ts';
 
 test('own process: the threads that were made first are those after the main one, also where numbers began again', () => {
@@ -23,7 +23,7 @@ test('own process: threads of V8 have a lower priority, the main one and those t
     process.stdout.write(JSON.stringify(readdirSync('/proc/self/task').map(Number).map((thread) => ({main: thread === process.pid, nice: Number(fields(thread)[16])}))));
   `;
   const threads = JSON.parse(execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {encoding: 'utf8'})) as {main: boolean; nice: number}[];
-  assert.equal(threads.filter(({nice}) => nice === backgroundNiceness).length, 5);
+  assert.equal(threads.filter(({nice}) => nice === helperNiceness).length, 5);
   assert.equal(threads.find(({main}) => main)!.nice, 0);
   assert.ok(threads.filter(({nice}) => nice === 0).length >= 5, 'the pool that reads files keeps its priority');
 });

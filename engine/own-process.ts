@@ -15,7 +15,7 @@
 import {readdirSync} from 'node:fs';
 import {setPriority} from 'node:os';
 import {setFlagsFromString} from 'node:v8';
-import {backgroundNiceness} from '../base/limit.ts';
+import {helperNiceness} from '../base/limit.ts';
 
 /** Percent of what a collection left. */
 const heapGrowingPercent = 300;
@@ -28,7 +28,7 @@ export function setUpOwnProcess(): void {
   const options = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
   if (process.platform !== 'linux' || /v8[-_]pool[-_]size/.test(options)) return;
   try {
-    for (const thread of firstThreads(process.pid, readdirSync('/proc/self/task').map(Number), helperThreads)) setPriority(thread, backgroundNiceness);
+    for (const thread of firstThreads(process.pid, readdirSync('/proc/self/task').map(Number), helperThreads)) setPriority(thread, helperNiceness);
   } catch {
     // Threads that cannot be seen, or not be changed, keep the priority of all.
   }

@@ -270,7 +270,7 @@ export class CompactionService {
     try {
       if (this.#stopped) throw new WarehouseError('closed', 'MR_CLOSED', 'the engine is closing');
       this.#kernel ??= await this.#options.openKernel();
-      const session = (this.#session ??= await this.#kernel.connect({background: () => true}));
+      const session = (this.#session ??= await this.#kernel.connect({background: () => !this.#pace.hurried}));
       const interrupt = (): void => session.interrupt();
       abort.signal.addEventListener('abort', interrupt);
       const failures = this.#failing.get(id)?.count ?? 0;

@@ -5,7 +5,8 @@ import {getPriority} from 'node:os';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'node:test';
-import type {WarehouseError} from '../base/error.ts';
+import {WarehouseError} from '../base/error.ts';
+import {startsOnJsThread} from './background.ts';
 import {columnFromValues} from './column-values.ts';
 import {Kernel} from './duckdb.ts';
 import {relationOf} from './relation.ts';
@@ -68,6 +69,58 @@ test('background: statements go on while another session changes definitions, re
     }
     await changing;
   });
+});
+
+test('background: a relation is copied to a temporary table by the thread, whatever other sessions define meanwhile', async () => {
+  await withSessions(async (background, ordinary) => {
+    const ended = {value: false};
+    const changing = (async () => {
+      for (let i = 0; !ended.value; i++) await ordinary.run(`CREATE OR REPLACE TABLE t AS SELECT ${i} AS a; CREATE TEMP TABLE u${i} AS FROM t; DROP TABLE u${i}; CREATE OR REPLACE MACRO m(x) AS x + ${i}; CREATE SCHEMA s${i}; ATTACH ':memory:' AS d${i}; CREATE TABLE d${i}.t (a INTEGER); DETACH d${i}`);
+    })();
+    for (let i = 0; i < 40; i++) {
+      const copy = `CREATE TEMP TABLE "copy-${i}" AS SELECT * FROM mr_rows('numbers')${i % 2 === 0 ? '' : ' ORDER BY "a", a'}`;
+      assert.ok(startsOnJsThread(copy));
+      assert.deepEqual(await background.run(copy), {rowsChanged: 0});
+      assert.deepEqual((await background.rows(`SELECT count(*)::INTEGER, sum(a)::BIGINT FROM "copy-${i}"`)).rows, [[rowCount, BigInt(rowCount) * BigInt(rowCount - 1) / 2n]]);
+      if (i % 3 === 0) await background.run(`DROP TABLE "copy-${i}"`);
+    }
+    ended.value = true;
+    await changing;
+  });
+});
+
+test('background: a copy of a relation ends with the error of its source, with an interrupt and with the session', async () => {
+  await withSessions(async (background, ordinary) => {
+    const copy = (name: string): string => `CREATE TEMP TABLE "t" AS SELECT * FROM mr_rows('${name}')`;
+    const numbers = columnFromValues({kind: 'bigint'}, Array.from({length: 100}, (_, i) => i));
+    const columns = [{name: 'a', type: {kind: 'bigint'}}] as const;
+    let left = 50;
+    background.bindRelation('broken', {columns, open: () => ({next: () => {
+      if (left-- === 0) throw new WarehouseError('data', 'MR_TEST', 'broken');
+      return {columns: [numbers], start: 0, rowCount: 100};
+    }})});
+    let given: (() => void) | null = null;
+    background.bindRelation('endless', {columns, open: () => ({next: () => {
+      given?.();
+      return {columns: [numbers], start: 0, rowCount: 100};
+    }})});
+    assert.equal(await failure(background.run(copy('broken'))), 'data MR_TEST broken');
+    for (const stop of [() => background.interrupt(), () => background.close()]) {
+      const begun = new Promise<void>((resolve) => { given = resolve; });
+      const running = failure(background.run(copy('endless')));
+      await begun;
+      assert.deepEqual((await ordinary.rows('SELECT 42')).rows, [[42]]);
+      void stop();
+      assert.match(await running, /MR_INTERRUPTED|MR_CLOSED/);
+    }
+  });
+});
+
+test('background: only a plain copy of a relation is started by the JS thread', () => {
+  for (const sql of ["SELECT * FROM mr_rows('a')", "CREATE TEMP TABLE \"t\" AS SELECT * FROM mr_rows('a'), u", "CREATE TEMP TABLE \"t\" AS SELECT * FROM mr_rows('a') ORDER BY (SELECT max(b) FROM u)", "CREATE TABLE \"t\" AS SELECT * FROM mr_rows('a')"]) {
+    assert.ok(!startsOnJsThread(sql), sql);
+  }
+  for (const sql of ['SELECT 1', "CREATE TEMP TABLE \"mr_flush_1-2\" AS SELECT * FROM mr_rows('mr_flush') ORDER BY \"a\"\"b\", _bucket"]) assert.ok(startsOnJsThread(sql), sql);
 });
 
 test('background: what lacks memory or a disk says so', async () => {

@@ -94,11 +94,14 @@ async function threadIds(): Promise<string[]> {
 
 /**
  * @returns whether a statement can be started by the JS thread itself: one that reads a relation cannot, since binding it anew, which
- *   DuckDB does when a definition changed, calls back to the JS thread and would wait for itself.
+ *   DuckDB does when a definition changed in a database that the statement touches, calls back to the JS thread and would wait for itself.
+ *   But one that only copies a relation to a temporary table can: it touches the session's own temporary database alone.
  */
 export function startsOnJsThread(sql: string): boolean {
-  return !/mr_rows/i.test(sql);
+  return !/mr_rows/i.test(sql) || copyOfRelation.test(sql);
 }
+
+const copyOfRelation = /^CREATE TEMP TABLE "[\w-]+" AS SELECT \* FROM mr_rows\('\w+'\)(?: ORDER BY (?:"(?:[^"]|"")+"|\w+)(?:, (?:"(?:[^"]|"")+"|\w+))*)?$/;
 
 /** Runs a statement on the instance's own thread, which must be there. */
 async function executeInBackground(statement: PreparedStatement): Promise<Result> {
