@@ -22,7 +22,8 @@ import {joinPrepared, prepareFlush, type PreparedFiles} from '../storage/lsm/flu
 import {overlappingFiles} from '../storage/lsm/key-range.ts';
 import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {parseFileEntry} from '../storage/paimon/file-entry-json.ts';
-import {flushPiece, flushShape, type TailEpoch} from './checkpoint-table.ts';
+import {flushPiece, flushShape} from './checkpoint-table.ts';
+import type {TailEpoch} from './checkpoint-tail.ts';
 import {typesOf} from './frame-batch.ts';
 
 /** A delta whose rows lie in files. */

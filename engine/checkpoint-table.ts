@@ -12,8 +12,9 @@ import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatc
 import type {Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
+import {eachInSlices} from '../base/slices.ts';
 import {formOf} from '../catalog/forms.ts';
-import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
+import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {RelationColumn, RelationSource} from '../kernel/relation.ts';
 import type {RelationPiece} from '../kernel/relation-pieces.ts';
 import type {Session} from '../kernel/session.ts';
@@ -27,23 +28,10 @@ import {commitCompaction, planLevelZero, prepareCompaction, type Compaction} fro
 import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/column-sql.ts';
 import {joinPrepared, prepareFlush, type PreparedFiles} from '../storage/lsm/flush.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
+import type {TailEpoch} from './checkpoint-tail.ts';
 import {typesOf} from './frame-batch.ts';
 import {tableForm} from './table-form.ts';
 import {settleTable, tableOfSnapshot, tableProperty} from './table-home.ts';
-
-/** A committed epoch that no checkpoint covers yet. */
-export interface TailEpoch {
-  readonly epoch: Epoch;
-  /** When it was sealed, ms since 1970. */
-  readonly timeMs: number;
-  /** What it defined. */
-  readonly ddl: readonly DdlRecord[];
-  readonly frame: Uint8Array;
-  /** `schemaId`: the form that the rows have. `prepared`: the files that hold the rows, where the frame does not. */
-  readonly tables: readonly {readonly table: TableId; readonly schemaId: number; readonly rowCount: number; readonly prepared?: PreparedFiles | undefined}[];
-  /** Tables that the epoch dropped. */
-  readonly dropped: readonly TableSpec[];
-}
 
 /** What a flush needs of a session. */
 export type FlushSession = Pick<Session, 'run' | 'rows' | 'bindRelation' | 'unbindRelation'>;
@@ -60,20 +48,29 @@ export interface FlushContext {
 /** Rows handed to DuckDB per call: epochs get the thread between calls. */
 const flushSliceRows = 2048;
 /** Batches of frames decoded per call, for the same reason: a thousand frames of one row cost more than a thousand rows. */
-const flushSliceBatches = 64;
+const flushSliceBatches = 32;
 
-interface TailPart {
-  readonly frame: Uint8Array;
-  readonly rowCount: number;
+/** Consecutive changes that lie in frames, in one form of the table, numbered from `first`. */
+interface FrameRun {
+  readonly first: number;
+  readonly schemaId: number;
+  readonly parts: TailEpoch[];
+  rowCount: number;
 }
 
-/** Consecutive changes: rows of frames in one form of the table, numbered from `first`, or files that hold their numbers. */
-type TailRun = {readonly first: number; readonly schemaId: number; readonly parts: TailPart[]} | PreparedFiles;
+/** Consecutive changes: in frames, or in files that hold their numbers. */
+type TailRun = FrameRun | PreparedFiles;
+
+function partIn(tables: TailEpoch['tables'], id: TableId): TailEpoch['tables'][number] {
+  const part = tables.find(({table}) => table === id);
+  invariant(part !== undefined, () => `an epoch did not change table ${id}`);
+  return part;
+}
 
 /**
  * Flushes one table up to the checkpoint's epoch.
  *
- * @param before the table in the checkpoint before this one.
+ * @param tail the epochs that changed it. @param before the table in the checkpoint before this one.
  * @returns what the checkpoint says of the table.
  * @throws {WarehouseError} `MR_PAIMON_FOREIGN` (conflict) when others have committed to it; those of flush and commit.
  */
@@ -85,19 +82,19 @@ export async function flushTable(context: FlushContext, table: TableSpec, paimon
   const runs: TailRun[] = [];
   const epochs: EpochSequence[] = [];
   let sequence = before?.nextSequence ?? 0;
-  for (const sealed of tail) {
-    const part = sealed.tables.find((candidate) => candidate.table === table.id);
-    if (part === undefined) continue;
-    const {rowCount, schemaId, prepared} = part;
+  await eachInSlices(tail, (sealed) => {
+    const {rowCount, schemaId, prepared} = partIn(sealed.tables, table.id);
     epochs.push({epoch: sealed.epoch, sequence});
     if (sealed.epoch > through.epoch) {
       const last = runs.at(-1);
       if (prepared !== undefined) runs.push(prepared);
-      else if (last !== undefined && 'parts' in last && last.schemaId === schemaId) last.parts.push({frame: sealed.frame, rowCount});
-      else runs.push({first: sequence, schemaId, parts: [{frame: sealed.frame, rowCount}]});
+      else if (last !== undefined && 'parts' in last && last.schemaId === schemaId) {
+        last.parts.push(sealed);
+        last.rowCount += rowCount;
+      } else runs.push({first: sequence, schemaId, parts: [sealed], rowCount});
     }
     sequence += rowCount;
-  }
+  });
   let snapshot = through.snapshot ?? before?.snapshotId ?? 0;
   // Names that an earlier process made and may not have synced must be durable before the checkpoint relies on them.
   if (before === undefined || snapshot !== before.snapshotId) await settleTable(paimon.files, paimon);
@@ -113,7 +110,7 @@ export async function flushTable(context: FlushContext, table: TableSpec, paimon
       const form = formOf(table, run.schemaId);
       invariant(form !== undefined, () => `the tail has rows of table ${table.id} under schema ${run.schemaId}, which nobody knows`);
       const target = form === table ? paimon : await PaimonTable.open(paimon, paimon.directory, tableForm(form));
-      session.bindRelation('mr_flush', tailRelation(form, target, run.parts, run.first));
+      session.bindRelation('mr_flush', tailRelation(form, target, run));
       try {
         prepared.push(await prepareFlush(session, target, {from: "mr_rows('mr_flush')"}));
       } finally {
@@ -141,16 +138,15 @@ async function flushedThrough(paimon: PaimonTable, table: TableSpec, warehouseId
 }
 
 /** The rows of a table in a frame. Its bytes were verified when it was encoded, or read from the log. */
-function partOf(table: TableSpec, {frame, rowCount}: TailPart): FrameTable {
+function partOf(table: TableSpec, {frame, tables}: TailEpoch): FrameTable {
   const found = decodeFrame(frame, true).tables.find(({tableId}) => tableId === table.id);
-  invariant(found !== undefined && found.rowCount === rowCount, () => `a frame has ${found?.rowCount ?? 0} rows of table ${table.id}, ${rowCount} were noted`);
+  invariant(found !== undefined && found.rowCount === partIn(tables, table.id).rowCount, () => `a frame has ${found?.rowCount ?? 0} rows of table ${table.id}, ${partIn(tables, table.id).rowCount} were noted`);
   return found;
 }
 
 /** The parts end to end, numbered from `first`: decoded as they are asked for, batch by batch, small ones put together to one slice. */
-function tailRelation(table: TableSpec, paimon: PaimonTable, parts: readonly TailPart[], first: number): RelationSource {
+function tailRelation(table: TableSpec, paimon: PaimonTable, {first, parts, rowCount: rowTotal}: FrameRun): RelationSource {
   const types = typesOf(table);
-  const rowTotal = parts.reduce((sum, part) => sum + part.rowCount, 0);
   return {
     columns: flushShape(table, paimon),
     rowCount: rowTotal,

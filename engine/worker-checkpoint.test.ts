@@ -7,7 +7,7 @@ import {WarehouseError} from '../base/error.ts';
 import {Kernel} from '../kernel/duckdb.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {temporaryFolder} from '../test/support/temporary.ts';
-import type {TailEpoch} from './checkpoint-table.ts';
+import type {TailEpoch} from './checkpoint-tail.ts';
 import {Checkpointer} from './worker-checkpoint.ts';
 
 test('checkpointer: one that was wanted and refused before its try is wanted again, and writers who wait are told why', async (t) => {

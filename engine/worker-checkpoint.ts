@@ -18,15 +18,14 @@ import type {Epoch} from '../base/epoch.ts';
 import {asWarehouseError, WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
 import type {Catalog} from '../catalog/catalog.ts';
-import {encodeJson} from '../catalog/record-json.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {newestCheckpoint, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
-import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan, type ScanPlan} from '../storage/lsm/scan-plan.ts';
 import {CheckpointIndex} from './checkpoint-index.ts';
 import {checkpointPace} from './checkpoint-pace.ts';
-import {flushTable, type TailEpoch} from './checkpoint-table.ts';
+import {flushTable} from './checkpoint-table.ts';
+import {coveredTail, type TailEpoch} from './checkpoint-tail.ts';
 import {HistoryHolds, type HeldHistory, type HistoryHold} from './history-holds.ts';
 import {clearHistory} from './clear-history.ts';
 import {EarlierSnapshots} from './earlier-snapshots.ts';
@@ -365,46 +364,41 @@ export class Checkpointer {
   async #write(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog'], loggedBytes: number): Promise<void> {
     const {files, clock, directory, warehouseId} = this.#options;
     this.#startMs = clock.monotonicMs();
-    const tail = this.#tail.filter((sealed) => sealed.epoch <= epoch);
+    const tail = await coveredTail(this.#tail, epoch, this.#current?.timeMs ?? 0);
     const held = await this.#heldHistory();
     const flush = {session: this.#session, directory, warehouseId, epoch};
-    const changed = new Set<TableId>();
-    for (const sealed of tail) for (const {table} of sealed.tables) changed.add(table);
     const dropped: CheckpointTable[] = [];
     const aside = new Map<number, Epoch>(this.#current?.aside.filter(([, through]) => through >= (this.#index.epochs[0] ?? 0)));
-    for (const {dropped: gone} of tail) {
-      for (const table of gone) {
-        if (this.#liesAt(table, directoryOf(directory, table))) await this.#moveAside(table);
-        else this.#tables.delete(table.id);
-        const before = this.#current?.tables.find(({id}) => id === table.id);
-        if (!changed.has(table.id)) {
-          if (before !== undefined) aside.set(table.id, this.#current!.epoch);
-          continue;
-        }
-        aside.set(table.id, epoch);
-        dropped.push(await flushTable(flush, table, await this.#openAt(join(droppedDirectory(directory), String(table.id)), table, before), tail, before));
+    for (const table of tail.dropped) {
+      if (this.#liesAt(table, directoryOf(directory, table))) await this.#moveAside(table);
+      else this.#tables.delete(table.id);
+      const before = this.#current?.tables.find(({id}) => id === table.id);
+      const changes = tail.changes.get(table.id);
+      if (changes === undefined) {
+        if (before !== undefined) aside.set(table.id, this.#current!.epoch);
+        continue;
       }
+      aside.set(table.id, epoch);
+      dropped.push(await flushTable(flush, table, await this.#openAt(join(droppedDirectory(directory), String(table.id)), table, before), changes, before));
     }
     const entries: CheckpointTable[] = [];
     for (const table of tables) {
       const before = this.#current?.tables.find(({id}) => id === table.id);
-      if (before !== undefined && before.schemaId === table.schemaId && !changed.has(table.id)) entries.push({...before, snapshotId: this.snapshotOf(table.id), epochs: []});
-      else entries.push(await flushTable(flush, table, await this.#table(table, before), tail, before));
+      const changes = tail.changes.get(table.id) ?? [];
+      if (before !== undefined && before.schemaId === table.schemaId && changes.length === 0) entries.push({...before, snapshotId: this.snapshotOf(table.id), epochs: []});
+      else entries.push(await flushTable(flush, table, await this.#table(table, before), changes, before));
     }
     const noted = entries.map((entry) => (entry.epochs.length === 0 ? entry : {...entry, changed: entry.epochs.at(-1)!.epoch}));
-    const times = new EpochTimes(this.#current?.timeMs ?? 0);
-    for (const sealed of tail) times.add(sealed.epoch, sealed.timeMs);
-    const ddl = tail.flatMap((sealed) => (sealed.ddl.length === 0 ? [] : [{epoch: sealed.epoch, records: sealed.ddl.map(encodeJson)}]));
     const checkpoint: Checkpoint = {
-      epoch, timeMs: times.timeMs, previous: (this.#current?.epoch ?? 0) as Epoch, createdMs: clock.nowMs(), oldest: this.holds.oldest,
-      times: times.entries, ddl, tables: noted, dropped, aside: [...aside], catalog, sources: {}, loggedBytes,
+      epoch, timeMs: tail.times.timeMs, previous: (this.#current?.epoch ?? 0) as Epoch, createdMs: clock.nowMs(), oldest: this.holds.oldest,
+      times: tail.times.entries, ddl: tail.ddl, tables: noted, dropped, aside: [...aside], catalog, sources: {}, loggedBytes,
     };
     await writeCheckpoint(files, metaDirectory(directory), checkpoint);
     this.#current = checkpoint;
     this.#index.add(epoch);
     this.#compacted.clear();
-    this.#tail = this.#tail.filter((sealed) => sealed.epoch > epoch);
-    this.lastBytes = tail.reduce((sum, sealed) => sum + sealed.frame.byteLength, 0);
+    this.#tail = this.#tail.slice(tail.count);
+    this.lastBytes = tail.bytes;
     this.#tailBytes -= this.lastBytes;
     this.count++;
     this.lastMs = clock.monotonicMs() - this.#startMs;

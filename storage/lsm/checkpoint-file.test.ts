@@ -42,6 +42,33 @@ test('checkpoint: what is written reads back, for any epochs', () => {
   }), {seed, numRuns: 200});
 });
 
+test('checkpoint: thousands of epochs read back from the file, as they would be coded in one piece', async () => {
+  await inDirectory(async (home) => {
+    for (const count of [256, 257, 3000]) {
+      const epochs = Array.from({length: count}, (_, i): EpochSequence => ({epoch: epoch(7 + i * 2), sequence: i * i + 5}));
+      const times = epochs.map((entry, i) => ({epoch: entry.epoch, timeMs: 1_700_000_000_000 + 3 * i}));
+      const at = 10 * count;
+      const [table] = checkpointOf(at, epochs).tables;
+      const checkpoint = {...checkpointOf(at), times, tables: [table!, {...table!, id: 3, epochs: epochs.slice(1), changed: 9}], dropped: [{...table!, id: 4}]};
+      await writeCheckpoint(nodeFileSystem, home, checkpoint);
+      assert.deepEqual(await loadCheckpoint(nodeFileSystem, home, epoch(at)), checkpoint);
+      assert.deepEqual(await readFile(checkpointPath(home, epoch(at))), encodeCheckpoint(checkpoint));
+      assert.ok((await readFile(checkpointPath(home, epoch(at)), 'utf8')).includes(`"epochs":${JSON.stringify(encodeEpochSequences(epochs))}`));
+    }
+  });
+});
+
+test('checkpoint: what would not read back is not written', async () => {
+  await inDirectory(async (home) => {
+    const [first, second] = [{epoch: epoch(7), sequence: 5}, {epoch: epoch(8), sequence: 5}];
+    const lists = [[second, first], [first, second], [{epoch: epoch(7), sequence: 0.5}], [{epoch: epoch(7), sequence: -1}]];
+    for (const list of lists) await assert.rejects(writeCheckpoint(nodeFileSystem, home, checkpointOf(9, [...list, {epoch: epoch(9), sequence: 9}])), /after epoch/);
+    const [table] = checkpointOf(9, [first]).tables;
+    await assert.rejects(writeCheckpoint(nodeFileSystem, home, {...checkpointOf(9), tables: [{...table!, nextSequence: 4}]}), {code: 'MR_CHECKPOINT_DAMAGED'});
+    assert.deepEqual(await listCheckpoints(nodeFileSystem, home), []);
+  });
+});
+
 test('checkpoint: the bytes of format 1 are read, and tell of no epoch before it', () => {
   const body = '{"format":1,"epoch":8,"createdMs":1700000000000,"tables":[{"id":1,"path":"default.db/flights","schemaId":0,"snapshotId":4,"nextSequence":4,"epochs":[7,0,1,3]}],'
     + '"catalog":{"version":3,"names":["é","\\""]},"sources":{"kafka":{"0":"17"}},"crc32":3925337749}\n';

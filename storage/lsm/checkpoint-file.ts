@@ -12,14 +12,15 @@
  * would not be a whole warehouse.
  */
 import {join} from 'node:path';
+import {setImmediate} from 'node:timers/promises';
 import {crc32} from 'node:zlib';
 import {epoch, type Epoch} from '../../base/epoch.ts';
 import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
 import {makeDirectoryDurably, writeDurably} from '../file/durable.ts';
 import type {FileSystem} from '../file/file-system.ts';
-import {decodeEpochSequences, encodeEpochSequences, type EpochSequence} from './epoch-sequences.ts';
-import {decodeEpochTimes, encodeEpochTimes, type EpochTime} from './epoch-times.ts';
+import {codedText, decodeEpochSequences, type EpochSequence} from './epoch-sequences.ts';
+import {decodeEpochTimes, epochTimePair, type EpochTime} from './epoch-times.ts';
 
 /** JSON as it came from elsewhere, kept as it is. */
 export type PlainJson = null | boolean | number | string | readonly PlainJson[] | {readonly [key: string]: PlainJson};
@@ -87,15 +88,37 @@ export function checkpointPath(home: string, at: Epoch): string {
 
 /** @returns the bytes of the file. */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
-  const coded = (table: CheckpointTable): object => ({...table, epochs: encodeEpochSequences(table.epochs)});
-  const body = JSON.stringify({
-    format: CHECKPOINT_FORMAT, epoch: checkpoint.epoch, timeMs: checkpoint.timeMs, previous: checkpoint.previous, createdMs: checkpoint.createdMs, oldest: checkpoint.oldest,
-    times: encodeEpochTimes(checkpoint.times), ddl: checkpoint.ddl.map(({epoch: at, records}) => [at, ...records]),
-    tables: checkpoint.tables.map(coded), dropped: checkpoint.dropped.map(coded), aside: checkpoint.aside,
-    catalog: checkpoint.catalog, sources: checkpoint.sources,
-    ...(checkpoint.loggedBytes === undefined ? {} : {loggedBytes: checkpoint.loggedBytes}),
-  }).slice(0, -1);
-  return Buffer.from(`${body},"crc32":${crc32(body)}}\n`);
+  return Buffer.concat([...encodedPieces(checkpoint)]);
+}
+
+/** The file piece by piece, none of them large for the number of epochs. */
+function* encodedPieces(checkpoint: Checkpoint): Generator<Uint8Array> {
+  let checksum = 0;
+  for (const text of bodyText(checkpoint)) {
+    checksum = crc32(text, checksum);
+    yield Buffer.from(text);
+  }
+  yield Buffer.from(`,"crc32":${checksum}}\n`);
+}
+
+/** The file's text up to its checksum. */
+function* bodyText(checkpoint: Checkpoint): Generator<string> {
+  const {epoch: at, timeMs, previous, createdMs, oldest, times, ddl, tables, dropped, aside, catalog, sources, loggedBytes} = checkpoint;
+  yield `${JSON.stringify({format: CHECKPOINT_FORMAT, epoch: at, timeMs, previous, createdMs, oldest}).slice(0, -1)},"times":[`;
+  yield* codedText(times, epochTimePair);
+  yield `],"ddl":${JSON.stringify(ddl.map((entry) => [entry.epoch, ...entry.records]))},"tables":[`;
+  yield* tablesText(tables);
+  yield '],"dropped":[';
+  yield* tablesText(dropped);
+  yield `],"aside":${JSON.stringify(aside)},"catalog":${JSON.stringify(catalog)},"sources":${JSON.stringify(sources)}${loggedBytes === undefined ? '' : `,"loggedBytes":${loggedBytes}`}`;
+}
+
+function* tablesText(tables: readonly CheckpointTable[]): Generator<string> {
+  for (const [i, {id, path, schemaId, snapshotId, nextSequence, epochs, changed}] of tables.entries()) {
+    yield `${i === 0 ? '' : ','}${JSON.stringify({id, path, schemaId, snapshotId, nextSequence}).slice(0, -1)},"epochs":[`;
+    yield* codedText(epochs, (entry) => entry);
+    yield `]${changed === undefined ? '' : `,"changed":${changed}`}}`;
+  }
 }
 
 /**
@@ -182,9 +205,20 @@ function checkpointTable(fields: Fields): CheckpointTable {
 export async function writeCheckpoint(files: FileSystem, home: string, checkpoint: Checkpoint): Promise<void> {
   const path = checkpointPath(home, checkpoint.epoch);
   await makeDirectoryDurably(files, join(home, 'checkpoint'));
-  const bytes = encodeCheckpoint(checkpoint);
-  invariant(decodeCheckpoint(bytes, path) !== undefined, () => `checkpoint ${checkpoint.epoch} does not read back`);
-  await writeDurably(files, path, bytes);
+  // Long lists are verified as they are encoded, the rest by reading it back.
+  invariant(decodeCheckpoint(encodeCheckpoint(withLastEpochs(checkpoint)), path) !== undefined, () => `checkpoint ${checkpoint.epoch} does not read back`);
+  const pieces: Uint8Array[] = [];
+  for (const piece of encodedPieces(checkpoint)) {
+    pieces.push(piece);
+    await setImmediate();
+  }
+  await writeDurably(files, path, Buffer.concat(pieces));
+}
+
+/** @returns the checkpoint with the last entry of each of its lists of epochs. */
+function withLastEpochs(checkpoint: Checkpoint): Checkpoint {
+  const shortened = (table: CheckpointTable): CheckpointTable => ({...table, epochs: table.epochs.slice(-1)});
+  return {...checkpoint, times: checkpoint.times.slice(-1), tables: checkpoint.tables.map(shortened), dropped: checkpoint.dropped.map(shortened)};
 }
 
 /** @returns the epochs for which there is a file, rising, whole or not. */

@@ -5,6 +5,7 @@
 import type {Epoch} from '../../base/epoch.ts';
 import {epoch} from '../../base/epoch.ts';
 import {invariant} from '../../base/invariant.ts';
+import {slicesOf} from '../../base/slices.ts';
 
 export interface EpochSequence {
   readonly epoch: Epoch;
@@ -12,16 +13,31 @@ export interface EpochSequence {
   readonly sequence: number;
 }
 
-/** @param entries epochs rising; numbers rising, since each of the epochs made at least one change. */
-export function encodeEpochSequences(entries: readonly EpochSequence[]): number[] {
+/**
+ * @param entries epochs rising; numbers rising, since each of the epochs made at least one change.
+ * @param after the entry before them, if they continue a list.
+ */
+export function encodeEpochSequences(entries: readonly EpochSequence[], after?: EpochSequence): number[] {
   const coded: number[] = [];
-  let previous = {epoch: -1, sequence: -1};
-  for (const [i, entry] of entries.entries()) {
-    invariant(entry.epoch > previous.epoch && entry.sequence > previous.sequence, () => `epoch ${entry.epoch} from ${entry.sequence} after epoch ${previous.epoch} from ${previous.sequence}`);
-    coded.push(i === 0 ? entry.epoch : entry.epoch - previous.epoch, i === 0 ? entry.sequence : entry.sequence - previous.sequence);
+  let previous = after;
+  for (const entry of entries) {
+    const [byEpoch, bySequence] = previous === undefined ? [entry.epoch, entry.sequence] : [entry.epoch - previous.epoch, entry.sequence - previous.sequence];
+    const least = previous === undefined ? 0 : 1;
+    invariant(byEpoch >= least && bySequence >= least && Number.isSafeInteger(entry.epoch) && Number.isSafeInteger(entry.sequence), () => `epoch ${entry.epoch} from ${entry.sequence} after epoch ${previous?.epoch} from ${previous?.sequence}`);
+    coded.push(byEpoch, bySequence);
     previous = entry;
   }
   return coded;
+}
+
+/** @returns the code of a whole list as JSON without its brackets, piece by piece: a list may be long. @param pairOf an entry as it is coded. */
+export function* codedText<T>(entries: readonly T[], pairOf: (entry: T) => EpochSequence): Generator<string> {
+  let after: EpochSequence | undefined;
+  for (const slice of slicesOf(entries)) {
+    const pairs = slice.map(pairOf);
+    yield `${after === undefined ? '' : ','}${JSON.stringify(encodeEpochSequences(pairs, after)).slice(1, -1)}`;
+    after = pairs.at(-1);
+  }
 }
 
 /** @returns the entries, or what is wrong with `coded`. */

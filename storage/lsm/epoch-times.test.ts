@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import fc from 'fast-check';
 import {epoch} from '../../base/epoch.ts';
-import {decodeEpochTimes, encodeEpochTimes, epochAtTime, EpochTimes} from './epoch-times.ts';
+import {encodeEpochSequences} from './epoch-sequences.ts';
+import {decodeEpochTimes, epochAtTime, epochTimePair, EpochTimes} from './epoch-times.ts';
 
 test('epoch times: the newest epoch at or before a time is found, whatever the clock did', () => {
   const clock = fc.array(fc.integer({min: -3, max: 5}), {maxLength: 40});
@@ -16,7 +17,7 @@ test('epoch times: the newest epoch at or before a time is found, whatever the c
       model.push(Math.max(100, model.at(-1) ?? 0, now));
     }
     assert.equal(times.timeMs, model.at(-1) ?? 100);
-    assert.deepEqual(decodeEpochTimes(encodeEpochTimes(times.entries)), times.entries);
+    assert.deepEqual(decodeEpochTimes(encodeEpochSequences(times.entries.map(epochTimePair))), times.entries);
     // Epochs before the first entry have the time that was given: they are found elsewhere.
     const found = model.findLastIndex((ms) => ms <= wanted);
     const first = model.findIndex((ms) => ms > 100);

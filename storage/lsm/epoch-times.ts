@@ -4,7 +4,7 @@
  * Coded as epoch-sequences.ts codes its pairs: [epoch, ms, Δepoch, Δms, …].
  */
 import type {Epoch} from '../../base/epoch.ts';
-import {decodeEpochSequences, encodeEpochSequences} from './epoch-sequences.ts';
+import {decodeEpochSequences, type EpochSequence} from './epoch-sequences.ts';
 
 export interface EpochTime {
   readonly epoch: Epoch;
@@ -54,9 +54,9 @@ export class EpochTimes {
   }
 }
 
-/** @param entries both rising. */
-export function encodeEpochTimes(entries: readonly EpochTime[]): number[] {
-  return encodeEpochSequences(entries.map(({epoch, timeMs}) => ({epoch, sequence: timeMs})));
+/** @returns a time as the pair that epoch-sequences.ts codes. */
+export function epochTimePair({epoch, timeMs}: EpochTime): EpochSequence {
+  return {epoch, sequence: timeMs};
 }
 
 /** @returns the entries, or what is wrong with `coded`. */
