@@ -21,7 +21,7 @@ import {removeOrphans} from '../storage/lsm/orphans.ts';
 import {discardDelta, gatherDelta, isFileDelta, type TableDelta} from './bulk-delta.ts';
 import {bulkDirectory, directoryOf} from './layout.ts';
 import type {Spool, TableWrite} from './protocol.ts';
-import {openIfMade, ownerOf, removeTree} from './table-home.ts';
+import {openIfMade, removeTree} from './table-home.ts';
 import {applyWrites} from './worker-apply.ts';
 import type {EpochContent, WorkerCore} from './worker-core.ts';
 
@@ -121,10 +121,12 @@ export async function discardFiles(core: WorkerCore, deltas: ReadonlyMap<TableId
   }
 }
 
-/** Removes the folder that was made for a table that did not come to be, if one was. */
+/** Removes the folder that was made for a table that did not come to be, if one was and no other table took its place. */
 export async function discardTable(core: WorkerCore, table: TableSpec): Promise<void> {
   if (!core.checkpointer.forget(table)) return;
-  await removeUnowned(core, directoryOf(core.options.directory, table));
+  const at = directoryOf(core.options.directory, table);
+  const taken = core.catalog.tables().some((other) => directoryOf(core.options.directory, other) === at) || await core.checkpointer.places.isReliedOn(at);
+  if (!taken && await core.files.exists(at)) await removeTree(core.files, at);
   await withdraw(core, table.id);
 }
 
@@ -153,21 +155,10 @@ export async function clearBulk(core: WorkerCore): Promise<void> {
     }
     const mark = JSON.parse(Buffer.from(await files.readFile(join(marks, name))).toString()) as {path: string};
     const path = join(core.options.directory, mark.path);
-    const owner = core.catalog.tables().find((table) => directoryOf(core.options.directory, table) === path);
-    if (owner === undefined) await removeUnowned(core, path);
-    else {
+    if (await core.checkpointer.places.isReliedOn(path)) {
       const table = await openIfMade({files, clock: systemClock}, path);
-      const named = await core.checkpointer.holdsFiles(path) || core.checkpointer.newest()?.tables.some(({id}) => id === owner.id) === true || await table?.snapshots.latestId() !== undefined;
-      if (named && table !== null) await removeOrphans(table, keep);
-      // It was made for a delta whose frame never came: at this place another's last changes may have to be flushed first.
-      else if (!named && await files.exists(path)) await removeTree(files, path);
-    }
+      if (table !== null) await removeOrphans(table, keep);
+    } else if (await files.exists(path)) await removeTree(files, path); // it was made for a delta whose frame never came
     await files.unlink(join(marks, name));
   }
-}
-
-/** A folder without a snapshot, at a place where the catalog has no table and no frame has files, was made for one that did not come to be. */
-async function removeUnowned(core: WorkerCore, at: string): Promise<void> {
-  if (await core.checkpointer.holdsFiles(at) || core.catalog.tables().some((table) => directoryOf(core.options.directory, table) === at) || !(await core.files.exists(at))) return;
-  if ((await ownerOf({files: core.files, clock: systemClock}, at)) === 'nobody') await removeTree(core.files, at);
 }

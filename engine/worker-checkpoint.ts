@@ -35,7 +35,8 @@ import type {CheckpointView} from './protocol.ts';
 import {firstForm, inForm, tableForm} from './table-form.ts';
 import type {Pace} from './pace.ts';
 import {PacedSession} from './paced-session.ts';
-import {moveAside, settleTable, tableHome} from './table-home.ts';
+import {settleTable, tableHome} from './table-home.ts';
+import {TablePlaces} from './table-places.ts';
 import {withUntoldHistory} from './untold-history.ts';
 
 /** The tail may grow to this many times `checkpointBytes` before writers wait. */
@@ -46,6 +47,7 @@ const retryMsMin = 500;
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #tables = new Map<TableId, PaimonTable>();
+  readonly places: TablePlaces;
   /** What keeps history; the worker's, and so the warehouse's. */
   readonly holds: HistoryHolds;
   /** What the newest checkpoint named before it was told anew. */
@@ -82,6 +84,7 @@ export class Checkpointer {
       tailBytes: this.#tailBytes, checkpointBytes: options.checkpointBytes, elapsedMs: options.clock.monotonicMs() - this.#startMs, checkpointMs: options.checkpointMs,
     }));
     this.#session = new PacedSession(options.session, options.turns, this.#pace, options.clock);
+    this.places = new TablePlaces(options, options.directory, () => this.#current);
     this.#current = newest;
     this.#index = index;
     this.#untold = untold;
@@ -138,15 +141,15 @@ export class Checkpointer {
 
   /** @returns ids of the tables of the newest checkpoint that were not dropped since. */
   tableIds(): TableId[] {
-    return (this.#current?.tables ?? []).map(({id}) => id as TableId).filter((id) => !this.#gone.has(id));
+    return (this.#current?.tables ?? []).map(({id}) => id as TableId).filter((id) => !this.places.hasMoved(id));
   }
 
   /** @returns a table of the newest checkpoint at its place; undefined if it was dropped. The same object until a checkpoint fails. */
   async openTable(id: TableId): Promise<PaimonTable | undefined> {
     const entry = this.#current?.tables.find((table) => table.id === id);
-    if (entry === undefined || this.#gone.has(id)) return undefined;
+    if (entry === undefined || this.places.hasMoved(id)) return undefined;
     const opened = this.#tables.get(id) ?? await PaimonTable.open(this.#options, join(this.#options.directory, entry.path));
-    if (this.#gone.has(id)) return undefined;
+    if (this.places.hasMoved(id)) return undefined;
     if (!this.#tables.has(id)) this.#tables.set(id, opened);
     return this.#tables.get(id);
   }
@@ -164,8 +167,6 @@ export class Checkpointer {
     if (snapshot > this.snapshotOf(id)) this.#compacted.set(id, snapshot);
   }
   readonly #compacted = new Map<TableId, number>();
-  /** Tables whose directories were moved aside: their place may be another's. */
-  readonly #gone = new Set<TableId>();
 
   /** Runs `work` in its turn with checkpoints: none is under way meanwhile. @param awaited one that is now does not rest. */
   exclusive<T>(work: () => Promise<T>, awaited = true): Promise<T> {
@@ -193,7 +194,7 @@ export class Checkpointer {
 
   /** Takes note of a committed epoch, with the tables of which it has files; asks for a checkpoint when enough has come together. */
   note(sealed: TailEpoch, placed: readonly TableSpec[] = []): void {
-    for (const table of placed) this.#placed.set(directoryOf(this.#options.directory, table), table.id);
+    for (const table of placed) this.places.claim(table);
     this.#tail.push(sealed);
     this.#tailBytes += sealed.frame.byteLength;
     if (this.#pace.hurried) this.#pace.wake();
@@ -208,8 +209,8 @@ export class Checkpointer {
     return this.exclusive(async () => {
       const {directory} = this.#options;
       const at = directoryOf(directory, table);
-      for (const gone of this.#tail.flatMap(({dropped}) => dropped)) if (directoryOf(directory, gone) === at && this.#liesAt(gone, at)) await this.#moveAside(gone);
-      this.#placed.set(at, table.id);
+      for (const gone of this.#tail.flatMap(({dropped}) => dropped)) if (directoryOf(directory, gone) === at && this.places.isOf(gone)) await this.#moveAside(gone);
+      this.places.claim(table);
       const [known, before] = [this.#tables.has(table.id), this.#current?.tables.find(({id}) => id === table.id)];
       const placed = await this.#table(table, before);
       // A frame relies on names that a process before may have made and not synced.
@@ -217,25 +218,11 @@ export class Checkpointer {
       return placed;
     });
   }
-  /** Tables whose folders hold files that no snapshot may name yet, by folder. */
-  readonly #placed = new Map<string, TableId>();
-
-  /** Whether frames have files there that no snapshot may name yet. */
-  async holdsFiles(at: string): Promise<boolean> {
-    const placed = this.#placed.get(at);
-    return placed !== undefined && !(await this.#options.files.exists(join(droppedDirectory(this.#options.directory), String(placed))));
-  }
-
-  /** Whether a dropped table's place is its own still: not that of a younger one, and it was there at all. */
-  #liesAt({id}: TableSpec, at: string): boolean {
-    return (this.#placed.get(at) ?? this.#current?.tables.find((table) => table.id === id)?.id) === id;
-  }
 
   /** A table did not come to be, or lies elsewhere. @returns whether it was placed. */
   forget(table: TableSpec): boolean {
-    const at = directoryOf(this.#options.directory, table);
     this.#tables.delete(table.id);
-    return this.#placed.get(at) === table.id && this.#placed.delete(at);
+    return this.places.release(table);
   }
 
   /** @returns the sequence number of a table's next change. */
@@ -370,7 +357,7 @@ export class Checkpointer {
     const dropped: CheckpointTable[] = [];
     const aside = new Map<number, Epoch>(this.#current?.aside.filter(([, through]) => through >= (this.#index.epochs[0] ?? 0)));
     for (const table of tail.dropped) {
-      if (this.#liesAt(table, directoryOf(directory, table))) await this.#moveAside(table);
+      if (this.places.isOf(table)) await this.#moveAside(table);
       else this.#tables.delete(table.id);
       const before = this.#current?.tables.find(({id}) => id === table.id);
       const changes = tail.changes.get(table.id);
@@ -416,10 +403,8 @@ export class Checkpointer {
 
   async #moveAside(table: TableSpec): Promise<void> {
     this.#tables.delete(table.id);
-    this.#gone.add(table.id);
     this.#options.onDrop(table.id);
-    await moveAside(this.#options, this.#options.directory, table);
-    this.forget(table); // its place may be the next one's, not before
+    await this.places.moveAside(table);
   }
 
   async #table(table: TableSpec, before: CheckpointTable | undefined): Promise<PaimonTable> {

@@ -4,10 +4,8 @@
  * go on to the same end. A COPY of DuckDB's is one operation: its file counts as unsynced until it is synced.
  */
 import assert from 'node:assert/strict';
-import {mkdirSync} from 'node:fs';
-import {join} from 'node:path';
 import test from 'node:test';
-import {CrashError, FailingFileSystem} from '../../storage/file/failing-file-system.ts';
+import {FailingFileSystem} from '../../storage/file/failing-file-system.ts';
 import type {Epoch} from '../../base/epoch.ts';
 import {changelogSql} from '../../storage/lsm/changelog-sql.ts';
 import {listCheckpoints, loadCheckpoint} from '../../storage/lsm/checkpoint-file.ts';
@@ -17,7 +15,7 @@ import {directoryOf, metaDirectory} from '../../engine/layout.ts';
 import {systemClock} from '../../base/clock.ts';
 import {nodeFileSystem} from '../../storage/file/node-file-system.ts';
 import {contents, CoreHarness, script, specs, subscriptionAt} from '../support/core-script.ts';
-import {crashAtPoints, recovered, runWhole, samplePoints} from '../support/crash-points.ts';
+import {crashAtPoints, failAtPoints, recovered, runWhole, samplePoints} from '../support/crash-points.ts';
 import {Random, testSeed} from '../support/random.ts';
 import {temporaryFolder} from '../support/temporary.ts';
 
@@ -75,21 +73,21 @@ async function checkHistory(harness: CoreHarness, root: string, at: string): Pro
   }
 }
 
-async function countOperations(folder: string): Promise<number> {
-  const {operations, trace} = await runWhole({folder, steps: script}, async (harness, root) => {
+async function countOperations(folder: string): Promise<readonly string[]> {
+  const {trace} = await runWhole({folder, steps: script}, async (harness, root) => {
     await checkEnd(harness, 'without a crash');
     const stock = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directoryOf(root, specs.stock));
     const kinds = await Promise.all((await stock.snapshots.ids()).map(async (id) => (await stock.snapshots.read(id)).commitKind));
     assert.ok(kinds.includes('COMPACT'), 'the script compacts');
   });
   assert.ok(trace.some((what) => what.startsWith('rename') && what.includes('dropped')), 'the script moves a dropped table aside');
-  return operations;
+  return trace;
 }
 
 test('checkpoint: a crash at any operation loses nothing and doubles nothing', async (t) => {
   const random = new Random(seed);
   const folder = temporaryFolder(t);
-  const operations = await countOperations(folder);
+  const operations = (await countOperations(folder)).length;
   const crashes = await crashAtPoints({folder, seed, random, steps: script, checkRecovered}, operations, samplePoints(operations, pointsMax, random));
   t.diagnostic(`${operations} operations in ${script.length} steps, ${crashes} crashes`);
   assert.ok(crashes > 10, `only ${crashes} crashes`);
@@ -98,44 +96,18 @@ test('checkpoint: a crash at any operation loses nothing and doubles nothing', a
 test('checkpoint: an operation that fails once refuses its step, and the step done again comes to the same end', async (t) => {
   const random = new Random(seed + 1);
   const folder = temporaryFolder(t);
-  const operations = await countOperations(folder);
-  let failures = 0;
-  for (const operation of samplePoints(operations, pointsMax, random)) {
-    const root = join(folder, String(operation));
-    mkdirSync(root);
-    const files = await FailingFileSystem.over(root);
-    const failure = random.pick(['ENOSPC', 'EIO'] as const);
-    files.failAt(operation, failure, {torn: random.integer(0, 200)});
-    const at = `MR_SEED=${seed} ${failure} at operation ${operation} of ${operations}`;
-    let harness = new CoreHarness(root, files);
-    try {
-      for (let attempt = 0; ; attempt++) {
-        try {
-          if (harness.core.log === undefined) await harness.open();
-          await harness.goOn();
-          break;
-        } catch (cause) {
-          assert.ok(!(cause instanceof CrashError) && attempt === 0, `${at}: ${cause instanceof Error ? cause.stack : String(cause)}`);
-          assert.match(String((cause as {code?: unknown}).code), /^MR_(DISK_FULL|FILE_FAILED)$/, `${at}: ${String(cause)}`);
-          failures++;
-          if (harness.core.log !== undefined) continue;
-          // It failed while it opened.
-          await harness.abandon();
-          harness = new CoreHarness(root, files);
-        }
+  const trace = await countOperations(folder);
+  const failures = await failAtPoints({
+    folder, seed, random, steps: script, refused: /^MR_(DISK_FULL|FILE_FAILED)$/, checkEnd,
+    checkRecovered: async (root, answered, at) => {
+      const again = await recovered(root, answered, at);
+      try {
+        await checkEnd(again, `${at}, opened again`);
+      } finally {
+        await again.abandon();
       }
-      await checkEnd(harness, `${at} (${files.trace[operation - 1] ?? ''})`);
-    } finally {
-      await harness.abandon();
-    }
-    const again = new CoreHarness(root, await FailingFileSystem.over(root));
-    try {
-      await again.open();
-      await checkEnd(again, `${at}, opened again`);
-    } finally {
-      await again.abandon();
-    }
-  }
-  t.diagnostic(`${operations} operations, ${failures} failures felt`);
+    },
+  }, trace, samplePoints(trace.length, pointsMax, random));
+  t.diagnostic(`${trace.length} operations, ${failures} failures felt`);
   assert.ok(failures > 10, `only ${failures} failures were felt`);
 });

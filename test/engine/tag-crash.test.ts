@@ -4,7 +4,7 @@
  * no other file of ours is there; whatever expiry did meanwhile. When the last tag is gone nothing stays behind.
  */
 import assert from 'node:assert/strict';
-import {mkdirSync, readdirSync, readFileSync} from 'node:fs';
+import {readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
 import {systemClock} from '../../base/clock.ts';
@@ -12,7 +12,6 @@ import {epoch as toEpoch} from '../../base/epoch.ts';
 import {directoryOf, droppedDirectory} from '../../engine/layout.ts';
 import {tableForm} from '../../engine/table-form.ts';
 import {tableHome} from '../../engine/table-home.ts';
-import {FailingFileSystem} from '../../storage/file/failing-file-system.ts';
 import {nodeFileSystem} from '../../storage/file/node-file-system.ts';
 import {checkTable} from '../../storage/lsm/check-table.ts';
 import {findOrphans} from '../../storage/lsm/orphans.ts';
@@ -20,8 +19,8 @@ import {PaimonTable} from '../../storage/lsm/paimon-table.ts';
 import {scanPlan} from '../../storage/lsm/scan-plan.ts';
 import {scanSql} from '../../storage/lsm/scan-sql.ts';
 import {parseSnapshot} from '../../storage/paimon/snapshot.ts';
-import {catalogAt, contents, CoreHarness, specs, type Step} from '../support/core-script.ts';
-import {crashAtPoints, recovered, runWhole, samplePoints} from '../support/crash-points.ts';
+import {catalogAt, contents, type CoreHarness, specs, type Step} from '../support/core-script.ts';
+import {crashAtPoints, failAtPoints, recovered, runWhole, samplePoints} from '../support/crash-points.ts';
 import {Random, testSeed} from '../support/random.ts';
 import {temporaryFolder} from '../support/temporary.ts';
 
@@ -138,25 +137,6 @@ test('tags: an operation on tag files that fails once is made good at the next o
   const folder = temporaryFolder(t);
   const {trace} = await runWhole({folder, steps, options}, () => undefined);
   const ofTags = trace.flatMap((line, index) => (/\/tag(?:\/|$)/.test(line) ? [index + 1] : []));
-  for (const operation of soak ? ofTags : [random.pick(ofTags)]) {
-    const root = join(folder, String(operation));
-    mkdirSync(root);
-    const files = await FailingFileSystem.over(root);
-    files.failAt(operation, random.pick(['ENOSPC', 'EIO'] as const), {torn: random.integer(0, 200)});
-    const at = `MR_SEED=${seed} failure of operation ${operation}: ${trace[operation - 1]!}`;
-    const harness = new CoreHarness(root, files, options);
-    let answered = 0;
-    try {
-      await harness.open();
-      await harness.goOn((epoch) => {
-        answered = Math.max(answered, epoch);
-      }, steps);
-    } catch (cause) {
-      // Expiry meets it too: it is refused, and the epochs that were answered stand.
-      assert.match(String((cause as {code?: unknown}).code), /^MR_(DISK_FULL|FILE_FAILED)$/, `${at}: ${String(cause)}`);
-    } finally {
-      await harness.abandon();
-    }
-    await checkRecovered(root, answered, at);
-  }
+  // Expiry meets it too: it is refused, and the epochs that were answered stand.
+  await failAtPoints({folder, seed, random, steps, options, refused: /^MR_(DISK_FULL|FILE_FAILED)$/, checkRecovered}, trace, soak ? ofTags : [random.pick(ofTags)]);
 });

@@ -84,6 +84,56 @@ export async function crashAtPoints({folder, seed, random, steps, options, check
   return crashes;
 }
 
+export interface FailureScript extends Omit<CrashScript, 'checkRecovered'> {
+  /** The codes that a step may be refused with. */
+  readonly refused: RegExp;
+  /** What was refused is tried again, by the same core unless it was opening: that comes to the end, which this looks at. Without it nothing is tried again. */
+  readonly checkEnd?: (harness: CoreHarness, at: string) => Promise<void> | void;
+  /** @param answered the newest epoch that was answered. */
+  readonly checkRecovered: CrashScript['checkRecovered'];
+}
+
+/** Runs a script with operation k failing once, for each of the points: the disk is full, or an I/O error. @returns how many failures were felt. */
+export async function failAtPoints({folder, seed, random, steps, options, refused, checkEnd, checkRecovered}: FailureScript, trace: readonly string[], points: readonly number[]): Promise<number> {
+  let felt = 0;
+  for (const operation of points) {
+    const root = join(folder, `failure-${operation}`);
+    mkdirSync(root);
+    const files = await FailingFileSystem.over(root);
+    const failure = random.pick(['ENOSPC', 'EIO'] as const);
+    files.failAt(operation, failure, {torn: random.integer(0, 200)});
+    const at = `MR_SEED=${seed} ${failure} at operation ${operation} of ${trace.length} (${trace[operation - 1] ?? ''})`;
+    let harness = new CoreHarness(root, files, options);
+    let answered = 0;
+    const run = async (): Promise<void> => {
+      if (harness.core.log === undefined) await harness.open();
+      await harness.goOn((epoch) => {
+        answered = Math.max(answered, epoch);
+      }, steps);
+    };
+    try {
+      await run().catch(async (cause: unknown) => {
+        felt++;
+        assert.match(String((cause as {code?: unknown}).code), refused, `${at}: ${cause instanceof Error ? cause.stack : String(cause)}`);
+        if (checkEnd === undefined) return;
+        if (harness.core.log === undefined) {
+          await harness.abandon();
+          harness = new CoreHarness(root, files, options);
+        }
+        await run().catch((again: unknown) => assert.fail(`${at}, tried again: ${again instanceof Error ? again.stack : String(again)}`));
+      });
+      if (checkEnd !== undefined) {
+        await checkEnd(harness, at);
+        answered = harness.core.epoch;
+      }
+    } finally {
+      await harness.abandon();
+    }
+    await checkRecovered(root, answered, at);
+  }
+  return felt;
+}
+
 /** Opens a core over what a crash left. @throws {AssertionError} if it does not open, or finds other epochs than those that were answered, or one more. */
 export async function recovered(root: string, answered: number, at: string, options?: Partial<WorkerOptions>): Promise<CoreHarness> {
   // A double again: nothing of this has to reach the disk.
