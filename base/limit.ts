@@ -47,8 +47,8 @@ export const checkpointShare = 0.03;
 export const checkpointRestMsMax = 10_000;
 /** Niceness of V8's helper threads: a third of the weight of others. What a collection has begun on them the JS thread waits for, so they go before statements in the background. */
 export const helperNiceness = 5;
-/** Niceness of statements that nobody waits for: a thirtieth of the weight of others. */
-export const backgroundNiceness = 15;
+/** Niceness of statements that nobody waits for: a tenth of the weight of others. With less, one that somebody comes to wait for would not end on a busy machine. */
+export const backgroundNiceness = 10;
 /** Part of the time that compaction works; it rests between steps, unless somebody waits for it. */
 export const compactionShare = 0.5;
 /** The longest rest after a step of compaction. */

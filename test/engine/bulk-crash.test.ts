@@ -132,7 +132,7 @@ test('bulk: a crash before the folder of a dropped table is moved aside leaves i
   const script = {folder: temporaryFolder(t), seed, random, steps: overEmpty, options, checkRecovered: checkOf(overEmpty)};
   const {operations, trace} = await runWhole(script, () => undefined);
   const ofMarks = trace.flatMap((line, index) => (/bulk|dropped/.test(line) ? [index + 1] : []));
-  const points = soak ? samplePoints(operations, Infinity, random) : ofMarks;
+  const points = soak ? samplePoints(operations, Infinity, random) : ofMarks.slice(0, 8);
   const crashes = await crashAtPoints(script, operations, points);
   t.diagnostic(`${operations} operations, ${ofMarks.length} on marks and folders moved aside; ${crashes} crashes`);
   assert.equal(crashes, points.length);
