@@ -40,7 +40,7 @@ interface Measured {
   readonly ends: number[];
 }
 
-/** @returns p99 of the epochs of one row, spell by spell: a pause of the machine is in one of them. */
+/** @returns p99 of the epochs of one row, spell by spell: shows which of them a pause of the machine was in. Those beside checkpoints are longer, so more of them have one. */
 function spells({one, ends}: Measured): number[] {
   return ends.map((end, i) => Number(quantile(one.slice(ends[i - 1] ?? 0, end), 0.99).toFixed(2)));
 }
@@ -142,8 +142,8 @@ export async function run({rounds = 20, warm = 3, tailMiB = 48, tableRows = 1_00
       id: 'A24', rounds, warm, tableRows, asked, checkpointMs: checkpointMs.slice(warm).map(Math.round), compactions,
       oneRow: {outside: figures(ms.outside.one), during: figures(ms.during.one)}, thousandRows: {outside: figures(ms.outside.thousand), during: figures(ms.during.thousand)},
       spells: {outside: spells(ms.outside), during: spells(ms.during)},
-      /** p99 during a checkpoint / outside; the goal is 1.2 or less. Of spells: the medians of their p99. */
-      ratio: {oneRow: quantile(ms.during.one, 0.99) / quantile(ms.outside.one, 0.99), oneRowOfSpells: quantile(spells(ms.during), 0.5) / quantile(spells(ms.outside), 0.5), thousandRows: quantile(ms.during.thousand, 0.99) / quantile(ms.outside.thousand, 0.99)},
+      /** p99 during a checkpoint / outside; the goal is 1.2 or less. */
+      ratio: {oneRow: quantile(ms.during.one, 0.99) / quantile(ms.outside.one, 0.99), thousandRows: quantile(ms.during.thousand, 0.99) / quantile(ms.outside.thousand, 0.99)},
       verifiedRows: tableRows,
     };
   } finally {

@@ -4,7 +4,8 @@
  * first moves the directory aside to `_millrace/dropped/<table id>`, by one rename, and removes it only when no checkpoint that is
  * kept names that id. Ids are never used again: if that directory is there, it is where the table lies.
  *
- * Whose a directory is, its newest snapshot says (property `millrace.table`); without a snapshot there is nothing in it to lose.
+ * Whose a directory is, its newest snapshot says (property `millrace.table`); without a snapshot there are no rows in it to lose, but a
+ * checkpoint may name it (table-places.ts).
  */
 import {dirname, join} from 'node:path';
 import {WarehouseError} from '../base/error.ts';

@@ -3,12 +3,12 @@
  * table changes may be in the tail that its folder is still to take up, a younger one may have files there that no snapshot names yet
  * (deltas by reference), and one that never had files must not take another's folder for its own.
  */
-import {join} from 'node:path';
+import {join, relative} from 'node:path';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import type {Checkpoint} from '../storage/lsm/checkpoint-file.ts';
 import type {TableDoors} from '../storage/lsm/paimon-table.ts';
-import {directoryOf, droppedDirectory} from './layout.ts';
-import {moveAside, openIfMade} from './table-home.ts';
+import {directoryOf} from './layout.ts';
+import {moveAside, ownerOf, tableHome} from './table-home.ts';
 
 export class TablePlaces {
   readonly #doors: TableDoors;
@@ -36,9 +36,16 @@ export class TablePlaces {
     return this.#claimed.get(at) === table.id && this.#claimed.delete(at);
   }
 
-  /** Whether a dropped table's place is its own still: it was there at all, and no younger one's files are. */
-  isOf(table: TableSpec): boolean {
-    return (this.#claimed.get(directoryOf(this.#directory, table)) ?? this.#newest()?.tables.find(({id}) => id === table.id)?.id) === table.id;
+  /** Whether what lies at a dropped table's place, if anything does, is to go aside as its own: no files of another one are there. */
+  async isOf(table: TableSpec): Promise<boolean> {
+    const at = directoryOf(this.#directory, table);
+    const claimed = this.#claimed.get(at);
+    if (claimed !== undefined) return claimed === table.id;
+    if (this.#newest()?.tables.some(({id}) => id === table.id) === true) return true;
+    if (await this.#isNamed(at)) return false;
+    // A checkpoint that did not come to its end may have made a folder for it. One without a snapshot may be a younger one's, but has nothing in it.
+    const owner = await ownerOf(this.#doors, at);
+    return owner === table.id || owner === 'nobody';
   }
 
   /** Whether a table's folder was moved aside: its place may be another's. */
@@ -55,13 +62,17 @@ export class TablePlaces {
   /** Whether anything relies on the folder at a place: files that frames name, the newest checkpoint, or a snapshot. */
   async isReliedOn(at: string): Promise<boolean> {
     const claimed = this.#claimed.get(at);
-    if (claimed !== undefined && !(await this.#isAside(claimed))) return true;
-    for (const {id, path} of this.#newest()?.tables ?? []) if (join(this.#directory, path) === at && !(await this.#isAside(id))) return true;
-    const table = await openIfMade(this.#doors, at);
-    return await table?.snapshots.latestId() !== undefined;
+    if (claimed !== undefined && await this.#isAt(at, claimed)) return true;
+    return await this.#isNamed(at) || await ownerOf(this.#doors, at) !== 'nobody';
   }
 
-  #isAside(id: number): Promise<boolean> {
-    return this.#doors.files.exists(join(droppedDirectory(this.#directory), String(id)));
+  /** Whether the newest checkpoint names a table that lies there. */
+  async #isNamed(at: string): Promise<boolean> {
+    for (const {id, path} of this.#newest()?.tables ?? []) if (join(this.#directory, path) === at && await this.#isAt(at, id)) return true;
+    return false;
+  }
+
+  async #isAt(at: string, id: number): Promise<boolean> {
+    return await tableHome(this.#doors.files, this.#directory, {id, path: relative(this.#directory, at)}) === at;
   }
 }

@@ -125,7 +125,7 @@ export async function discardFiles(core: WorkerCore, deltas: ReadonlyMap<TableId
 export async function discardTable(core: WorkerCore, table: TableSpec): Promise<void> {
   if (!core.checkpointer.forget(table)) return;
   const at = directoryOf(core.options.directory, table);
-  const taken = core.catalog.tables().some((other) => directoryOf(core.options.directory, other) === at) || await core.checkpointer.places.isReliedOn(at);
+  const taken = core.catalog.tables().some((other) => directoryOf(core.options.directory, other) === at) || await core.checkpointer.reliesOn(at);
   if (!taken && await core.files.exists(at)) await removeTree(core.files, at);
   await withdraw(core, table.id);
 }
@@ -155,7 +155,7 @@ export async function clearBulk(core: WorkerCore): Promise<void> {
     }
     const mark = JSON.parse(Buffer.from(await files.readFile(join(marks, name))).toString()) as {path: string};
     const path = join(core.options.directory, mark.path);
-    if (await core.checkpointer.places.isReliedOn(path)) {
+    if (await core.checkpointer.reliesOn(path)) {
       const table = await openIfMade({files, clock: systemClock}, path);
       if (table !== null) await removeOrphans(table, keep);
     } else if (await files.exists(path)) await removeTree(files, path); // it was made for a delta whose frame never came

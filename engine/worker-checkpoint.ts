@@ -47,7 +47,7 @@ const retryMsMin = 500;
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #tables = new Map<TableId, PaimonTable>();
-  readonly places: TablePlaces;
+  readonly #places: TablePlaces;
   /** What keeps history; the worker's, and so the warehouse's. */
   readonly holds: HistoryHolds;
   /** What the newest checkpoint named before it was told anew. */
@@ -84,7 +84,7 @@ export class Checkpointer {
       tailBytes: this.#tailBytes, checkpointBytes: options.checkpointBytes, elapsedMs: options.clock.monotonicMs() - this.#startMs, checkpointMs: options.checkpointMs,
     }));
     this.#session = new PacedSession(options.session, options.turns, this.#pace, options.clock);
-    this.places = new TablePlaces(options, options.directory, () => this.#current);
+    this.#places = new TablePlaces(options, options.directory, () => this.#current);
     this.#current = newest;
     this.#index = index;
     this.#untold = untold;
@@ -141,15 +141,15 @@ export class Checkpointer {
 
   /** @returns ids of the tables of the newest checkpoint that were not dropped since. */
   tableIds(): TableId[] {
-    return (this.#current?.tables ?? []).map(({id}) => id as TableId).filter((id) => !this.places.hasMoved(id));
+    return (this.#current?.tables ?? []).map(({id}) => id as TableId).filter((id) => !this.#places.hasMoved(id));
   }
 
   /** @returns a table of the newest checkpoint at its place; undefined if it was dropped. The same object until a checkpoint fails. */
   async openTable(id: TableId): Promise<PaimonTable | undefined> {
     const entry = this.#current?.tables.find((table) => table.id === id);
-    if (entry === undefined || this.places.hasMoved(id)) return undefined;
+    if (entry === undefined || this.#places.hasMoved(id)) return undefined;
     const opened = this.#tables.get(id) ?? await PaimonTable.open(this.#options, join(this.#options.directory, entry.path));
-    if (this.places.hasMoved(id)) return undefined;
+    if (this.#places.hasMoved(id)) return undefined;
     if (!this.#tables.has(id)) this.#tables.set(id, opened);
     return this.#tables.get(id);
   }
@@ -194,7 +194,7 @@ export class Checkpointer {
 
   /** Takes note of a committed epoch, with the tables of which it has files; asks for a checkpoint when enough has come together. */
   note(sealed: TailEpoch, placed: readonly TableSpec[] = []): void {
-    for (const table of placed) this.places.claim(table);
+    for (const table of placed) this.#places.claim(table);
     this.#tail.push(sealed);
     this.#tailBytes += sealed.frame.byteLength;
     if (this.#pace.hurried) this.#pace.wake();
@@ -209,8 +209,8 @@ export class Checkpointer {
     return this.exclusive(async () => {
       const {directory} = this.#options;
       const at = directoryOf(directory, table);
-      for (const gone of this.#tail.flatMap(({dropped}) => dropped)) if (directoryOf(directory, gone) === at && this.places.isOf(gone)) await this.#moveAside(gone);
-      this.places.claim(table);
+      for (const gone of this.#tail.flatMap(({dropped}) => dropped)) if (directoryOf(directory, gone) === at && await this.#places.isOf(gone)) await this.#moveAside(gone);
+      this.#places.claim(table);
       const [known, before] = [this.#tables.has(table.id), this.#current?.tables.find(({id}) => id === table.id)];
       const placed = await this.#table(table, before);
       // A frame relies on names that a process before may have made and not synced.
@@ -219,10 +219,13 @@ export class Checkpointer {
     });
   }
 
+  /** Whether anything relies on the folder at a table's place: files that frames name, the newest checkpoint, or a snapshot. */
+  reliesOn(at: string): Promise<boolean> { return this.#places.isReliedOn(at); }
+
   /** A table did not come to be, or lies elsewhere. @returns whether it was placed. */
   forget(table: TableSpec): boolean {
     this.#tables.delete(table.id);
-    return this.places.release(table);
+    return this.#places.release(table);
   }
 
   /** @returns the sequence number of a table's next change. */
@@ -357,7 +360,7 @@ export class Checkpointer {
     const dropped: CheckpointTable[] = [];
     const aside = new Map<number, Epoch>(this.#current?.aside.filter(([, through]) => through >= (this.#index.epochs[0] ?? 0)));
     for (const table of tail.dropped) {
-      if (this.places.isOf(table)) await this.#moveAside(table);
+      if (await this.#places.isOf(table)) await this.#moveAside(table);
       else this.#tables.delete(table.id);
       const before = this.#current?.tables.find(({id}) => id === table.id);
       const changes = tail.changes.get(table.id);
@@ -404,7 +407,7 @@ export class Checkpointer {
   async #moveAside(table: TableSpec): Promise<void> {
     this.#tables.delete(table.id);
     this.#options.onDrop(table.id);
-    await this.places.moveAside(table);
+    await this.#places.moveAside(table);
   }
 
   async #table(table: TableSpec, before: CheckpointTable | undefined): Promise<PaimonTable> {
