@@ -1,7 +1,7 @@
 /** Long loops of work that nobody waits for, cut into slices: others get the thread between any two of them. */
 import {setImmediate} from 'node:timers/promises';
 
-/** Items of some hundred ns each: a slice is done well within a ms, also where its items come from memory that nobody has touched for long. */
+/** Of items that take some hundred ns each a slice is done within a ms, also where they come from memory that nobody has touched for long. */
 const sliceItems = 256;
 
 /** Calls `work` for each item, in order. The list may only grow meanwhile; what comes after the call is not looked at. */

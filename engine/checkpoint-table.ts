@@ -140,7 +140,8 @@ async function flushedThrough(paimon: PaimonTable, table: TableSpec, warehouseId
 /** The rows of a table in a frame. Its bytes were verified when it was encoded, or read from the log. */
 function partOf(table: TableSpec, {frame, tables}: TailEpoch): FrameTable {
   const found = decodeFrame(frame, true).tables.find(({tableId}) => tableId === table.id);
-  invariant(found !== undefined && found.rowCount === partIn(tables, table.id).rowCount, () => `a frame has ${found?.rowCount ?? 0} rows of table ${table.id}, ${partIn(tables, table.id).rowCount} were noted`);
+  const {rowCount} = partIn(tables, table.id);
+  invariant(found !== undefined && found.rowCount === rowCount, () => `a frame has ${found?.rowCount ?? 0} rows of table ${table.id}, ${rowCount} were noted`);
   return found;
 }
 

@@ -79,7 +79,7 @@ export class Kernel implements AsyncDisposable, AtExit {
   }
 
   /**
-   * @param options.background while it says so, statements run on a thread of low priority (background.ts), but for those that read a relation, and streams. Not where settings are locked.
+   * @param options.background while it says so, statements run on a thread of low priority (background.ts), but for streams, and for those that do more with a relation than copy it. Not where settings are locked.
    * @returns a new session; it is closed with the kernel if not before.
    * @throws {WarehouseError} MR_CLOSED (closed).
    */

@@ -49,7 +49,7 @@ test('checkpoint: thousands of epochs read back from the file, as they would be 
       const times = epochs.map((entry, i) => ({epoch: entry.epoch, timeMs: 1_700_000_000_000 + 3 * i}));
       const at = 10 * count;
       const [table] = checkpointOf(at, epochs).tables;
-      const checkpoint = {...checkpointOf(at), times, tables: [table!, {...table!, id: 3, epochs: epochs.slice(1), changed: 9}], dropped: [{...table!, id: 4}]};
+      const checkpoint = {...checkpointOf(at), times, tables: [table!, {...table!, id: 3, epochs: epochs.slice(1), changed: 9}], dropped: [{...table!, id: 4}], ddl: epochs.slice(1).map((entry) => ({epoch: entry.epoch, records: [{kind: 'drop-table', id: Number(entry.epoch)}]}))};
       await writeCheckpoint(nodeFileSystem, home, checkpoint);
       assert.deepEqual(await loadCheckpoint(nodeFileSystem, home, epoch(at)), checkpoint);
       assert.deepEqual(await readFile(checkpointPath(home, epoch(at))), encodeCheckpoint(checkpoint));

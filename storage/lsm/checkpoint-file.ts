@@ -17,6 +17,7 @@ import {crc32} from 'node:zlib';
 import {epoch, type Epoch} from '../../base/epoch.ts';
 import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
+import {slicesOf} from '../../base/slices.ts';
 import {makeDirectoryDurably, writeDurably} from '../file/durable.ts';
 import type {FileSystem} from '../file/file-system.ts';
 import {codedText, decodeEpochSequences, type EpochSequence} from './epoch-sequences.ts';
@@ -91,14 +92,20 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   return Buffer.concat([...encodedPieces(checkpoint)]);
 }
 
+/** Characters of the text that are encoded at once. */
+const pieceLength = 16_384;
+
 /** The file piece by piece, none of them large for the number of epochs. */
 function* encodedPieces(checkpoint: Checkpoint): Generator<Uint8Array> {
-  let checksum = 0;
+  let [checksum, waiting] = [0, ''];
   for (const text of bodyText(checkpoint)) {
-    checksum = crc32(text, checksum);
-    yield Buffer.from(text);
+    waiting += text;
+    if (waiting.length < pieceLength) continue;
+    checksum = crc32(waiting, checksum);
+    yield Buffer.from(waiting);
+    waiting = '';
   }
-  yield Buffer.from(`,"crc32":${checksum}}\n`);
+  yield Buffer.from(`${waiting},"crc32":${crc32(waiting, checksum)}}\n`);
 }
 
 /** The file's text up to its checksum. */
@@ -106,7 +113,9 @@ function* bodyText(checkpoint: Checkpoint): Generator<string> {
   const {epoch: at, timeMs, previous, createdMs, oldest, times, ddl, tables, dropped, aside, catalog, sources, loggedBytes} = checkpoint;
   yield `${JSON.stringify({format: CHECKPOINT_FORMAT, epoch: at, timeMs, previous, createdMs, oldest}).slice(0, -1)},"times":[`;
   yield* codedText(times, epochTimePair);
-  yield `],"ddl":${JSON.stringify(ddl.map((entry) => [entry.epoch, ...entry.records]))},"tables":[`;
+  yield '],"ddl":[';
+  for (const [i, slice] of slicesOf(ddl).entries()) yield `${i === 0 ? '' : ','}${JSON.stringify(slice.map((entry) => [entry.epoch, ...entry.records])).slice(1, -1)}`;
+  yield '],"tables":[';
   yield* tablesText(tables);
   yield '],"dropped":[';
   yield* tablesText(dropped);
@@ -205,20 +214,23 @@ function checkpointTable(fields: Fields): CheckpointTable {
 export async function writeCheckpoint(files: FileSystem, home: string, checkpoint: Checkpoint): Promise<void> {
   const path = checkpointPath(home, checkpoint.epoch);
   await makeDirectoryDurably(files, join(home, 'checkpoint'));
-  // Long lists are verified as they are encoded, the rest by reading it back.
+  // Reading all of it back takes too long at once: what is no long list is read back, the lists' steps are verified as they are encoded.
   invariant(decodeCheckpoint(encodeCheckpoint(withLastEpochs(checkpoint)), path) !== undefined, () => `checkpoint ${checkpoint.epoch} does not read back`);
   const pieces: Uint8Array[] = [];
   for (const piece of encodedPieces(checkpoint)) {
     pieces.push(piece);
     await setImmediate();
   }
-  await writeDurably(files, path, Buffer.concat(pieces));
+  const bytes = Buffer.concat(pieces);
+  const end = endOf(bytes);
+  invariant(end !== null && crc32(bytes.subarray(0, bytes.length - end[0].length)) === Number(end[1]), () => `checkpoint ${checkpoint.epoch} is not under its checksum`);
+  await writeDurably(files, path, bytes);
 }
 
 /** @returns the checkpoint with the last entry of each of its lists of epochs. */
 function withLastEpochs(checkpoint: Checkpoint): Checkpoint {
   const shortened = (table: CheckpointTable): CheckpointTable => ({...table, epochs: table.epochs.slice(-1)});
-  return {...checkpoint, times: checkpoint.times.slice(-1), tables: checkpoint.tables.map(shortened), dropped: checkpoint.dropped.map(shortened)};
+  return {...checkpoint, times: checkpoint.times.slice(-1), ddl: checkpoint.ddl.slice(-1), tables: checkpoint.tables.map(shortened), dropped: checkpoint.dropped.map(shortened)};
 }
 
 /** @returns the epochs for which there is a file, rising, whole or not. */
@@ -260,7 +272,7 @@ export async function removeOldCheckpoints(files: FileSystem, home: string, opti
   invariant(options.keepLast >= 1, () => `keep at least one checkpoint, not ${options.keepLast}`);
   const epochs = await listCheckpoints(files, home);
   const whole: Epoch[] = [];
-  for (const at of epochs) if (decodeWhole(await files.readFile(checkpointPath(home, at)))) whole.push(at);
+  for (const at of epochs) if (endOf(await files.readFile(checkpointPath(home, at))) !== null) whole.push(at);
   let first = whole[Math.max(0, whole.length - options.keepLast)];
   if (first === undefined) return [];
   const floor = options.keepFrom === undefined ? undefined : whole.filter((at) => at <= options.keepFrom!).at(-1) ?? whole[0]!;
@@ -271,8 +283,9 @@ export async function removeOldCheckpoints(files: FileSystem, home: string, opti
   return removed;
 }
 
-function decodeWhole(bytes: Uint8Array): boolean {
-  return trailerRe.test(Buffer.from(bytes.subarray(Math.max(0, bytes.length - 64))).toString('latin1'));
+/** @returns the end of a whole file, its checksum as the first group. */
+function endOf(bytes: Uint8Array): RegExpExecArray | null {
+  return trailerRe.exec(Buffer.from(bytes.subarray(Math.max(0, bytes.length - 64))).toString('latin1'));
 }
 
 function damagedCheckpoint(path: string, found: string, cause?: unknown): WarehouseError {

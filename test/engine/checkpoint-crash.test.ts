@@ -73,7 +73,7 @@ async function checkHistory(harness: CoreHarness, root: string, at: string): Pro
   }
 }
 
-async function countOperations(folder: string): Promise<readonly string[]> {
+async function wholeTrace(folder: string): Promise<readonly string[]> {
   const {trace} = await runWhole({folder, steps: script}, async (harness, root) => {
     await checkEnd(harness, 'without a crash');
     const stock = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directoryOf(root, specs.stock));
@@ -87,7 +87,7 @@ async function countOperations(folder: string): Promise<readonly string[]> {
 test('checkpoint: a crash at any operation loses nothing and doubles nothing', async (t) => {
   const random = new Random(seed);
   const folder = temporaryFolder(t);
-  const operations = (await countOperations(folder)).length;
+  const operations = (await wholeTrace(folder)).length;
   const crashes = await crashAtPoints({folder, seed, random, steps: script, checkRecovered}, operations, samplePoints(operations, pointsMax, random));
   t.diagnostic(`${operations} operations in ${script.length} steps, ${crashes} crashes`);
   assert.ok(crashes > 10, `only ${crashes} crashes`);
@@ -96,7 +96,7 @@ test('checkpoint: a crash at any operation loses nothing and doubles nothing', a
 test('checkpoint: an operation that fails once refuses its step, and the step done again comes to the same end', async (t) => {
   const random = new Random(seed + 1);
   const folder = temporaryFolder(t);
-  const trace = await countOperations(folder);
+  const trace = await wholeTrace(folder);
   const failures = await failAtPoints({
     folder, seed, random, steps: script, refused: /^MR_(DISK_FULL|FILE_FAILED)$/, checkEnd,
     checkRecovered: async (root, answered, at) => {

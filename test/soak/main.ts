@@ -28,7 +28,7 @@ let seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.se
 const over = (): boolean => performance.now() >= endMs;
 
 if (values.crash) {
-  const suites = ['test/engine/checkpoint-crash', 'test/engine/maintenance-crash', 'test/engine/tag-crash', 'test/engine/bulk-crash', 'storage/lsm/crash', 'storage/lsm/evolution-crash', 'storage/lsm/expiry', 'test/engine/backup'].map((name) => join(import.meta.dirname, '../..', `${name}.test.ts`));
+  const suites = ['test/engine/checkpoint-crash', 'test/engine/maintenance-crash', 'test/engine/tag-crash', 'test/engine/bulk-crash', 'test/engine/places-crash', 'storage/lsm/crash', 'storage/lsm/evolution-crash', 'storage/lsm/expiry', 'test/engine/backup'].map((name) => join(import.meta.dirname, '../..', `${name}.test.ts`));
   const {status} = spawnSync(process.execPath, ['--import', 'tsx', '--test', ...suites], {stdio: 'inherit', env: {...process.env, MR_SOAK: '1', MR_SEED: String(seed)}});
   if (status !== 0) process.exit(1);
 }

@@ -18,7 +18,7 @@ export interface CrashScript {
   readonly random: Random;
   readonly steps: readonly Step[];
   readonly options?: Partial<WorkerOptions>;
-  /** @param answered the newest epoch that the crashed core answered. @param at what was done, for messages. */
+  /** @param answered the newest epoch that the core answered. @param at what was done, for messages. */
   readonly checkRecovered: (root: string, answered: number, at: string) => Promise<void>;
 }
 
@@ -84,13 +84,11 @@ export async function crashAtPoints({folder, seed, random, steps, options, check
   return crashes;
 }
 
-export interface FailureScript extends Omit<CrashScript, 'checkRecovered'> {
+export interface FailureScript extends CrashScript {
   /** The codes that a step may be refused with. */
   readonly refused: RegExp;
   /** What was refused is tried again, by the same core unless it was opening: that comes to the end, which this looks at. Without it nothing is tried again. */
   readonly checkEnd?: (harness: CoreHarness, at: string) => Promise<void> | void;
-  /** @param answered the newest epoch that was answered. */
-  readonly checkRecovered: CrashScript['checkRecovered'];
 }
 
 /** Runs a script with operation k failing once, for each of the points: the disk is full, or an I/O error. @returns how many failures were felt. */
