@@ -8,7 +8,8 @@
  * memory: V8 collects at so many bytes of arrays in any case.
  *
  * V8's helper threads (collections, arrays freed, code compiled) get a lower priority: at the priority of all a thread that is woken
- * to answer waits behind them for ms, also where another core is idle (bench a24: p99 beside a checkpoint 3.1–3.8 → 2.6–3.0 ms).
+ * to answer waits behind them for ms, also where another core is idle (bench a24, with a niceness of 10: p99 beside
+ * a checkpoint 3.1–3.8 → 2.6–3.0 ms). What a helper has begun of a collection the JS thread waits for: statements in the background come after them.
  *
  * A library leaves its process alone: whoever embeds Millrace gives `--heap-growing-percent` to node.
  */
