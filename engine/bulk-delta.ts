@@ -23,7 +23,7 @@ import {overlappingFiles} from '../storage/lsm/key-range.ts';
 import type {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {parseFileEntry} from '../storage/paimon/file-entry-json.ts';
 import {flushPiece, flushShape} from './checkpoint-table.ts';
-import type {TailEpoch} from './checkpoint-tail.ts';
+import type {TailPart} from './checkpoint-tail.ts';
 import {typesOf} from './frame-batch.ts';
 
 /** A delta whose rows lie in files. */
@@ -48,8 +48,14 @@ export function isFileDelta(delta: TableDelta): delta is FileDelta {
 }
 
 /** @returns what the checkpointer notes of an epoch's deltas. */
-export function tailTables(changes: ReadonlyMap<TableId, TableDelta>, specOf: (id: TableId) => TableSpec): TailEpoch['tables'] {
-  return [...changes].filter(([, {rowCount}]) => rowCount > 0).map(([table, delta]) => ({table, schemaId: specOf(table).schemaId, rowCount: delta.rowCount, prepared: isFileDelta(delta) ? delta.prepared : undefined}));
+export function tailParts(changes: ReadonlyMap<TableId, TableDelta>, specOf: (id: TableId) => TableSpec): TailPart[] {
+  const parts: TailPart[] = [];
+  for (const [table, delta] of changes) {
+    if (delta.rowCount === 0) continue;
+    const {schemaId} = specOf(table);
+    parts.push(isFileDelta(delta) ? {table, schemaId, rowCount: delta.rowCount, prepared: delta.prepared} : {table, schemaId, rowCount: delta.rowCount, rows: delta});
+  }
+  return parts;
 }
 
 /** @returns what an epoch added to the log: its frame, and the files that the frame names. */

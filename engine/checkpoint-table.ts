@@ -9,12 +9,12 @@
 import {relative} from 'node:path';
 import {concatBatches} from '../base/columns.ts';
 import {OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE, type ChangeBatch, type Column} from '../base/delta.ts';
-import type {Epoch} from '../base/epoch.ts';
+import type {ChangeRows} from '../base/growing-rows.ts';
+import {epoch as toEpoch, type Epoch} from '../base/epoch.ts';
 import {WarehouseError} from '../base/error.ts';
 import {invariant} from '../base/invariant.ts';
-import {eachInSlices} from '../base/slices.ts';
 import {formOf} from '../catalog/forms.ts';
-import type {TableId, TableSpec} from '../catalog/spec.ts';
+import type {TableSpec} from '../catalog/spec.ts';
 import type {RelationColumn, RelationSource} from '../kernel/relation.ts';
 import type {RelationPiece} from '../kernel/relation-pieces.ts';
 import type {Session} from '../kernel/session.ts';
@@ -22,13 +22,13 @@ import {freshMemory, ReusedMemory, type DecodeMemory} from '../storage/log/decod
 import {decodeFrame, type FrameTable} from '../storage/log/frame.ts';
 import {bucketColumn} from '../storage/paimon/bucket-column.ts';
 import type {CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
-import type {EpochSequence} from '../storage/lsm/epoch-sequences.ts';
 import {commitFlush} from '../storage/lsm/commit.ts';
+import {noEpochs} from '../storage/lsm/epoch-numbers.ts';
 import {commitCompaction, planLevelZero, prepareCompaction, type Compaction} from '../storage/lsm/compact.ts';
 import {BUCKET_COLUMN, CHANGE_SEQUENCE_COLUMN, OP_COLUMN} from '../storage/lsm/column-sql.ts';
 import {joinPrepared, prepareFlush, type PreparedFiles} from '../storage/lsm/flush.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
-import type {TailEpoch} from './checkpoint-tail.ts';
+import type {CoveredTable, RowRun, TailPiece} from './checkpoint-tail.ts';
 import {typesOf} from './frame-batch.ts';
 import {tableForm} from './table-form.ts';
 import {settleTable, tableOfSnapshot, tableProperty} from './table-home.ts';
@@ -50,51 +50,19 @@ const flushSliceRows = 2048;
 /** Batches of frames decoded per call, for the same reason: a thousand frames of one row cost more than a thousand rows. */
 const flushSliceBatches = 32;
 
-/** Consecutive changes that lie in frames, in one form of the table, numbered from `first`. */
-interface FrameRun {
-  readonly first: number;
-  readonly schemaId: number;
-  readonly parts: TailEpoch[];
-  rowCount: number;
-}
-
-/** Consecutive changes: in frames, or in files that hold their numbers. */
-type TailRun = FrameRun | PreparedFiles;
-
-function partIn(tables: TailEpoch['tables'], id: TableId): TailEpoch['tables'][number] {
-  const part = tables.find(({table}) => table === id);
-  invariant(part !== undefined, () => `an epoch did not change table ${id}`);
-  return part;
-}
-
 /**
  * Flushes one table up to the checkpoint's epoch.
  *
- * @param tail the epochs that changed it. @param before the table in the checkpoint before this one.
+ * @param changes those of it that the checkpoint covers. @param before the table in the checkpoint before this one.
  * @returns what the checkpoint says of the table.
  * @throws {WarehouseError} `MR_PAIMON_FOREIGN` (conflict) when others have committed to it; those of flush and commit.
  */
-export async function flushTable(context: FlushContext, table: TableSpec, paimon: PaimonTable, tail: readonly TailEpoch[], before: CheckpointTable | undefined): Promise<CheckpointTable> {
+export async function flushTable(context: FlushContext, table: TableSpec, paimon: PaimonTable, changes: CoveredTable | undefined, before: CheckpointTable | undefined): Promise<CheckpointTable> {
   const {session, warehouseId, epoch} = context;
   const through = await flushedThrough(paimon, table, warehouseId);
   // A later state than the checkpoint's would be taken for it; epochs of files are epochs of the log, and those only rise.
   invariant(through.epoch <= epoch, () => `files of table ${table.id} go up to epoch ${through.epoch}, the checkpoint is of ${epoch}`);
-  const runs: TailRun[] = [];
-  const epochs: EpochSequence[] = [];
-  let sequence = before?.nextSequence ?? 0;
-  await eachInSlices(tail, (sealed) => {
-    const {rowCount, schemaId, prepared} = partIn(sealed.tables, table.id);
-    epochs.push({epoch: sealed.epoch, sequence});
-    if (sealed.epoch > through.epoch) {
-      const last = runs.at(-1);
-      if (prepared !== undefined) runs.push(prepared);
-      else if (last !== undefined && 'parts' in last && last.schemaId === schemaId) {
-        last.parts.push(sealed);
-        last.rowCount += rowCount;
-      } else runs.push({first: sequence, schemaId, parts: [sealed], rowCount});
-    }
-    sequence += rowCount;
-  });
+  const runs = changes?.runsAfter(toEpoch(through.epoch)) ?? [];
   let snapshot = through.snapshot ?? before?.snapshotId ?? 0;
   // Names that an earlier process made and may not have synced must be durable before the checkpoint relies on them.
   if (before === undefined || snapshot !== before.snapshotId) await settleTable(paimon.files, paimon);
@@ -102,7 +70,7 @@ export async function flushTable(context: FlushContext, table: TableSpec, paimon
     const commit = {commitUser: warehouseId, commitIdentifier: BigInt(epoch), properties: {'millrace.epoch': String(epoch), [tableProperty]: String(table.id)}};
     const prepared: PreparedFiles[] = [];
     for (const run of runs) {
-      if (!('parts' in run)) {
+      if (!('pieces' in run)) {
         prepared.push(run);
         continue;
       }
@@ -122,7 +90,7 @@ export async function flushTable(context: FlushContext, table: TableSpec, paimon
   const deeper: Compaction[] = [];
   for (const spec of planLevelZero(paimon, await paimon.state())) deeper.push(await prepareCompaction(session, paimon, spec));
   if (deeper.length > 0) snapshot = (await commitCompaction(paimon, deeper, {commitUser: warehouseId})).id;
-  return {id: table.id, path: relative(context.directory, paimon.directory), schemaId: table.schemaId, snapshotId: snapshot, nextSequence: sequence, epochs};
+  return {id: table.id, path: relative(context.directory, paimon.directory), schemaId: table.schemaId, snapshotId: snapshot, nextSequence: changes?.nextSequence ?? before?.nextSequence ?? 0, epochs: changes?.epochs ?? noEpochs};
 }
 
 /** Up to which epoch the table's files go, by its newest snapshot; 0 if it has none. */
@@ -137,52 +105,28 @@ async function flushedThrough(paimon: PaimonTable, table: TableSpec, warehouseId
   return {epoch: Number(commitIdentifier), snapshot: id};
 }
 
-/** The rows of a table in a frame. Its bytes were verified when it was encoded, or read from the log. */
-function partOf(table: TableSpec, {frame, tables}: TailEpoch): FrameTable {
-  const found = decodeFrame(frame, true).tables.find(({tableId}) => tableId === table.id);
-  const {rowCount} = partIn(tables, table.id);
-  invariant(found !== undefined && found.rowCount === rowCount, () => `a frame has ${found?.rowCount ?? 0} rows of table ${table.id}, ${rowCount} were noted`);
-  return found;
-}
-
-/** The parts end to end, numbered from `first`: decoded as they are asked for, batch by batch, small ones put together to one slice. */
-function tailRelation(table: TableSpec, paimon: PaimonTable, {first, parts, rowCount: rowTotal}: FrameRun): RelationSource {
-  const types = typesOf(table);
+/** The rows of a run as a relation: made as they are asked for, piece by piece. */
+function tailRelation(table: TableSpec, paimon: PaimonTable, {first, pieces, rowCount}: RowRun): RelationSource {
   return {
     columns: flushShape(table, paimon),
-    rowCount: rowTotal,
+    rowCount,
     open: () => {
-      let index = 0;
-      let part: FrameTable | null = null;
-      let batchIndex = 0;
-      let sequence = first;
-      let current: {readonly columns: readonly Column[]; readonly rowCount: number} | null = null;
-      let start = 0;
       const memory = new ReusedMemory();
-      const decode = (): boolean => {
-        memory.reset();
-        const batches: ChangeBatch[] = [];
-        let rowCount = 0;
-        while (rowCount < flushSliceRows && batches.length < flushSliceBatches) {
-          if (part === null || batchIndex === part.batchCount) {
-            if (index === parts.length) break;
-            part = partOf(table, parts[index++]!);
-            batchIndex = 0;
-          }
-          const batch = part.batch(batchIndex++, types, memory);
-          batches.push({...batch, positions: memory.f64(batch.rowCount)});
-          rowCount += batch.rowCount;
-        }
-        if (batches.length === 0) return false;
-        const batch = batches.length === 1 ? batches[0]! : concatBatches(types, batches);
-        current = flushPiece(table, paimon, batch, sequence, memory);
-        sequence += rowCount;
+      const batches = rowsOf(table, pieces, memory);
+      let sequence = first;
+      let current: RelationPiece | null = null;
+      let start = 0;
+      const advance = (): boolean => {
+        const {done, value} = batches.next();
+        if (done === true) return false;
+        current = flushPiece(table, paimon, value, sequence, memory);
+        sequence += value.rowCount;
         start = 0;
         return true;
       };
       return {
         next: (maxRows: number) => {
-          if ((current === null || start >= current.rowCount) && !decode()) return null;
+          if ((current === null || start >= current.rowCount) && !advance()) return null;
           const rows = {columns: current!.columns, start, rowCount: Math.min(maxRows, flushSliceRows, current!.rowCount - start)};
           start += rows.rowCount;
           return rows;
@@ -190,6 +134,42 @@ function tailRelation(table: TableSpec, paimon: PaimonTable, {first, parts, rowC
       };
     },
   };
+}
+
+/** The pieces end to end, those in frames decoded into `memory`: what was given before is void then. */
+function* rowsOf(table: TableSpec, pieces: readonly TailPiece[], memory: ReusedMemory): Generator<ChangeRows, void, undefined> {
+  const types = typesOf(table);
+  let gathered: ChangeBatch[] = [];
+  let rowCount = 0;
+  const joined = (): ChangeBatch => {
+    const batch = concatBatches(types, gathered);
+    [gathered, rowCount] = [[], 0];
+    return batch;
+  };
+  for (const piece of pieces) {
+    if ('block' in piece) {
+      if (gathered.length > 0) yield joined();
+      memory.reset();
+      yield piece.block.slice(piece.start, piece.end);
+      continue;
+    }
+    const part = partOf(table, piece);
+    for (let index = 0; index < part.batchCount; index++) {
+      if (gathered.length === 0) memory.reset();
+      const batch = part.batch(index, types, memory);
+      gathered.push({...batch, positions: memory.f64(batch.rowCount)});
+      rowCount += batch.rowCount;
+      if (rowCount >= flushSliceRows || gathered.length === flushSliceBatches) yield joined();
+    }
+  }
+  if (gathered.length > 0) yield joined();
+}
+
+/** The rows of a table in a frame. Its bytes were verified when it was encoded, or read from the log. */
+function partOf(table: TableSpec, {frame, rowCount}: {readonly frame: Uint8Array; readonly rowCount: number}): FrameTable {
+  const found = decodeFrame(frame, true).tables.find(({tableId}) => tableId === table.id);
+  invariant(found !== undefined && found.rowCount === rowCount, () => `a frame has ${found?.rowCount ?? 0} rows of table ${table.id}, ${rowCount} were noted`);
+  return found;
 }
 
 /** @returns the columns of `flushPiece`: what `prepareFlush` reads. */
@@ -202,7 +182,7 @@ export function flushShape(table: TableSpec, {bucketCount}: PaimonTable): Relati
 }
 
 /** @returns a batch as it is flushed, its rows numbered from `sequence`. */
-export function flushPiece(table: TableSpec, paimon: PaimonTable, batch: ChangeBatch, sequence: number, memory: DecodeMemory = freshMemory): RelationPiece {
+export function flushPiece(table: TableSpec, paimon: PaimonTable, batch: ChangeRows, sequence: number, memory: DecodeMemory = freshMemory): RelationPiece {
   const {rowCount} = batch;
   const head: Column[] = [opColumn(batch.ops, rowCount, table.storage === 'bag', memory.i32(rowCount)), sequenceColumn(sequence, rowCount, memory.f64(rowCount))];
   if (paimon.bucketCount > 1) {

@@ -1,13 +1,24 @@
-/** The tail: what was committed and is covered by no checkpoint yet. */
+/**
+ * The tail: what was committed and is covered by no checkpoint yet. Kept by table and by column as epochs come, so that nobody goes through
+ * hundreds of thousands of them when a checkpoint begins: rows of small epochs one behind the other in blocks (their frames, ten times as
+ * large, may go), of large epochs in their frames, of deltas by reference in files.
+ */
 import type {Epoch} from '../base/epoch.ts';
-import {eachInSlices} from '../base/slices.ts';
+import {GrowingRows, type ChangeRows} from '../base/growing-rows.ts';
+import {invariant} from '../base/invariant.ts';
 import {encodeJson} from '../catalog/record-json.ts';
 import type {DdlRecord, TableId, TableSpec} from '../catalog/spec.ts';
 import type {CheckpointDdl} from '../storage/lsm/checkpoint-file.ts';
+import {GrowingEpochNumbers, numberAfter, type EpochNumbers} from '../storage/lsm/epoch-numbers.ts';
 import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import type {PreparedFiles} from '../storage/lsm/flush.ts';
 
-/** A committed epoch that no checkpoint covers yet. */
+/** Rows of a block; an epoch of fewer than half as many goes into one. */
+const blockRows = 2048;
+/** Bytes of a frame of which rows are copied. */
+const copiedBytesMax = 256 << 10;
+
+/** A committed epoch. */
 export interface TailEpoch {
   readonly epoch: Epoch;
   /** When it was sealed, ms since 1970. */
@@ -15,48 +26,221 @@ export interface TailEpoch {
   /** What it defined. */
   readonly ddl: readonly DdlRecord[];
   readonly frame: Uint8Array;
-  /** `schemaId`: the form that the rows have. `prepared`: the files that hold the rows, where the frame does not. */
-  readonly tables: readonly {readonly table: TableId; readonly schemaId: number; readonly rowCount: number; readonly prepared?: PreparedFiles | undefined}[];
+  readonly tables: readonly TailPart[];
   /** Tables that the epoch dropped. */
   readonly dropped: readonly TableSpec[];
 }
 
-/** The part of the tail that a checkpoint covers: its first `count` epochs. */
+/** One table's changes of an epoch. */
+export interface TailPart {
+  readonly table: TableId;
+  /** The form that the rows have. */
+  readonly schemaId: number;
+  readonly rowCount: number;
+  /** The files that hold the rows, where the frame does not. */
+  readonly prepared?: PreparedFiles | undefined;
+  /** The rows, where somebody has them by column: read at once. */
+  readonly rows?: ChangeRows | undefined;
+}
+
+/** Rows one behind the other: [start, end) of a block, or all that a frame has of the table. */
+export type TailPiece = {readonly block: GrowingRows; readonly start: number; readonly end: number} | {readonly frame: Uint8Array; readonly rowCount: number};
+
+/** Consecutive changes in one form of the table, numbered from `first`. */
+export interface RowRun {
+  readonly first: number;
+  readonly schemaId: number;
+  readonly rowCount: number;
+  readonly pieces: readonly TailPiece[];
+}
+
+/** Consecutive changes: rows, or files that hold their numbers. */
+export type TailRun = RowRun | PreparedFiles;
+
+/** What a checkpoint covers of one table. */
+export interface CoveredTable {
+  /** The epochs that changed it, each with the number of its first change. */
+  readonly epochs: EpochNumbers;
+  /** The number that the next change takes. */
+  readonly nextSequence: number;
+  /** @returns the changes of the epochs after `through`, in order. */
+  readonly runsAfter: (through: Epoch) => TailRun[];
+}
+
+/** The part of the tail that a checkpoint covers. */
 export interface CoveredTail {
-  readonly count: number;
   /** Of frames. */
   readonly bytes: number;
-  readonly times: EpochTimes;
+  readonly times: EpochNumbers;
+  /** The time of the newest epoch. */
+  readonly timeMs: number;
   readonly ddl: readonly CheckpointDdl[];
   /** Tables that were dropped, in order. */
   readonly dropped: readonly TableSpec[];
-  /** By table, the epochs that changed it, in order. */
-  readonly changes: ReadonlyMap<TableId, readonly TailEpoch[]>;
+  readonly changes: ReadonlyMap<TableId, CoveredTable>;
 }
 
-/**
- * Goes through the tail once, whatever the number of its tables, and in slices: it may hold hundreds of thousands of epochs.
- *
- * @param tail epochs rising; more may be added meanwhile. @param sinceMs the time of the checkpoint before.
- */
-export async function coveredTail(tail: readonly TailEpoch[], through: Epoch, sinceMs: number): Promise<CoveredTail> {
-  let [count, bytes] = [0, 0];
-  const times = new EpochTimes(sinceMs);
-  const ddl: CheckpointDdl[] = [];
-  const dropped: TableSpec[] = [];
-  const changes = new Map<TableId, TailEpoch[]>();
-  await eachInSlices(tail, (sealed) => {
-    if (sealed.epoch > through) return;
-    count++;
-    bytes += sealed.frame.byteLength;
-    times.add(sealed.epoch, sealed.timeMs);
-    if (sealed.ddl.length > 0) ddl.push({epoch: sealed.epoch, records: sealed.ddl.map(encodeJson)});
-    dropped.push(...sealed.dropped);
-    for (const {table} of sealed.tables) {
-      const epochs = changes.get(table);
-      if (epochs === undefined) changes.set(table, [sealed]);
-      else epochs.push(sealed);
+export class Tail {
+  readonly #times: EpochTimes;
+  /** For each epoch the bytes of all before it since the opening. */
+  readonly #offsets = new GrowingEpochNumbers();
+  #endBytes = 0;
+  #newest = 0;
+  #ddl: {readonly epoch: Epoch; readonly records: readonly DdlRecord[]}[] = [];
+  #dropped: {readonly epoch: Epoch; readonly table: TableSpec}[] = [];
+  readonly #tables = new Map<TableId, TableTail>();
+
+  /** @param sinceMs the time of the checkpoint before. */
+  constructor(sinceMs: number) {
+    this.#times = new EpochTimes(sinceMs);
+  }
+
+  get isEmpty(): boolean {
+    return this.#offsets.length === 0;
+  }
+
+  /** Of frames. */
+  get bytes(): number {
+    return this.#endBytes - (this.#offsets.firstNumber ?? this.#endBytes);
+  }
+
+  /** Tables that were dropped, in order. */
+  get dropped(): readonly TableSpec[] {
+    return this.#dropped.map(({table}) => table);
+  }
+
+  /** @param nextSequence of a table that the tail does not know. */
+  add({epoch, timeMs, ddl, frame, tables, dropped}: TailEpoch, nextSequence: (table: TableId) => number): void {
+    invariant(epoch > this.#newest, () => `epoch ${epoch} after ${this.#newest}`);
+    this.#newest = epoch;
+    this.#times.add(epoch, timeMs);
+    this.#offsets.push(epoch, this.#endBytes);
+    this.#endBytes += frame.byteLength;
+    if (ddl.length > 0) this.#ddl.push({epoch, records: ddl});
+    for (const table of dropped) this.#dropped.push({epoch, table});
+    for (const part of tables) {
+      let known = this.#tables.get(part.table);
+      if (known === undefined) this.#tables.set(part.table, known = new TableTail(nextSequence(part.table)));
+      known.add(epoch, part, frame);
     }
-  });
-  return {count, bytes, times, ddl, dropped, changes};
+  }
+
+  /** @returns the number of a table's next change; undefined if the tail does not know it. */
+  nextSequence(table: TableId): number | undefined {
+    return this.#tables.get(table)?.nextSequence;
+  }
+
+  /** @returns the files that hold rows. */
+  prepared(): PreparedFiles[] {
+    return [...this.#tables.values()].flatMap((table) => table.prepared());
+  }
+
+  /** @returns what a checkpoint of `epoch` covers; it stays as it is whatever comes meanwhile. */
+  through(epoch: Epoch): CoveredTail {
+    const changes = new Map<TableId, CoveredTable>();
+    for (const [id, table] of this.#tables) {
+      const covered = table.through(epoch);
+      if (covered.epochs.epochs.length > 0) changes.set(id, covered);
+    }
+    const end = numberAfter(this.#offsets.view(), epoch) ?? this.#endBytes;
+    return {
+      bytes: end - (this.#offsets.firstNumber ?? end), ...this.#times.through(epoch), changes,
+      ddl: this.#ddl.filter((entry) => entry.epoch <= epoch).map((entry) => ({epoch: entry.epoch, records: entry.records.map(encodeJson)})),
+      dropped: this.#dropped.filter((entry) => entry.epoch <= epoch).map(({table}) => table),
+    };
+  }
+
+  /** Forgets what a checkpoint of `epoch` covers. */
+  dropThrough(epoch: Epoch): void {
+    this.#times.dropThrough(epoch);
+    this.#offsets.dropThrough(epoch);
+    this.#ddl = this.#ddl.filter((entry) => entry.epoch > epoch);
+    this.#dropped = this.#dropped.filter((entry) => entry.epoch > epoch);
+    for (const [id, table] of this.#tables) if (table.dropThrough(epoch)) this.#tables.delete(id);
+  }
+}
+
+interface HeldRows {readonly first: number; readonly schemaId: number; readonly rowCount: number}
+/** A block that rows are still added to, a frame's rows, or files: all of them the table's changes from `first` on. */
+type Held = {readonly first: number; readonly schemaId: number; readonly block: GrowingRows} | (HeldRows & {readonly frame: Uint8Array}) | (HeldRows & {readonly prepared: PreparedFiles});
+
+function heldRows(held: Held): number {
+  return 'block' in held ? held.block.rowCount : held.rowCount;
+}
+
+/** One table's changes, numbered. */
+class TableTail {
+  readonly #epochs = new GrowingEpochNumbers();
+  #held: Held[] = [];
+  nextSequence: number;
+
+  constructor(nextSequence: number) {
+    this.nextSequence = nextSequence;
+  }
+
+  add(epoch: Epoch, {schemaId, rowCount, prepared, rows}: TailPart, frame: Uint8Array): void {
+    const first = this.nextSequence;
+    this.#epochs.push(epoch, first);
+    if (prepared !== undefined) this.#held.push({first, schemaId, rowCount, prepared});
+    else if (rows !== undefined && 2 * rowCount <= blockRows && frame.byteLength <= copiedBytesMax) this.#blockFor(schemaId, rowCount).append(rows);
+    else this.#held.push({first, schemaId, rowCount, frame});
+    this.nextSequence += rowCount;
+  }
+
+  #blockFor(schemaId: number, rowCount: number): GrowingRows {
+    const last = this.#held.at(-1);
+    const open = last !== undefined && 'block' in last ? last : undefined;
+    if (open?.schemaId === schemaId && open.block.rowCount + rowCount <= blockRows) return open.block;
+    // After a full one comes another, as far as anybody can tell.
+    const block = open?.schemaId === schemaId ? new GrowingRows(blockRows) : new GrowingRows();
+    this.#held.push({first: this.nextSequence, schemaId, block});
+    return block;
+  }
+
+  prepared(): PreparedFiles[] {
+    return this.#held.flatMap((held) => ('prepared' in held ? [held.prepared] : []));
+  }
+
+  through(epoch: Epoch): CoveredTable {
+    const epochs = this.#epochs.through(epoch);
+    const nextSequence = numberAfter(this.#epochs.view(), epoch) ?? this.nextSequence;
+    const held = this.#held.slice();
+    return {epochs, nextSequence, runsAfter: (through) => runsOf(held, numberAfter(epochs, through) ?? nextSequence, nextSequence)};
+  }
+
+  /** @returns whether nothing is left. */
+  dropThrough(epoch: Epoch): boolean {
+    const from = numberAfter(this.#epochs.view(), epoch) ?? this.nextSequence;
+    this.#epochs.dropThrough(epoch);
+    const kept = this.#held.findIndex((held) => held.first + heldRows(held) > from);
+    this.#held = kept === -1 ? [] : this.#held.slice(kept);
+    return this.#epochs.length === 0;
+  }
+}
+
+/** @returns the changes with numbers [from, until). */
+function runsOf(all: readonly Held[], from: number, until: number): TailRun[] {
+  const runs: (GrowingRun | PreparedFiles)[] = [];
+  for (const held of all) {
+    const [start, end] = [Math.max(held.first, from), Math.min(held.first + heldRows(held), until)];
+    if (start >= end) continue;
+    invariant('block' in held || end - start === held.rowCount, () => `changes ${start} to ${end} are a part of an epoch`);
+    if ('prepared' in held) {
+      runs.push(held.prepared);
+      continue;
+    }
+    const last = runs.at(-1);
+    let run = last !== undefined && 'pieces' in last && last.schemaId === held.schemaId ? last : undefined;
+    if (run === undefined) runs.push(run = {first: start, schemaId: held.schemaId, rowCount: 0, pieces: []});
+    run.rowCount += end - start;
+    run.pieces.push('block' in held ? {block: held.block, start: start - held.first, end: end - held.first} : {frame: held.frame, rowCount: held.rowCount});
+  }
+  return runs;
+}
+
+interface GrowingRun {
+  readonly first: number;
+  readonly schemaId: number;
+  rowCount: number;
+  readonly pieces: TailPiece[];
 }

@@ -26,7 +26,7 @@ import {changesAs} from '../query/change-rows.ts';
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {changelogSql} from '../storage/lsm/changelog-sql.ts';
 import type {Checkpoint, CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
-import {sequenceAfter} from '../storage/lsm/epoch-sequences.ts';
+import {numberAfter} from '../storage/lsm/epoch-numbers.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan, type ScanPlan} from '../storage/lsm/scan-plan.ts';
 import {scanSql} from '../storage/lsm/scan-sql.ts';
@@ -117,7 +117,7 @@ export class ColdReader {
     // Files of a later form may lack what a column held that has gone since: from them no way leads back.
     const later = end.schemaId > table.schemaId;
     const from = start?.nextSequence ?? 0;
-    const cut = sequenceAfter(end.epochs, epoch) ?? end.nextSequence;
+    const cut = numberAfter(end.epochs, epoch) ?? end.nextSequence;
     if (cut === from) return named(table, await filesOf(start));
     if (cut === end.nextSequence && !later) return named(table, await filesOf(end));
     const paimon = await this.#open(table, end);

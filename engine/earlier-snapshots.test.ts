@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type {CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import {noEpochs} from '../storage/lsm/epoch-numbers.ts';
 import {EarlierSnapshots} from './earlier-snapshots.ts';
 
-const named = (...snapshots: number[]): CheckpointTable[] => snapshots.map((snapshotId, index) => ({id: index + 1, path: `t${index}`, schemaId: 0, snapshotId, nextSequence: 0, epochs: []}));
+const named = (...snapshots: number[]): CheckpointTable[] => snapshots.map((snapshotId, index) => ({id: index + 1, path: `t${index}`, schemaId: 0, snapshotId, nextSequence: 0, epochs: noEpochs}));
 
 test('earlier snapshots: they stay until the main thread was told and every reader of before has gone', () => {
   const earlier = new EarlierSnapshots();

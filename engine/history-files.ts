@@ -21,6 +21,7 @@ import {lazily, type SealedEpoch, type SealedTable} from '../query/sealed-epoch.
 import {nodeFileSystem} from '../storage/file/node-file-system.ts';
 import {changelogSql} from '../storage/lsm/changelog-sql.ts';
 import type {Checkpoint, CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import {indexAfter} from '../storage/lsm/epoch-numbers.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {entryOf} from './cold.ts';
 import {deltaBatches, sliceBatch} from './delta-sql.ts';
@@ -63,7 +64,7 @@ export async function* epochsOfFiles(source: FileSource, since: Epoch, until: Ep
     const files: TableFiles[] = [];
     for (const table of tables) {
       const entry = entryOf(after, table.id);
-      if (entry !== undefined && entry.epochs.length > 0) files.push(new TableFiles(source, table, after, entry));
+      if (entry !== undefined && entry.epochs.epochs.length > 0) files.push(new TableFiles(source, table, after, entry));
     }
     yield* epochsOfCheckpoint(source, after, files, at, end);
     at = end;
@@ -76,7 +77,8 @@ async function* epochsOfCheckpoint(source: FileSource, after: Checkpoint, files:
   const altered = new Set(after.ddl.flatMap(({epoch, records}) => (decodeRecords(records).some((record) => record.kind === 'alter-table' && ids.has(record.table.id)) ? [epoch] : [])));
   const pieces = piecesOf(files, since, until);
   let time = 0;
-  let timeMs = after.times[0]?.timeMs ?? after.timeMs;
+  const {times} = after;
+  let timeMs = times.numbers[0] ?? after.timeMs;
   for (let at = since; at < until;) {
     // A span: epochs up to the one with which their rows would be too many, or a table has another form. One always goes.
     const first = toEpoch(at + 1);
@@ -100,7 +102,7 @@ async function* epochsOfCheckpoint(source: FileSource, after: Checkpoint, files:
       release();
     }
     for (let epoch = first; epoch <= last; epoch = toEpoch(epoch + 1)) {
-      while (time < after.times.length && after.times[time]!.epoch <= epoch) timeMs = after.times[time++]!.timeMs;
+      while (time < times.epochs.length && times.epochs[time]! <= epoch) timeMs = times.numbers[time++]!;
       const parts = (pieces.get(epoch) ?? []).map((piece) => spans.get(piece.source)?.take(piece) ?? piece.source.large(piece, epoch));
       yield {epoch, timeMs, ddl: decodeRecords(ddl.get(epoch) ?? []), tables: parts, bytes: 0, loggedBytes: 0};
     }
@@ -112,10 +114,10 @@ async function* epochsOfCheckpoint(source: FileSource, after: Checkpoint, files:
 function piecesOf(files: readonly TableFiles[], since: Epoch, until: Epoch): Map<Epoch, Piece[]> {
   const pieces = new Map<Epoch, Piece[]>();
   for (const source of files) {
-    const {epochs, nextSequence} = source.entry;
-    for (const [index, {epoch, sequence}] of epochs.entries()) {
-      if (epoch <= since || epoch > until) continue;
-      const piece = {source, start: sequence, end: epochs[index + 1]?.sequence ?? nextSequence};
+    const {epochs: {epochs, numbers}, nextSequence} = source.entry;
+    for (let index = indexAfter(source.entry.epochs, since); index < epochs.length && epochs[index]! <= until; index++) {
+      const epoch = toEpoch(epochs[index]!);
+      const piece = {source, start: numbers[index]!, end: numbers[index + 1] ?? nextSequence};
       const others = pieces.get(epoch);
       if (others === undefined) pieces.set(epoch, [piece]);
       else others.push(piece);

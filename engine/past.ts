@@ -57,7 +57,8 @@ export class Past {
     this.#oldest = oldest;
     this.#index = await CheckpointIndex.open(files, directory, newest);
     const times = new EpochTimes(newest === 0 ? 0 : ((await this.#index.load(newest))?.timeMs ?? 0));
-    for (const {epoch, timeMs} of this.#times.entries) times.add(epoch, timeMs);
+    const {epochs, numbers} = this.#times.view();
+    for (const [i, epoch] of epochs.entries()) times.add(toEpoch(epoch), numbers[i]!);
     this.#times = times;
   }
 

@@ -20,12 +20,13 @@ import {invariant} from '../base/invariant.ts';
 import type {Catalog} from '../catalog/catalog.ts';
 import type {TableId, TableSpec} from '../catalog/spec.ts';
 import {newestCheckpoint, writeCheckpoint, type Checkpoint, type CheckpointTable} from '../storage/lsm/checkpoint-file.ts';
+import {noEpochs} from '../storage/lsm/epoch-numbers.ts';
 import {PaimonTable} from '../storage/lsm/paimon-table.ts';
 import {scanPlan, type ScanPlan} from '../storage/lsm/scan-plan.ts';
 import {CheckpointIndex} from './checkpoint-index.ts';
 import {checkpointPace} from './checkpoint-pace.ts';
 import {flushTable} from './checkpoint-table.ts';
-import {coveredTail, type TailEpoch} from './checkpoint-tail.ts';
+import {Tail, type TailEpoch} from './checkpoint-tail.ts';
 import {HistoryHolds, type HeldHistory, type HistoryHold} from './history-holds.ts';
 import {clearHistory} from './clear-history.ts';
 import {EarlierSnapshots} from './earlier-snapshots.ts';
@@ -60,8 +61,7 @@ export class Checkpointer {
   #retained: Epoch;
   readonly #pace: Pace;
   readonly #session: PacedSession;
-  #tail: TailEpoch[] = [];
-  #tailBytes = 0;
+  readonly #tail: Tail;
   #running: Promise<unknown> = Promise.resolve();
   #pending = 0; // tries under way or waiting for their turn
   #startMs = 0;
@@ -81,9 +81,10 @@ export class Checkpointer {
   private constructor(options: CheckpointerOptions, newest: Checkpoint | null, index: CheckpointIndex, untold: Epoch) {
     this.#options = options;
     this.#pace = checkpointPace(options.clock, () => (this.#stopped ? null : {
-      tailBytes: this.#tailBytes, checkpointBytes: options.checkpointBytes, elapsedMs: options.clock.monotonicMs() - this.#startMs, checkpointMs: options.checkpointMs,
+      tailBytes: this.#tail.bytes, checkpointBytes: options.checkpointBytes, elapsedMs: options.clock.monotonicMs() - this.#startMs, checkpointMs: options.checkpointMs,
     }));
     this.#session = new PacedSession(options.session, options.turns, this.#pace, options.clock);
+    this.#tail = new Tail(newest?.timeMs ?? 0);
     this.#places = new TablePlaces(options, options.directory, () => this.#current);
     this.#current = newest;
     this.#index = index;
@@ -103,7 +104,7 @@ export class Checkpointer {
   /** The epoch of the newest checkpoint; 0 if there is none. */
   get epoch(): number { return this.#current?.epoch ?? 0; }
 
-  get tailBytes(): number { return this.#tailBytes; }
+  get tailBytes(): number { return this.#tail.bytes; }
 
   /** The bound of `tailBytes` at which writers wait. */
   get tailBytesMax(): number { return tailFactorMax * this.#options.checkpointBytes; }
@@ -160,7 +161,7 @@ export class Checkpointer {
   }
 
   /** Whether no change waits for a checkpoint, but what compaction made does. */
-  get stale(): boolean { return this.#tail.length === 0 && this.#compacted.size > 0; }
+  get stale(): boolean { return this.#tail.isEmpty && this.#compacted.size > 0; }
 
   /** Takes note of a snapshot that holds what the newest checkpoint's of that table holds: the next checkpoint names it. */
   noteCompacted(id: TableId, snapshot: number): void {
@@ -195,8 +196,7 @@ export class Checkpointer {
   /** Takes note of a committed epoch, with the tables of which it has files; asks for a checkpoint when enough has come together. */
   note(sealed: TailEpoch, placed: readonly TableSpec[] = []): void {
     for (const table of placed) this.#places.claim(table);
-    this.#tail.push(sealed);
-    this.#tailBytes += sealed.frame.byteLength;
+    this.#tail.add(sealed, (table) => this.#sequenceOf(table));
     if (this.#pace.hurried) this.#pace.wake();
     this.#consider();
   }
@@ -209,7 +209,7 @@ export class Checkpointer {
     return this.exclusive(async () => {
       const {directory} = this.#options;
       const at = directoryOf(directory, table);
-      for (const gone of this.#tail.flatMap(({dropped}) => dropped)) if (directoryOf(directory, gone) === at && await this.#places.isOf(gone)) await this.#moveAside(gone);
+      for (const gone of this.#tail.dropped) if (directoryOf(directory, gone) === at && await this.#places.isOf(gone)) await this.#moveAside(gone);
       this.#places.claim(table);
       const [known, before] = [this.#tables.has(table.id), this.#current?.tables.find(({id}) => id === table.id)];
       const placed = await this.#table(table, before);
@@ -230,14 +230,16 @@ export class Checkpointer {
 
   /** @returns the sequence number of a table's next change. */
   nextSequence(table: TableId): number {
-    let sequence = this.#current?.tables.find(({id}) => id === table)?.nextSequence ?? 0;
-    for (const {tables} of this.#tail) for (const part of tables) if (part.table === table) sequence += part.rowCount;
-    return sequence;
+    return this.#tail.nextSequence(table) ?? this.#sequenceOf(table);
+  }
+
+  #sequenceOf(table: TableId): number {
+    return this.#current?.tables.find(({id}) => id === table)?.nextSequence ?? 0;
   }
 
   /** @returns the names of files that frames hold for the next checkpoint. */
   preparedNames(): Set<string> {
-    return new Set(this.#tail.flatMap(({tables}) => tables.flatMap(({prepared}) => [...prepared?.data ?? [], ...prepared?.changelog ?? []].map(({fileName}) => fileName))));
+    return new Set(this.#tail.prepared().flatMap(({data, changelog}) => [...data, ...changelog].map(({fileName}) => fileName)));
   }
 
   /**
@@ -251,8 +253,8 @@ export class Checkpointer {
 
   /** After a failure the timer alone asks again: with a full disk every try costs, and none helps. */
   #consider(): void {
-    if (!this.#started || this.#stopped || this.#tail.length === 0) return;
-    const full = this.#tailBytes >= this.#options.checkpointBytes && this.failure === null;
+    if (!this.#started || this.#stopped || this.#tail.isEmpty) return;
+    const full = this.#tail.bytes >= this.#options.checkpointBytes && this.failure === null;
     // What a checkpoint under way covers is in the tail until its end: then it looks again.
     if (full && this.#pending === 0) this.#want();
     else if (!full) this.#cancelTimer ??= this.#options.clock.after(this.#delayMs(), () => {
@@ -289,10 +291,10 @@ export class Checkpointer {
    * @throws {WarehouseError} `MR_CHECKPOINT_BEHIND` (unavailable) with the reason, when checkpoints fail and the tail is full.
    */
   async room(): Promise<void> {
-    while (this.#tailBytes >= this.tailBytesMax) {
+    while (this.#tail.bytes >= this.tailBytesMax) {
       if (this.#pending === 0) {
         const {failure} = this;
-        if (failure !== null || this.#stopped) throw new WarehouseError('unavailable', 'MR_CHECKPOINT_BEHIND', `${this.#tailBytes} bytes of changes wait for a checkpoint, at most ${this.tailBytesMax} may, and the newest try failed: ${failure?.message ?? 'the engine is closing'}`, {cause: failure, hint: failure?.hint ?? 'see to the cause; checkpoints are tried again by themselves'});
+        if (failure !== null || this.#stopped) throw new WarehouseError('unavailable', 'MR_CHECKPOINT_BEHIND', `${this.#tail.bytes} bytes of changes wait for a checkpoint, at most ${this.tailBytesMax} may, and the newest try failed: ${failure?.message ?? 'the engine is closing'}`, {cause: failure, hint: failure?.hint ?? 'see to the cause; checkpoints are tried again by themselves'});
         this.#want();
       }
       await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
@@ -354,7 +356,7 @@ export class Checkpointer {
   async #write(epoch: Epoch, tables: readonly TableSpec[], catalog: Checkpoint['catalog'], loggedBytes: number): Promise<void> {
     const {files, clock, directory, warehouseId} = this.#options;
     this.#startMs = clock.monotonicMs();
-    const tail = await coveredTail(this.#tail, epoch, this.#current?.timeMs ?? 0);
+    const tail = this.#tail.through(epoch);
     const held = await this.#heldHistory();
     const flush = {session: this.#session, directory, warehouseId, epoch};
     const dropped: CheckpointTable[] = [];
@@ -374,26 +376,25 @@ export class Checkpointer {
     const entries: CheckpointTable[] = [];
     for (const table of tables) {
       const before = this.#current?.tables.find(({id}) => id === table.id);
-      const changes = tail.changes.get(table.id) ?? [];
-      if (before !== undefined && before.schemaId === table.schemaId && changes.length === 0) entries.push({...before, snapshotId: this.snapshotOf(table.id), epochs: []});
+      const changes = tail.changes.get(table.id);
+      if (before !== undefined && before.schemaId === table.schemaId && changes === undefined) entries.push({...before, snapshotId: this.snapshotOf(table.id), epochs: noEpochs});
       else entries.push(await flushTable(flush, table, await this.#table(table, before), changes, before));
     }
-    const noted = entries.map((entry) => (entry.epochs.length === 0 ? entry : {...entry, changed: entry.epochs.at(-1)!.epoch}));
+    const noted = entries.map((entry) => (entry.epochs.epochs.length === 0 ? entry : {...entry, changed: entry.epochs.epochs.at(-1)!}));
     const checkpoint: Checkpoint = {
-      epoch, timeMs: tail.times.timeMs, previous: (this.#current?.epoch ?? 0) as Epoch, createdMs: clock.nowMs(), oldest: this.holds.oldest,
-      times: tail.times.entries, ddl: tail.ddl, tables: noted, dropped, aside: [...aside], catalog, sources: {}, loggedBytes,
+      epoch, timeMs: tail.timeMs, previous: (this.#current?.epoch ?? 0) as Epoch, createdMs: clock.nowMs(), oldest: this.holds.oldest,
+      times: tail.times, ddl: tail.ddl, tables: noted, dropped, aside: [...aside], catalog, sources: {}, loggedBytes,
     };
     await writeCheckpoint(files, metaDirectory(directory), checkpoint);
     this.#current = checkpoint;
     this.#index.add(epoch);
     this.#compacted.clear();
-    this.#tail = this.#tail.slice(tail.count);
+    this.#tail.dropThrough(epoch);
     this.lastBytes = tail.bytes;
-    this.#tailBytes -= this.lastBytes;
     this.count++;
     this.lastMs = clock.monotonicMs() - this.#startMs;
     // The checkpoint stands whatever becomes of this; what stays behind is cleared away by the next one.
-    await clearHistory({files, directory, index: this.#index, newest: checkpoint, held, droppedSince: (id) => this.#tail.some(({dropped: gone}) => gone.some((table) => table.id === id))}).catch(() => undefined);
+    await clearHistory({files, directory, index: this.#index, newest: checkpoint, held, droppedSince: (id) => this.#tail.dropped.some((table) => table.id === id)}).catch(() => undefined);
   }
 
   /** The first phase of expiry: moves the oldest readable epoch up to what is held. It stands in the checkpoint before anything goes. */

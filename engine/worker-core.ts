@@ -30,7 +30,7 @@ import {maintainDirectory, pageDirectory} from './layout.ts';
 import {rejectedTableOf} from './lookup.ts';
 import {compactTables, longestRetentionMs, makeMaintenance, setRetention} from './maintenance.ts';
 import {maintainShares} from './memory.ts';
-import {loggedBytesOf, placedTables, tailTables, type TableDelta} from './bulk-delta.ts';
+import {loggedBytesOf, placedTables, tailParts, type TableDelta} from './bulk-delta.ts';
 import type {Request, ReplyBody, ToMain, WorkerOptions} from './protocol.ts';
 import {epochMessage} from './epoch-message.ts';
 import {rejectedBatch} from './rejected-table.ts';
@@ -208,11 +208,12 @@ export class WorkerCore {
     try {
       this.epoch = sealed;
       this.loggedBytes += loggedBytesOf(message.frame.byteLength, changes);
+      // Before the epoch ends in memory: rows that are copied may refer to state that it frees.
+      this.checkpointer.note({epoch: sealed, timeMs: message.timeMs, ddl, frame: message.frame, tables: tailParts(changes, (id) => this.specOf(id, ddl)), dropped}, placedTables(changes, (id) => this.specOf(id, ddl)));
       for (const record of ddl) this.catalog.apply(record);
       finishRecords(this, ddl);
       this.dataflow.endEpoch();
       for (const {table} of message.positions) this.changedAt.set(table, sealed);
-      this.checkpointer.note({epoch: sealed, timeMs: message.timeMs, ddl, frame: message.frame, tables: tailTables(changes, (id) => this.specOf(id, ddl)), dropped}, placedTables(changes, (id) => this.specOf(id, ddl)));
       this.#post(message);
     } catch (cause) {
       // The epoch is durable and cannot be taken back: whoever answered on from here would answer wrongly. The next opening replays it.

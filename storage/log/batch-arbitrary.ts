@@ -117,7 +117,8 @@ export function valuesOf(column: Column, type: LogicalType, rows: number): Plain
     if (column.kind === 'bytes') {
       const [address, length] = [column.address[i]!, column.length[i]!];
       if (missing && (address !== 0 || length !== 0)) throw new Error(`row ${i}: bytes under NULL`);
-      return missing ? null : Buffer.from(column.arena.view(address, length)).toString('latin1');
+      if (missing) return null;
+      return length === 0 ? '' : Buffer.from(column.arena.view(address, length)).toString('latin1');
     }
     const value = column.kind === 'i128' ? (column.data[2 * i + 1]! << 64n) + BigInt.asUintN(64, column.data[2 * i]!) : column.data[i]!;
     if (missing) {

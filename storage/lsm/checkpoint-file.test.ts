@@ -9,20 +9,20 @@ import {epoch} from '../../base/epoch.ts';
 import {FailingFileSystem} from '../file/failing-file-system.ts';
 import {nodeFileSystem} from '../file/node-file-system.ts';
 import {type Checkpoint, checkpointPath, decodeCheckpoint, encodeCheckpoint, listCheckpoints, loadCheckpoint, newestCheckpoint, readCheckpointHead, removeOldCheckpoints, writeCheckpoint} from './checkpoint-file.ts';
-import {decodeEpochSequences, encodeEpochSequences, type EpochSequence, sequenceAfter} from './epoch-sequences.ts';
+import {decodeEpochNumbers, encodeEpochNumbers, epochNumbers, epochsBetween, GrowingEpochNumbers, noEpochs, numberAfter, type EpochNumbers} from './epoch-numbers.ts';
 
 const seed = Number(process.env['MR_SEED'] ?? 20_260_101);
 const steps = fc.array(fc.tuple(fc.integer({min: 1, max: 5}), fc.integer({min: 1, max: 1000})), {maxLength: 20});
-const sequences = steps.map((list): EpochSequence[] => {
+const sequences = steps.map((list): EpochNumbers => {
   let [at, sequence] = [0, -1];
-  return list.map(([byEpoch, bySequence]) => ({epoch: epoch(at += byEpoch), sequence: sequence += bySequence}));
+  return epochNumbers(list.map(([byEpoch, bySequence]) => [at += byEpoch, sequence += bySequence]));
 });
 
-function checkpointOf(at: number, epochs: readonly EpochSequence[] = []): Checkpoint {
+function checkpointOf(at: number, epochs: EpochNumbers = noEpochs): Checkpoint {
   return {
-    epoch: epoch(at), timeMs: 1_699_999_999_999, previous: at === 0 ? null : epoch(at - 1), createdMs: 1_700_000_000_000, oldest: epoch(0), times: [{epoch: epoch(at), timeMs: 1_699_999_999_999}],
+    epoch: epoch(at), timeMs: 1_699_999_999_999, previous: at === 0 ? null : epoch(at - 1), createdMs: 1_700_000_000_000, oldest: epoch(0), times: epochNumbers([[at, 1_699_999_999_999]]),
     ddl: [{epoch: epoch(at), records: [{kind: 'drop-table', id: 2}]}], dropped: [], aside: [[2, epoch(at)]], catalog: {version: 3, names: ['é', '"']}, sources: {kafka: {0: '17'}},
-    tables: [{id: 1, path: 'default.db/flights', schemaId: 0, snapshotId: 4, nextSequence: (epochs.at(-1)?.sequence ?? 0) + 1, epochs}],
+    tables: [{id: 1, path: 'default.db/flights', schemaId: 0, snapshotId: 4, nextSequence: (epochs.numbers.at(-1) ?? 0) + 1, epochs}],
   };
 }
 
@@ -45,25 +45,25 @@ test('checkpoint: what is written reads back, for any epochs', () => {
 test('checkpoint: thousands of epochs read back from the file, as they would be coded in one piece', async () => {
   await inDirectory(async (home) => {
     for (const count of [256, 257, 3000]) {
-      const epochs = Array.from({length: count}, (_, i): EpochSequence => ({epoch: epoch(7 + i * 2), sequence: i * i + 5}));
-      const times = epochs.map((entry, i) => ({epoch: entry.epoch, timeMs: 1_700_000_000_000 + 3 * i}));
+      const epochs = epochNumbers(Array.from({length: count}, (_, i) => [7 + i * 2, i * i + 5] as const));
+      const times = {epochs: epochs.epochs, numbers: epochs.epochs.map((_, i) => 1_700_000_000_000 + 3 * i)};
       const at = 10 * count;
       const [table] = checkpointOf(at, epochs).tables;
-      const checkpoint = {...checkpointOf(at), times, tables: [table!, {...table!, id: 3, epochs: epochs.slice(1), changed: 9}], dropped: [{...table!, id: 4}], ddl: epochs.slice(1).map((entry) => ({epoch: entry.epoch, records: [{kind: 'drop-table', id: Number(entry.epoch)}]}))};
+      const checkpoint = {...checkpointOf(at), times, tables: [table!, {...table!, id: 3, epochs: epochsBetween(epochs, 1), changed: 9}], dropped: [{...table!, id: 4}], ddl: [...epochs.epochs.subarray(1)].map((at) => ({epoch: epoch(at), records: [{kind: 'drop-table', id: at}]}))};
       await writeCheckpoint(nodeFileSystem, home, checkpoint);
       assert.deepEqual(await loadCheckpoint(nodeFileSystem, home, epoch(at)), checkpoint);
       assert.deepEqual(await readFile(checkpointPath(home, epoch(at))), encodeCheckpoint(checkpoint));
-      assert.ok((await readFile(checkpointPath(home, epoch(at)), 'utf8')).includes(`"epochs":${JSON.stringify(encodeEpochSequences(epochs))}`));
+      assert.ok((await readFile(checkpointPath(home, epoch(at)), 'utf8')).includes(`"epochs":${JSON.stringify(encodeEpochNumbers(epochs))}`));
     }
   });
 });
 
 test('checkpoint: what would not read back is not written', async () => {
   await inDirectory(async (home) => {
-    const [first, second] = [{epoch: epoch(7), sequence: 5}, {epoch: epoch(8), sequence: 5}];
-    const lists = [[second, first], [first, second], [{epoch: epoch(7), sequence: 0.5}], [{epoch: epoch(7), sequence: -1}]];
-    for (const list of lists) await assert.rejects(writeCheckpoint(nodeFileSystem, home, checkpointOf(9, [...list, {epoch: epoch(9), sequence: 9}])), /after epoch/);
-    const [table] = checkpointOf(9, [first]).tables;
+    const [first, second] = [[7, 5], [8, 5]] as const;
+    const lists = [[second, first], [first, second], [[7, 0.5]], [[7, -1]]] as const;
+    for (const list of lists) await assert.rejects(writeCheckpoint(nodeFileSystem, home, checkpointOf(9, epochNumbers([...list, [9, 9]]))), /after epoch/);
+    const [table] = checkpointOf(9, epochNumbers([first])).tables;
     await assert.rejects(writeCheckpoint(nodeFileSystem, home, {...checkpointOf(9), tables: [{...table!, nextSequence: 4}]}), {code: 'MR_CHECKPOINT_DAMAGED'});
     assert.deepEqual(await listCheckpoints(nodeFileSystem, home), []);
   });
@@ -72,19 +72,19 @@ test('checkpoint: what would not read back is not written', async () => {
 test('checkpoint: the bytes of format 1 are read, and tell of no epoch before it', () => {
   const body = '{"format":1,"epoch":8,"createdMs":1700000000000,"tables":[{"id":1,"path":"default.db/flights","schemaId":0,"snapshotId":4,"nextSequence":4,"epochs":[7,0,1,3]}],'
     + '"catalog":{"version":3,"names":["é","\\""]},"sources":{"kafka":{"0":"17"}},"crc32":3925337749}\n';
-  const {tables, catalog, sources} = checkpointOf(8, [{epoch: epoch(7), sequence: 0}, {epoch: epoch(8), sequence: 3}]);
-  assert.deepEqual(decodeCheckpoint(Buffer.from(body), 'f'), {epoch: 8, timeMs: 1_700_000_000_000, previous: null, createdMs: 1_700_000_000_000, oldest: 8, times: [], ddl: [], dropped: [], aside: [], tables, catalog, sources});
+  const {tables, catalog, sources} = checkpointOf(8, epochNumbers([[7, 0], [8, 3]]));
+  assert.deepEqual(decodeCheckpoint(Buffer.from(body), 'f'), {epoch: 8, timeMs: 1_700_000_000_000, previous: null, createdMs: 1_700_000_000_000, oldest: 8, times: noEpochs, ddl: [], dropped: [], aside: [], tables, catalog, sources});
 });
 
 test('checkpoint: the bytes of format 2 stay as they are', () => {
-  const bytes = encodeCheckpoint(checkpointOf(8, [{epoch: epoch(7), sequence: 0}, {epoch: epoch(8), sequence: 3}]));
+  const bytes = encodeCheckpoint(checkpointOf(8, epochNumbers([[7, 0], [8, 3]])));
   assert.equal(Buffer.from(bytes).toString(), '{"format":2,"epoch":8,"timeMs":1699999999999,"previous":7,"createdMs":1700000000000,"oldest":0,"times":[8,1699999999999],"ddl":[[8,{"kind":"drop-table","id":2}]],'
     + '"tables":[{"id":1,"path":"default.db/flights","schemaId":0,"snapshotId":4,"nextSequence":4,"epochs":[7,0,1,3]}],"dropped":[],"aside":[[2,8]],'
     + '"catalog":{"version":3,"names":["é","\\""]},"sources":{"kafka":{"0":"17"}},"crc32":608189477}\n');
 });
 
 test('checkpoint: a file cut at any byte is passed over, one with any byte changed is refused or passed over', () => {
-  const checkpoint = checkpointOf(9, [{epoch: epoch(9), sequence: 5}]);
+  const checkpoint = checkpointOf(9, epochNumbers([[9, 5]]));
   const bytes = encodeCheckpoint(checkpoint);
   for (let end = 0; end < bytes.length; end++) assert.equal(decodeCheckpoint(bytes.subarray(0, end), 'f'), undefined, `${end} bytes`);
   for (let i = 0; i < bytes.length; i++) {
@@ -104,7 +104,7 @@ test('checkpoint: a file cut at any byte is passed over, one with any byte chang
 
 test('checkpoint: wrong content under a right checksum is refused by name', () => {
   const refused = (change: (table: Record<string, unknown>) => void, expected: RegExp): void => {
-    const checkpoint = structuredClone(checkpointOf(9, [{epoch: epoch(9), sequence: 5}])) as unknown as {tables: Record<string, unknown>[]};
+    const checkpoint = structuredClone(checkpointOf(9, epochNumbers([[9, 5]]))) as unknown as {tables: Record<string, unknown>[]};
     change(checkpoint.tables[0]!);
     assert.throws(() => decodeCheckpoint(encodeCheckpoint(checkpoint as unknown as Checkpoint), 'f'), (error: {code?: string} & Error) => error.code === 'MR_CHECKPOINT_DAMAGED' && expected.test(error.message));
   };
@@ -176,10 +176,33 @@ test('checkpoint: a crash at any operation leaves the old one or the new one', a
   }
 });
 
-test('epoch sequences: the first number after an epoch is found, and bad codes are refused', () => {
-  fc.assert(fc.property(sequences, fc.nat({max: 110}), (epochs, at) => {
-    assert.equal(sequenceAfter(epochs, epoch(at)), epochs.find((entry) => entry.epoch > at)?.sequence);
-    assert.deepEqual(decodeEpochSequences(encodeEpochSequences(epochs)), epochs);
+test('epoch numbers: the first one after an epoch is found, and bad codes are refused', () => {
+  fc.assert(fc.property(sequences, fc.nat({max: 110}), (list, at) => {
+    assert.equal(numberAfter(list, epoch(at)), list.numbers[list.epochs.findIndex((one) => one > at)]);
+    assert.deepEqual(decodeEpochNumbers(encodeEpochNumbers(list)), list);
   }), {seed, numRuns: 200});
-  for (const bad of [[1], [1, 2, 0, 1], [1, 2, 1, 0], [-1, 0], [1, 0.5], ['1', 2], [1, 2 ** 53 - 1, 1, 2 ** 53 - 1]]) assert.equal(typeof decodeEpochSequences(bad), 'string', JSON.stringify(bad));
+  for (const bad of [[1], [1, 2, 0, 1], [1, 2, 1, 0], [-1, 0], [1, 0.5], ['1', 2], [1, 2 ** 53 - 1, 1, 2 ** 53 - 1]]) assert.equal(typeof decodeEpochNumbers(bad), 'string', JSON.stringify(bad));
+});
+
+test('epoch numbers: what is pushed and dropped in any order is what an array would hold', () => {
+  fc.assert(fc.property(fc.array(fc.tuple(fc.integer({min: 1, max: 40}), fc.nat({max: 60})), {maxLength: 20}), (turns) => {
+    const list = new GrowingEpochNumbers();
+    let model: [number, number][] = [];
+    let at = 0;
+    for (const [count, back] of turns) {
+      for (let i = 0; i < count; i++) {
+        at += 1 + (i % 3);
+        list.push(epoch(at), 10 * at);
+        model.push([at, 10 * at]);
+      }
+      const through = epoch(Math.max(0, at - back));
+      assert.deepEqual(list.view(), epochNumbers(model));
+      assert.deepEqual(list.through(through), epochNumbers(model.filter(([one]) => one <= through)));
+      const kept = list.through(through);
+      assert.equal(list.dropThrough(through), model.findLast(([one]) => one <= through)?.[1]);
+      assert.deepEqual(kept, epochNumbers(model.filter(([one]) => one <= through)), 'a copy stays');
+      model = model.filter(([one]) => one > through);
+      assert.deepEqual(list.view(), epochNumbers(model));
+    }
+  }), {seed, numRuns: 200});
 });

@@ -17,11 +17,9 @@ import {crc32} from 'node:zlib';
 import {epoch, type Epoch} from '../../base/epoch.ts';
 import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
-import {slicesOf} from '../../base/slices.ts';
 import {makeDirectoryDurably, writeDurably} from '../file/durable.ts';
 import type {FileSystem} from '../file/file-system.ts';
-import {codedText, decodeEpochSequences, type EpochSequence} from './epoch-sequences.ts';
-import {decodeEpochTimes, epochTimePair, type EpochTime} from './epoch-times.ts';
+import {codedText, decodeEpochNumbers, epochsBetween, noEpochs, type EpochNumbers} from './epoch-numbers.ts';
 
 /** JSON as it came from elsewhere, kept as it is. */
 export type PlainJson = null | boolean | number | string | readonly PlainJson[] | {readonly [key: string]: PlainJson};
@@ -35,8 +33,8 @@ export interface CheckpointTable {
   readonly snapshotId: number;
   /** The sequence number that the table's next change takes. */
   readonly nextSequence: number;
-  /** Epochs after the checkpoint before this one that changed the table, each with the number of its first change; rising. */
-  readonly epochs: readonly EpochSequence[];
+  /** Epochs after the checkpoint before this one that changed the table, each with the number of its first change. */
+  readonly epochs: EpochNumbers;
   /** The newest epoch that changed the table; absent where nobody noted it. */
   readonly changed?: number;
 }
@@ -62,8 +60,8 @@ export interface Checkpoint extends CheckpointHead {
   readonly createdMs: number;
   /** The oldest epoch from which everything can be read. What lies below goes after this file is there, never before. */
   readonly oldest: Epoch;
-  /** Times of the epochs since `previous`. */
-  readonly times: readonly EpochTime[];
+  /** Times of the epochs since `previous` (epoch-times.ts). */
+  readonly times: EpochNumbers;
   /** What the epochs since `previous` defined; rising. */
   readonly ddl: readonly CheckpointDdl[];
   readonly tables: readonly CheckpointTable[];
@@ -94,6 +92,8 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
 
 /** Characters of the text that are encoded at once. */
 const pieceLength = 16_384;
+/** Epochs with definitions that are encoded at once. */
+const sliceRecords = 256;
 
 /** The file piece by piece, none of them large for the number of epochs. */
 function* encodedPieces(checkpoint: Checkpoint): Generator<Uint8Array> {
@@ -112,9 +112,11 @@ function* encodedPieces(checkpoint: Checkpoint): Generator<Uint8Array> {
 function* bodyText(checkpoint: Checkpoint): Generator<string> {
   const {epoch: at, timeMs, previous, createdMs, oldest, times, ddl, tables, dropped, aside, catalog, sources, loggedBytes} = checkpoint;
   yield `${JSON.stringify({format: CHECKPOINT_FORMAT, epoch: at, timeMs, previous, createdMs, oldest}).slice(0, -1)},"times":[`;
-  yield* codedText(times, epochTimePair);
+  yield* codedText(times);
   yield '],"ddl":[';
-  for (const [i, slice] of slicesOf(ddl).entries()) yield `${i === 0 ? '' : ','}${JSON.stringify(slice.map((entry) => [entry.epoch, ...entry.records])).slice(1, -1)}`;
+  for (let at = 0; at < ddl.length; at += sliceRecords) {
+    yield `${at === 0 ? '' : ','}${JSON.stringify(ddl.slice(at, at + sliceRecords).map((entry) => [entry.epoch, ...entry.records])).slice(1, -1)}`;
+  }
   yield '],"tables":[';
   yield* tablesText(tables);
   yield '],"dropped":[';
@@ -125,7 +127,7 @@ function* bodyText(checkpoint: Checkpoint): Generator<string> {
 function* tablesText(tables: readonly CheckpointTable[]): Generator<string> {
   for (const [i, {id, path, schemaId, snapshotId, nextSequence, epochs, changed}] of tables.entries()) {
     yield `${i === 0 ? '' : ','}${JSON.stringify({id, path, schemaId, snapshotId, nextSequence}).slice(0, -1)},"epochs":[`;
-    yield* codedText(epochs, (entry) => entry);
+    yield* codedText(epochs);
     yield `]${changed === undefined ? '' : `,"changed":${changed}`}}`;
   }
 }
@@ -154,8 +156,8 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint | 
   const tables = file.array('tables').map((table, i) => checkpointTable(new Fields(table, path, `tables[${i}].`)));
   const plain = {epoch: epoch(file.integer('epoch')), createdMs: file.integer('createdMs'), tables, catalog: file.json('catalog'), sources: file.json('sources'), ...(file.has('loggedBytes') ? {loggedBytes: file.integer('loggedBytes')} : {})};
   // Format 1 says nothing of the epochs before it: history begins with it.
-  if (format === 1) return checkedTables({...plain, timeMs: plain.createdMs, previous: null, oldest: plain.epoch, times: [], ddl: [], dropped: [], aside: []}, path);
-  const times = decodeEpochTimes(file.array('times'));
+  if (format === 1) return checkedTables({...plain, timeMs: plain.createdMs, previous: null, oldest: plain.epoch, times: noEpochs, ddl: [], dropped: [], aside: []}, path);
+  const times = decodeEpochNumbers(file.array('times'));
   if (typeof times === 'string') throw file.wrong('times', 'rising epochs with rising times', times);
   const dropped = file.array('dropped').map((table, i) => checkpointTable(new Fields(table, path, `dropped[${i}].`)));
   const previous = file.json('previous') === null ? null : epoch(file.integer('previous'));
@@ -200,13 +202,13 @@ const headRe = /^\{"format":2,"epoch":\d{1,16},"timeMs":(\d{1,16}),"previous":(n
 function checkpointTable(fields: Fields): CheckpointTable {
   const table = {
     id: fields.integer('id'), path: fields.string('path'), schemaId: fields.integer('schemaId'), snapshotId: fields.integer('snapshotId'),
-    nextSequence: fields.integer('nextSequence'), epochs: [] as readonly EpochSequence[],
+    nextSequence: fields.integer('nextSequence'),
   };
   if (table.path === '' || table.path.startsWith('/') || table.path.split('/').includes('..')) throw fields.wrong('path', 'a path inside the warehouse', table.path);
-  const epochs = decodeEpochSequences(fields.array('epochs'));
+  const epochs = decodeEpochNumbers(fields.array('epochs'));
   if (typeof epochs === 'string') throw fields.wrong('epochs', 'rising epochs with sequence numbers', epochs);
-  const last = epochs.at(-1);
-  if (last !== undefined && last.sequence > table.nextSequence) throw fields.wrong('epochs', `sequence numbers up to ${table.nextSequence}`, last.sequence);
+  const last = epochs.numbers.at(-1);
+  if (last !== undefined && last > table.nextSequence) throw fields.wrong('epochs', `sequence numbers up to ${table.nextSequence}`, last);
   return {...table, epochs, ...(fields.has('changed') ? {changed: fields.integer('changed')} : {})};
 }
 
@@ -229,8 +231,8 @@ export async function writeCheckpoint(files: FileSystem, home: string, checkpoin
 
 /** @returns the checkpoint with the last entry of each of its lists of epochs. */
 function withLastEpochs(checkpoint: Checkpoint): Checkpoint {
-  const shortened = (table: CheckpointTable): CheckpointTable => ({...table, epochs: table.epochs.slice(-1)});
-  return {...checkpoint, times: checkpoint.times.slice(-1), ddl: checkpoint.ddl.slice(-1), tables: checkpoint.tables.map(shortened), dropped: checkpoint.dropped.map(shortened)};
+  const shortened = (table: CheckpointTable): CheckpointTable => ({...table, epochs: epochsBetween(table.epochs, -1)});
+  return {...checkpoint, times: epochsBetween(checkpoint.times, -1), ddl: checkpoint.ddl.slice(-1), tables: checkpoint.tables.map(shortened), dropped: checkpoint.dropped.map(shortened)};
 }
 
 /** @returns the epochs for which there is a file, rising, whole or not. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import fc from 'fast-check';
 import {epoch} from '../../base/epoch.ts';
-import {encodeEpochSequences} from './epoch-sequences.ts';
-import {decodeEpochTimes, epochAtTime, epochTimePair, EpochTimes} from './epoch-times.ts';
+import {decodeEpochNumbers, encodeEpochNumbers} from './epoch-numbers.ts';
+import {epochAtTime, EpochTimes} from './epoch-times.ts';
 
 test('epoch times: the newest epoch at or before a time is found, whatever the clock did', () => {
   const clock = fc.array(fc.integer({min: -3, max: 5}), {maxLength: 40});
@@ -17,23 +17,21 @@ test('epoch times: the newest epoch at or before a time is found, whatever the c
       model.push(Math.max(100, model.at(-1) ?? 0, now));
     }
     assert.equal(times.timeMs, model.at(-1) ?? 100);
-    assert.deepEqual(decodeEpochTimes(encodeEpochSequences(times.entries.map(epochTimePair))), times.entries);
+    assert.deepEqual(decodeEpochNumbers(encodeEpochNumbers(times.view())), times.view());
     // Epochs before the first entry have the time that was given: they are found elsewhere.
     const found = model.findLastIndex((ms) => ms <= wanted);
     const first = model.findIndex((ms) => ms > 100);
     const expected = first === -1 || found < first ? undefined : found + 1;
-    assert.equal(epochAtTime(times.entries, epoch(steps.length), wanted), expected);
+    assert.equal(epochAtTime(times.view(), epoch(steps.length), wanted), expected);
     const newest = epoch(steps.length);
     assert.equal(times.at(wanted, newest), wanted < 100 ? undefined : found === -1 ? 0 : found + 1);
+    const through = times.through(epoch(dropped));
+    assert.equal(through.timeMs, model[Math.min(dropped, model.length) - 1] ?? 100);
+    assert.deepEqual(through.times.epochs, times.view().epochs.filter((one) => one <= dropped));
     times.dropThrough(epoch(dropped));
-    assert.ok(times.entries.every((entry) => entry.epoch > dropped));
+    assert.ok(times.view().epochs.every((one) => one > dropped));
     const kept = times.at(wanted, newest);
     if (kept !== undefined) assert.equal(kept, found === -1 ? 0 : found + 1);
     else assert.ok(found + 1 <= dropped, 'only what was forgotten is not found');
   }));
-});
-
-test('epoch times: what is no list of rising epochs and times is told', () => {
-  assert.equal(decodeEpochTimes([1, 5, 1]), '3 numbers');
-  assert.match(String(decodeEpochTimes([1, 5, 1, 0])), /step 0/);
 });

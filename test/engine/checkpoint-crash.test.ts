@@ -9,7 +9,7 @@ import {FailingFileSystem} from '../../storage/file/failing-file-system.ts';
 import type {Epoch} from '../../base/epoch.ts';
 import {changelogSql} from '../../storage/lsm/changelog-sql.ts';
 import {listCheckpoints, loadCheckpoint} from '../../storage/lsm/checkpoint-file.ts';
-import {sequenceAfter} from '../../storage/lsm/epoch-sequences.ts';
+import {numberAfter} from '../../storage/lsm/epoch-numbers.ts';
 import {PaimonTable} from '../../storage/lsm/paimon-table.ts';
 import {directoryOf, metaDirectory} from '../../engine/layout.ts';
 import {systemClock} from '../../base/clock.ts';
@@ -57,11 +57,11 @@ async function checkHistory(harness: CoreHarness, root: string, at: string): Pro
   const home = metaDirectory(root);
   const checkpoints = await Promise.all((await listCheckpoints(nodeFileSystem, home)).map((epoch) => loadCheckpoint(nodeFileSystem, home, epoch)));
   for (const table of harness.core.catalog.tables()) {
-    const epochs = checkpoints.flatMap((checkpoint) => checkpoint!.tables.find(({id}) => id === table.id)?.epochs ?? []);
+    const lists = checkpoints.flatMap((checkpoint) => checkpoint!.tables.find(({id}) => id === table.id)?.epochs ?? []);
     const paimon = await PaimonTable.open({files: nodeFileSystem, clock: systemClock}, directoryOf(root, table));
     const {rows} = await harness.core.session.rows(`SELECT _op, _seq, ${table.columns.map(({name}) => name).join(', ')} FROM (${await changelogSql(paimon, {afterSnapshot: 0})}) ORDER BY _seq`);
     for (let epoch = 0; epoch <= lastEpoch; epoch++) {
-      const end = sequenceAfter(epochs, epoch as Epoch) ?? Infinity;
+      const end = lists.map((list) => numberAfter(list, epoch as Epoch)).find((sequence) => sequence !== undefined) ?? Infinity;
       const folded: string[] = [];
       for (const [op, sequence, ...values] of rows) {
         if (Number(sequence) >= end) break;
