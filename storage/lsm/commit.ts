@@ -17,6 +17,7 @@ import {uuid} from '../../base/id.ts';
 import {WarehouseError} from '../../base/error.ts';
 import {invariant} from '../../base/invariant.ts';
 import {makeDirectoryDurably} from '../file/durable.ts';
+import type {FileHandle} from '../file/file-system.ts';
 import type {AvroCodec} from '../paimon/avro-file.ts';
 import {parseFileEntry} from '../paimon/file-entry-json.ts';
 import {encodeManifest, entryIdentity, type ManifestEntry, mergeEntries} from '../paimon/manifest.ts';
@@ -55,6 +56,8 @@ const MERGE_MIN_COUNT = 30;
 const MANIFEST_TARGET_BYTES = 8 * 1024 * 1024;
 /** Entries of one merged manifest: about 8 MB before compression. */
 const MANIFEST_ENTRIES_MAX = 20_000;
+/** Files that are synced side by side: of five, as most commits have, none waits for a second round. */
+const SYNCS_AT_ONCE = 8;
 /** Bytes of manifests with DELETEs from which on all are merged, so that what they delete goes from the others. */
 const FULL_MERGE_BYTES = 16 * 1024 * 1024;
 
@@ -94,7 +97,6 @@ export async function commitChange(table: PaimonTable, change: TableChange, give
     if (state === undefined) await ensureDirectories(table);
     const writer = new ManifestWriter(table);
     const snapshot = await writeSnapshotParts(table, writer, state, change, options);
-    await table.files.syncDirectory(table.paths.manifestDirectory());
     if (await table.snapshots.put(snapshot)) {
       await table.snapshots.writeHints(snapshot.id);
       return snapshot;
@@ -174,13 +176,16 @@ function compactionConflict(table: PaimonTable, found: string): WarehouseError {
 
 async function writeSnapshotParts(table: PaimonTable, writer: ManifestWriter, state: TableState | undefined, change: TableChange, options: CommitOptions): Promise<Snapshot> {
   const before = state?.snapshot;
-  const base = before === undefined ? [] : await mergeManifests(table, writer, [
-    ...await table.manifestList(before.baseManifestList, before.baseManifestListSize),
-    ...await table.manifestList(before.deltaManifestList, before.deltaManifestListSize),
-  ]);
-  const baseList = await writer.list(base);
-  const deltaList = await writer.list(await writer.manifests(change.delta));
-  const changelogList = change.changelog.length === 0 ? undefined : await writer.list(await writer.manifests(change.changelog));
+  const {baseList, deltaList, changelogList} = await writer.durably(async () => {
+    const base = before === undefined ? [] : await mergeManifests(table, writer, [
+      ...await table.manifestList(before.baseManifestList, before.baseManifestListSize),
+      ...await table.manifestList(before.deltaManifestList, before.deltaManifestListSize),
+    ]);
+    return {
+      baseList: await writer.list(base), deltaList: await writer.list(await writer.manifests(change.delta)),
+      changelogList: change.changelog.length === 0 ? undefined : await writer.list(await writer.manifests(change.changelog)),
+    };
+  });
   const deltaRecordCount = change.delta.reduce((sum, entry) => sum + (entry.kind === 'add' ? 1 : -1) * entry.file.rowCount, 0);
   return {
     id: (before?.id ?? 0) + 1, schemaId: Math.max(before?.schemaId ?? 0, table.schema.id),
@@ -221,6 +226,7 @@ class ManifestWriter {
   readonly #codec: AvroCodec;
   readonly #name = uuid();
   readonly #written: string[] = [];
+  readonly #unsynced: FileHandle[] = [];
   #listCount = 0;
   #manifestCount = 0;
 
@@ -253,12 +259,31 @@ class ManifestWriter {
     for (const path of this.#written) await this.#table.files.unlink(path);
   }
 
+  /**
+   * Files that `write` makes are durable when this resolves. They are synced at the end, side by side: what is synced at once costs the disk
+   * one or two flushes instead of one each, and each of them keeps appends to the log waiting.
+   */
+  async durably<T>(write: () => Promise<T>): Promise<T> {
+    try {
+      const result = await write();
+      for (let at = 0; at < this.#unsynced.length; at += SYNCS_AT_ONCE) {
+        // None is under way any more when the first failure is told: then the files are closed.
+        const synced = await Promise.allSettled(this.#unsynced.slice(at, at + SYNCS_AT_ONCE).map((handle) => handle.sync()));
+        for (const one of synced) if (one.status === 'rejected') throw one.reason;
+      }
+      await this.#table.files.syncDirectory(this.#table.paths.manifestDirectory());
+      return result;
+    } finally {
+      for (const handle of this.#unsynced.splice(0)) await handle.close();
+    }
+  }
+
   // No temporary name: nothing refers to the file until the snapshot does.
   async #write(fileName: string, bytes: Uint8Array): Promise<void> {
     const path = join(this.#table.paths.manifestDirectory(), fileName);
-    await using handle = await this.#table.files.open(path, 'wx+');
+    const handle = await this.#table.files.open(path, 'wx+');
+    this.#unsynced.push(handle);
     this.#written.push(path);
     await handle.write([bytes], 0);
-    await handle.sync();
   }
 }
