@@ -1,6 +1,6 @@
 /**
- * Rows of a changelog to which batches are appended: in arrays of their own, which grow. For batches of few rows, of which each by itself
- * would cost more in objects than its values take.
+ * Rows of a changelog to which batches are appended: in arrays of their own, which grow. A batch of few rows by itself would cost more in
+ * objects than its values take.
  */
 import {Arena, ARENA_SEGMENT_SPAN} from './arena.ts';
 import {asI128, asI64, sliceColumn} from './columns.ts';

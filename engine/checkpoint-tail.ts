@@ -1,7 +1,8 @@
 /**
  * The tail: what was committed and is covered by no checkpoint yet. Kept by table and by column as epochs come, so that nobody goes through
- * hundreds of thousands of them when a checkpoint begins: rows of small epochs one behind the other in blocks (their frames, ten times as
- * large, may go), of large epochs in their frames, of deltas by reference in files.
+ * hundreds of thousands of them when a checkpoint begins, and decodes nothing then: rows one behind the other in blocks, so that frames, for one
+ * row ten times as large, may go; those of deltas by reference in files. What an opening finds stays in its frames: decoding all of a log's
+ * tail would make it longer.
  */
 import type {Epoch} from '../base/epoch.ts';
 import {GrowingRows, type ChangeRows} from '../base/growing-rows.ts';
@@ -13,10 +14,8 @@ import {GrowingEpochNumbers, numberAfter, type EpochNumbers} from '../storage/ls
 import {EpochTimes} from '../storage/lsm/epoch-times.ts';
 import type {PreparedFiles} from '../storage/lsm/flush.ts';
 
-/** Rows of a block; an epoch of fewer than half as many goes into one. */
+/** Rows of a block; what an epoch has more of is a block of its own. */
 const blockRows = 2048;
-/** Bytes of a frame of which rows are copied. */
-const copiedBytesMax = 256 << 10;
 
 /** A committed epoch. */
 export interface TailEpoch {
@@ -182,7 +181,7 @@ class TableTail {
     const first = this.nextSequence;
     this.#epochs.push(epoch, first);
     if (prepared !== undefined) this.#held.push({first, schemaId, rowCount, prepared});
-    else if (rows !== undefined && 2 * rowCount <= blockRows && frame.byteLength <= copiedBytesMax) this.#blockFor(schemaId, rowCount).append(rows);
+    else if (rows !== undefined) this.#blockFor(schemaId, rowCount).append(rows);
     else this.#held.push({first, schemaId, rowCount, frame});
     this.nextSequence += rowCount;
   }
@@ -192,7 +191,7 @@ class TableTail {
     const open = last !== undefined && 'block' in last ? last : undefined;
     if (open?.schemaId === schemaId && open.block.rowCount + rowCount <= blockRows) return open.block;
     // After a full one comes another, as far as anybody can tell.
-    const block = open?.schemaId === schemaId ? new GrowingRows(blockRows) : new GrowingRows();
+    const block = new GrowingRows(rowCount > blockRows ? rowCount : open?.schemaId === schemaId ? blockRows : undefined);
     this.#held.push({first: this.nextSequence, schemaId, block});
     return block;
   }
