@@ -26,7 +26,7 @@ interface Drawn {
 const rowCount = fc.oneof(fc.nat(3), fc.constantFrom(0, 1024, 2047, 2048, 2049, 3000));
 const drawn: fc.Arbitrary<Drawn> = fc.record({
   rowCounts: fc.tuple(rowCount, rowCount, rowCount), way: fc.oneof({weight: 6, arbitrary: fc.constant('columns' as const)}, fc.constantFrom('frame' as const, 'files' as const)),
-  schemaId: fc.oneof({weight: 5, arbitrary: fc.constant(0)}, fc.constant(1)), bytes: fc.integer({min: 1, max: 1000}), drops: fc.boolean(),
+  schemaId: fc.oneof({weight: 5, arbitrary: fc.constant(0)}, fc.constant(1)), bytes: fc.oneof({weight: 5, arbitrary: fc.integer({min: 1, max: 1000})}, fc.constantFrom(64 << 10, (64 << 10) + 1)), drops: fc.boolean(),
 });
 
 /** A part in the model: where it stands, and by what it is known. */

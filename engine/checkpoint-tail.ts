@@ -1,8 +1,8 @@
 /**
  * The tail: what was committed and is covered by no checkpoint yet. Kept by table and by column as epochs come, so that nobody goes through
- * hundreds of thousands of them when a checkpoint begins, and decodes nothing then: rows one behind the other in blocks, so that frames, for one
- * row ten times as large, may go; those of deltas by reference in files. What an opening finds stays in its frames: decoding all of a log's
- * tail would make it longer.
+ * hundreds of thousands of them when a checkpoint begins: rows of small epochs one behind the other in blocks, so that their frames, for one
+ * row ten times as large, may go; of large epochs in their frames; of deltas by reference in files. What an opening finds stays in its
+ * frames: decoding all of a log's tail would make it longer.
  */
 import type {Epoch} from '../base/epoch.ts';
 import {GrowingRows, type ChangeRows} from '../base/growing-rows.ts';
@@ -16,6 +16,8 @@ import type {PreparedFiles} from '../storage/lsm/flush.ts';
 
 /** Rows of a block; what an epoch has more of is a block of its own. */
 const blockRows = 2048;
+/** Bytes of a frame of which rows are copied: of a larger one decoding costs no more than its rows, and copying text would. */
+const copiedBytesMax = 64 << 10;
 
 /** A committed epoch. */
 export interface TailEpoch {
@@ -181,7 +183,7 @@ class TableTail {
     const first = this.nextSequence;
     this.#epochs.push(epoch, first);
     if (prepared !== undefined) this.#held.push({first, schemaId, rowCount, prepared});
-    else if (rows !== undefined) this.#blockFor(schemaId, rowCount).append(rows);
+    else if (rows !== undefined && frame.byteLength <= copiedBytesMax) this.#blockFor(schemaId, rowCount).append(rows);
     else this.#held.push({first, schemaId, rowCount, frame});
     this.nextSequence += rowCount;
   }

@@ -31,8 +31,8 @@ import {
   narrowToBytes, narrowToFloats, narrowToShorts, packBits, packBooleans, sumLengths, writeOffsets,
 } from './encode-kernels.ts';
 
-/** A batch is cut before it passes this many bytes; only a single row that is larger makes a larger batch. */
-export const batchBytesMax = 1 << 20;
+/** A batch is cut before it passes this many bytes, which are decoded within a ms; only a single row that is larger makes a larger batch. */
+export const batchBytesMax = 256 << 10;
 /** Offsets of strings and lengths in the metadata are signed 32-bit words. */
 const bodyBytesMax = 2 ** 31 - 8;
 
