@@ -7,10 +7,18 @@ import {invariant} from './invariant.ts';
 export const ARENA_SEGMENT_SPAN = 4_294_967_296;
 const segmentBytesMin = 1 << 14;
 const segmentBytesMax = 1 << 22;
+/** Bytes of a value that are copied one by one. */
+const loopBytesMax = 48;
 
 export class Arena {
   readonly segments: Uint8Array[] = [];
   #used = 0; // bytes used in the last segment
+  readonly #firstBytes: number;
+
+  /** @param firstBytes of the first segment; each next one is twice as large, up to 4 MiB. */
+  constructor(firstBytes = segmentBytesMin) {
+    this.#firstBytes = firstBytes;
+  }
 
   /** @returns an arena whose only segment is `bytes` itself (not copied); addresses are offsets in it. */
   static wrap(bytes: Uint8Array): Arena {
@@ -25,7 +33,9 @@ export class Arena {
     const address = this.reserve(length);
     const segment = this.segments[this.segments.length - 1]!;
     const offset = address - (this.segments.length - 1) * ARENA_SEGMENT_SPAN;
-    for (let i = 0; i < length; i++) segment[offset + i] = source[start + i]!;
+    // A view costs some ten ns, a byte by byte copy half a ns a byte.
+    if (length > loopBytesMax) segment.set(source.subarray(start, start + length), offset);
+    else for (let i = 0; i < length; i++) segment[offset + i] = source[start + i]!;
     return address;
   }
 
@@ -34,7 +44,7 @@ export class Arena {
     invariant(length >= 0 && length < ARENA_SEGMENT_SPAN, () => `arena value of ${length} bytes`);
     const last = this.segments[this.segments.length - 1];
     if (last === undefined || this.#used + length > last.length) {
-      const doubled = last === undefined ? segmentBytesMin : Math.min(last.length * 2, segmentBytesMax);
+      const doubled = last === undefined ? this.#firstBytes : Math.min(last.length * 2, segmentBytesMax);
       this.segments.push(new Uint8Array(Math.max(doubled, length)));
       this.#used = 0;
     }

@@ -7,13 +7,15 @@ import {asI128, asI64, sliceColumn} from './columns.ts';
 import type {BytesColumn, ChangeBatch, Column} from './delta.ts';
 import {invariant, unreachable} from './invariant.ts';
 
-const capacityMin = 16;
+/** Of thousands of tables each may have a row between two checkpoints. */
+const capacityMin = 4;
+const textBytesMin = 256;
 
 /** Rows by column; operations as in a `ChangeBatch`. */
 export type ChangeRows = Pick<ChangeBatch, 'rowCount' | 'ops' | 'columns'>;
 
 export class GrowingRows {
-  readonly #arena = new Arena();
+  readonly #arena = new Arena(textBytesMin);
   #capacity: number;
   #ops: Uint8Array<ArrayBuffer>;
   #columns: Column[] | null = null;
@@ -39,8 +41,8 @@ export class GrowingRows {
     this.#rowCount += rowCount;
   }
 
-  /** @returns rows [start, end): they stay as they are, whatever is appended later. */
-  slice(start: number, end: number): ChangeRows {
+  /** @returns rows [start, end) as views: they stay as they are, whatever is appended later. */
+  view(start: number, end: number): ChangeRows {
     invariant(start <= end && end <= this.#rowCount, () => `rows ${start} to ${end} of ${this.#rowCount}`);
     return {rowCount: end - start, ops: this.#ops.subarray(start, end), columns: (this.#columns ?? []).map((column) => sliceColumn(column, start, end))};
   }
@@ -50,7 +52,7 @@ export class GrowingRows {
     const ops = new Uint8Array(this.#capacity);
     ops.set(this.#ops.subarray(0, this.#rowCount));
     this.#ops = ops;
-    this.#columns = this.#columns!.map((column) => resized(column, this.#rowCount, this.#capacity));
+    this.#columns = this.#columns!.map((column) => resized(column, this.#rowCount, this.#capacity, this.#arena));
   }
 }
 
@@ -66,8 +68,8 @@ function emptyLike(column: Column, capacity: number, arena: Arena): Column {
 }
 
 /** @returns the first rows of a column in arrays that have room for more. */
-function resized(column: Column, rowCount: number, capacity: number): Column {
-  const to = emptyLike(column, capacity, column.kind === 'bytes' ? column.arena : new Arena());
+function resized(column: Column, rowCount: number, capacity: number, arena: Arena): Column {
+  const to = emptyLike(column, capacity, arena);
   return appendSame({...to, valid: column.valid === null ? null : new Uint8Array(capacity)} as Column, 0, column, rowCount);
 }
 

@@ -1,5 +1,5 @@
 /**
- * One table's part of a checkpoint: its changes since the last one, read from the log's frames, become files and one snapshot. Of a
+ * One table's part of a checkpoint: its changes since the last one (checkpoint-tail.ts) become files and one snapshot. Of a
  * `first-row` table they go below level 0 at once, where alone readers look.
  * Merging them is compaction's (worker-compaction.ts).
  *
@@ -150,7 +150,7 @@ function* rowsOf(table: TableSpec, pieces: readonly TailPiece[], memory: ReusedM
     if ('block' in piece) {
       if (gathered.length > 0) yield joined();
       memory.reset();
-      yield piece.block.slice(piece.start, piece.end);
+      yield piece.block.view(piece.start, piece.end);
       continue;
     }
     const part = partOf(table, piece);

@@ -4,6 +4,7 @@
  * row ten times as large, may go; of large epochs in their frames; of deltas by reference in files. What an opening finds stays in its
  * frames: decoding all of a log's tail would make it longer.
  */
+import {columnsBytes} from '../base/columns.ts';
 import type {Epoch} from '../base/epoch.ts';
 import {GrowingRows, type ChangeRows} from '../base/growing-rows.ts';
 import {invariant} from '../base/invariant.ts';
@@ -16,7 +17,7 @@ import type {PreparedFiles} from '../storage/lsm/flush.ts';
 
 /** Rows of a block; what an epoch has more of is a block of its own. */
 const blockRows = 2048;
-/** Bytes of a frame of which rows are copied: of a larger one decoding costs no more than its rows, and copying text would. */
+/** Bytes of a table's rows that are copied: where there are more, decoding the frame costs no more than they do, and copying text would. */
 const copiedBytesMax = 64 << 10;
 
 /** A committed epoch. */
@@ -40,7 +41,7 @@ export interface TailPart {
   readonly rowCount: number;
   /** The files that hold the rows, where the frame does not. */
   readonly prepared?: PreparedFiles | undefined;
-  /** The rows, where somebody has them by column: read at once. */
+  /** The rows, where somebody has them by column: read at once, if at all. */
   readonly rows?: ChangeRows | undefined;
 }
 
@@ -70,7 +71,7 @@ export interface CoveredTable {
 
 /** The part of the tail that a checkpoint covers. */
 export interface CoveredTail {
-  /** Of frames. */
+  /** As those of the tail. */
   readonly bytes: number;
   readonly times: EpochNumbers;
   /** The time of the newest epoch. */
@@ -83,7 +84,7 @@ export interface CoveredTail {
 
 export class Tail {
   readonly #times: EpochTimes;
-  /** For each epoch the bytes of all before it since the opening. */
+  /** For each epoch the bytes of all before it since the opening: of its frame, or of what is held of it where that is more. */
   readonly #offsets = new GrowingEpochNumbers();
   #endBytes = 0;
   #newest = 0;
@@ -100,7 +101,7 @@ export class Tail {
     return this.#offsets.length === 0;
   }
 
-  /** Of frames. */
+  /** Of frames, or of what is held of an epoch where that is more. */
   get bytes(): number {
     return this.#endBytes - (this.#offsets.firstNumber ?? this.#endBytes);
   }
@@ -116,14 +117,23 @@ export class Tail {
     this.#newest = epoch;
     this.#times.add(epoch, timeMs);
     this.#offsets.push(epoch, this.#endBytes);
-    this.#endBytes += frame.byteLength;
     if (ddl.length > 0) this.#ddl.push({epoch, records: ddl});
     for (const table of dropped) this.#dropped.push({epoch, table});
+    let [copied, kept] = [0, 0];
     for (const part of tables) {
       let known = this.#tables.get(part.table);
       if (known === undefined) this.#tables.set(part.table, known = new TableTail(nextSequence(part.table)));
-      known.add(epoch, part, frame);
+      const bytes = rowBytes(part);
+      if (part.prepared !== undefined) known.addFiles(epoch, part, part.prepared);
+      else if (part.rows !== undefined && bytes <= copiedBytesMax) {
+        known.addRows(epoch, part, part.rows);
+        copied += bytes;
+      } else {
+        known.addFrame(epoch, part, frame);
+        kept = frame.byteLength;
+      }
     }
+    this.#endBytes += Math.max(frame.byteLength, copied + kept);
   }
 
   /** @returns the number of a table's next change; undefined if the tail does not know it. */
@@ -169,6 +179,10 @@ function heldRows(held: Held): number {
   return 'block' in held ? held.block.rowCount : held.rowCount;
 }
 
+function rowBytes({rows, rowCount}: TailPart): number {
+  return rows === undefined ? 0 : columnsBytes(rows.columns, rowCount) + rowCount;
+}
+
 /** One table's changes, numbered. */
 class TableTail {
   readonly #epochs = new GrowingEpochNumbers();
@@ -179,13 +193,25 @@ class TableTail {
     this.nextSequence = nextSequence;
   }
 
-  add(epoch: Epoch, {schemaId, rowCount, prepared, rows}: TailPart, frame: Uint8Array): void {
+  addFiles(epoch: Epoch, {schemaId, rowCount}: TailPart, prepared: PreparedFiles): void {
+    this.#held.push({first: this.#number(epoch, rowCount), schemaId, rowCount, prepared});
+  }
+
+  addFrame(epoch: Epoch, {schemaId, rowCount}: TailPart, frame: Uint8Array): void {
+    this.#held.push({first: this.#number(epoch, rowCount), schemaId, rowCount, frame});
+  }
+
+  addRows(epoch: Epoch, {schemaId, rowCount}: TailPart, rows: ChangeRows): void {
+    this.#blockFor(schemaId, rowCount).append(rows);
+    this.#number(epoch, rowCount);
+  }
+
+  /** @returns the number of the first of an epoch's changes. */
+  #number(epoch: Epoch, rowCount: number): number {
     const first = this.nextSequence;
     this.#epochs.push(epoch, first);
-    if (prepared !== undefined) this.#held.push({first, schemaId, rowCount, prepared});
-    else if (rows !== undefined && frame.byteLength <= copiedBytesMax) this.#blockFor(schemaId, rowCount).append(rows);
-    else this.#held.push({first, schemaId, rowCount, frame});
     this.nextSequence += rowCount;
+    return first;
   }
 
   #blockFor(schemaId: number, rowCount: number): GrowingRows {

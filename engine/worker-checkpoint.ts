@@ -55,6 +55,8 @@ export class Checkpointer {
   readonly earlier = new EarlierSnapshots();
   readonly #index: CheckpointIndex;
   #current: Checkpoint | null = null;
+  /** Its tables. */
+  #entries: ReadonlyMap<number, CheckpointTable> = new Map();
   /** The epochs up to it are in the log alone. */
   readonly #untold: Epoch;
   /** The newest checkpoint older than the retention: from there on all is kept for whoever comes. */
@@ -86,7 +88,7 @@ export class Checkpointer {
     this.#session = new PacedSession(options.session, options.turns, this.#pace, options.clock);
     this.#tail = new Tail(newest?.timeMs ?? 0);
     this.#places = new TablePlaces(options, options.directory, () => this.#current);
-    this.#current = newest;
+    this.#setCurrent(newest);
     this.#index = index;
     this.#untold = untold;
     this.#retained = newest?.oldest ?? (0 as Epoch);
@@ -99,6 +101,11 @@ export class Checkpointer {
     const newest = await withUntoldHistory(files, directory, (await newestCheckpoint(files, metaDirectory(directory))) ?? null);
     const index = await CheckpointIndex.open(files, directory, newest?.epoch ?? (0 as Epoch));
     return new Checkpointer(options, newest, index, await index.newestUntold());
+  }
+
+  #setCurrent(checkpoint: Checkpoint | null): void {
+    this.#current = checkpoint;
+    this.#entries = new Map(checkpoint?.tables.map((table) => [table.id, table]));
   }
 
   /** The epoch of the newest checkpoint; 0 if there is none. */
@@ -147,7 +154,7 @@ export class Checkpointer {
 
   /** @returns a table of the newest checkpoint at its place; undefined if it was dropped. The same object until a checkpoint fails. */
   async openTable(id: TableId): Promise<PaimonTable | undefined> {
-    const entry = this.#current?.tables.find((table) => table.id === id);
+    const entry = this.#entries.get(id);
     if (entry === undefined || this.#places.hasMoved(id)) return undefined;
     const opened = this.#tables.get(id) ?? await PaimonTable.open(this.#options, join(this.#options.directory, entry.path));
     if (this.#places.hasMoved(id)) return undefined;
@@ -157,7 +164,7 @@ export class Checkpointer {
 
   /** @returns the newest snapshot of a table that this process knows of; 0 if it has none. */
   snapshotOf(id: TableId): number {
-    return Math.max(this.#current?.tables.find((table) => table.id === id)?.snapshotId ?? 0, this.#compacted.get(id) ?? 0);
+    return Math.max(this.#entries.get(id)?.snapshotId ?? 0, this.#compacted.get(id) ?? 0);
   }
 
   /** Whether no change waits for a checkpoint, but what compaction made does. */
@@ -187,7 +194,7 @@ export class Checkpointer {
 
   /** @returns what a read of a table at the newest checkpoint opens; null if it has no rows there. */
   async planOf(table: TableSpec): Promise<{readonly paimon: PaimonTable; readonly plan: ScanPlan} | null> {
-    const entry = this.#current?.tables.find(({id}) => id === table.id);
+    const entry = this.#entries.get(table.id);
     if (entry === undefined || entry.snapshotId === 0) return null;
     const paimon = await PaimonTable.open(this.#options, await tableHome(this.#options.files, this.#options.directory, entry), tableForm(table));
     return {paimon, plan: await scanPlan(paimon, entry.snapshotId, {own: true})};
@@ -211,7 +218,7 @@ export class Checkpointer {
       const at = directoryOf(directory, table);
       for (const gone of this.#tail.dropped) if (directoryOf(directory, gone) === at && await this.#places.isOf(gone)) await this.#moveAside(gone);
       this.#places.claim(table);
-      const [known, before] = [this.#tables.has(table.id), this.#current?.tables.find(({id}) => id === table.id)];
+      const [known, before] = [this.#tables.has(table.id), this.#entries.get(table.id)];
       const placed = await this.#table(table, before);
       // A frame relies on names that a process before may have made and not synced.
       if (!known && before === undefined) await settleTable(placed.files, placed);
@@ -234,7 +241,7 @@ export class Checkpointer {
   }
 
   #sequenceOf(table: TableId): number {
-    return this.#current?.tables.find(({id}) => id === table)?.nextSequence ?? 0;
+    return this.#entries.get(table)?.nextSequence ?? 0;
   }
 
   /** @returns the names of files that frames hold for the next checkpoint. */
@@ -348,7 +355,7 @@ export class Checkpointer {
     const checkpoint = {...this.#current!, tables};
     this.earlier.note(this.#current!.tables);
     await writeCheckpoint(this.#options.files, metaDirectory(this.#options.directory), checkpoint);
-    this.#current = checkpoint;
+    this.#setCurrent(checkpoint);
     this.#index.add(checkpoint.epoch);
     this.#compacted.clear();
   }
@@ -364,7 +371,7 @@ export class Checkpointer {
     for (const table of tail.dropped) {
       if (await this.#places.isOf(table)) await this.#moveAside(table);
       else this.#tables.delete(table.id);
-      const before = this.#current?.tables.find(({id}) => id === table.id);
+      const before = this.#entries.get(table.id);
       const changes = tail.changes.get(table.id);
       if (changes === undefined) {
         if (before !== undefined) aside.set(table.id, this.#current!.epoch);
@@ -375,7 +382,7 @@ export class Checkpointer {
     }
     const entries: CheckpointTable[] = [];
     for (const table of tables) {
-      const before = this.#current?.tables.find(({id}) => id === table.id);
+      const before = this.#entries.get(table.id);
       const changes = tail.changes.get(table.id);
       if (before !== undefined && before.schemaId === table.schemaId && changes === undefined) entries.push({...before, snapshotId: this.snapshotOf(table.id), epochs: noEpochs});
       else entries.push(await flushTable(flush, table, await this.#table(table, before), changes, before));
@@ -386,7 +393,7 @@ export class Checkpointer {
       times: tail.times, ddl: tail.ddl, tables: noted, dropped, aside: [...aside], catalog, sources: {}, loggedBytes,
     };
     await writeCheckpoint(files, metaDirectory(directory), checkpoint);
-    this.#current = checkpoint;
+    this.#setCurrent(checkpoint);
     this.#index.add(epoch);
     this.#compacted.clear();
     this.#tail.dropThrough(epoch);

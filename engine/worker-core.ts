@@ -417,6 +417,8 @@ export class WorkerCore {
     try {
       await this.compaction.room();
       if (this.closed) throw closedError();
+      // Memory does not follow the log any more: what it says of the newest epoch may be half of it.
+      if (this.#failure !== null) throw this.#failure;
       await this.checkpointer.write(this.epoch, this.catalog, this.loggedBytes);
     } finally {
       calm?.();

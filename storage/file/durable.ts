@@ -35,11 +35,11 @@ async function writeTemporary(files: FileSystem, path: string, bytes: Uint8Array
 }
 
 /**
- * Writes a whole file, replacing what was there: after a crash the path holds the old content or the new, nothing else.
+ * Writes a whole file durably, replacing what was there: after a crash the path holds the old content or the new, nothing else.
  *
- * @throws {WarehouseError} of the file system; the old content then stands.
+ * @throws {WarehouseError} of the file system; the old content then stands unless only the last sync of the directory failed.
  */
-export async function replaceWhole(files: FileSystem, path: string, bytes: Uint8Array): Promise<void> {
+export async function writeDurably(files: FileSystem, path: string, bytes: Uint8Array): Promise<void> {
   const temporary = await writeTemporary(files, path, bytes);
   try {
     await files.rename(temporary, path);
@@ -47,15 +47,6 @@ export async function replaceWhole(files: FileSystem, path: string, bytes: Uint8
     await files.unlink(temporary).catch(() => undefined);
     throw cause;
   }
-}
-
-/**
- * Writes a whole file durably, replacing what was there: as `replaceWhole`, and after it has returned the path holds the new content.
- *
- * @throws {WarehouseError} of the file system; the old content then stands unless only the last sync of the directory failed.
- */
-export async function writeDurably(files: FileSystem, path: string, bytes: Uint8Array): Promise<void> {
-  await replaceWhole(files, path, bytes);
   await files.syncDirectory(dirname(path));
 }
 

@@ -9,7 +9,8 @@ import {epoch} from '../../base/epoch.ts';
 import {FailingFileSystem} from '../file/failing-file-system.ts';
 import {nodeFileSystem} from '../file/node-file-system.ts';
 import {type Checkpoint, checkpointPath, decodeCheckpoint, encodeCheckpoint, listCheckpoints, loadCheckpoint, newestCheckpoint, readCheckpointHead, removeOldCheckpoints, writeCheckpoint} from './checkpoint-file.ts';
-import {decodeEpochNumbers, encodeEpochNumbers, epochNumbers, epochsBetween, GrowingEpochNumbers, noEpochs, numberAfter, type EpochNumbers} from './epoch-numbers.ts';
+import {decodeEpochNumbers, encodeEpochNumbers, epochsBetween, GrowingEpochNumbers, noEpochs, numberAfter, type EpochNumbers} from './epoch-numbers.ts';
+import {epochNumbers} from './test-epochs.ts';
 
 const seed = Number(process.env['MR_SEED'] ?? 20_260_101);
 const steps = fc.array(fc.tuple(fc.integer({min: 1, max: 5}), fc.integer({min: 1, max: 1000})), {maxLength: 20});

@@ -64,6 +64,38 @@ test('commit: others who committed since are noticed, where the caller says what
   });
 });
 
+test('commit: where syncs fail the first failure is told, no file stays open, and it is done when tried again', async () => {
+  await withSession(async (session, directory) => {
+    const table = await createTable(shape, directory);
+    const prepared = await flush(session, table, 0, [[1n, 'a']]);
+    let [open, syncs, closes] = [0, 0, 0];
+    const files: FileSystem = {
+      ...nodeFileSystem,
+      async open(path, flags) {
+        const handle = await nodeFileSystem.open(path, flags);
+        if (!path.includes('/manifest/')) return handle;
+        open++;
+        return Object.assign(Object.create(handle) as typeof handle, {
+          write: (buffers: readonly Uint8Array[], position: number) => handle.write(buffers, position),
+          sync: () => (++syncs === 2 ? Promise.reject(new Error('the sync')) : handle.sync()),
+          close: async () => {
+            await handle.close();
+            open--;
+            if (++closes === 1) throw new Error('the close');
+          },
+        });
+      },
+    };
+    const failing = await PaimonTable.open({...doors, files}, directory);
+    await assert.rejects(commitFlush(failing, prepared, by(1)), /the sync/);
+    assert.deepEqual([open, closes], [0, 5]);
+    assert.equal(await table.snapshots.latestId(), undefined);
+    assert.equal((await commitFlush(failing, prepared, by(1)))?.id, 1);
+    assert.deepEqual([open, syncs], [0, 3 + 5]);
+    assert.deepEqual(await keysOf(session, table), [1n]);
+  });
+});
+
 test('commit: a race for the snapshot id is lost once and won then, nothing left behind', async () => {
   await withSession(async (session, directory) => {
     const table = await createTable(shape, directory);

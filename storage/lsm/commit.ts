@@ -56,8 +56,8 @@ const MERGE_MIN_COUNT = 30;
 const MANIFEST_TARGET_BYTES = 8 * 1024 * 1024;
 /** Entries of one merged manifest: about 8 MB before compression. */
 const MANIFEST_ENTRIES_MAX = 20_000;
-/** Files that are synced side by side: of five, as most commits have, none waits for a second round. */
-const SYNCS_AT_ONCE = 8;
+/** Files that are synced side by side: one of the four threads of Node's pool stays free. */
+const SYNCS_AT_ONCE = 3;
 /** Bytes of manifests with DELETEs from which on all are merged, so that what they delete goes from the others. */
 const FULL_MERGE_BYTES = 16 * 1024 * 1024;
 
@@ -274,7 +274,8 @@ class ManifestWriter {
       await this.#table.files.syncDirectory(this.#table.paths.manifestDirectory());
       return result;
     } finally {
-      for (const handle of this.#unsynced.splice(0)) await handle.close();
+      // All of them, whatever becomes of one; they are durable or the error is on its way.
+      await Promise.allSettled(this.#unsynced.splice(0).map((handle) => handle.close()));
     }
   }
 

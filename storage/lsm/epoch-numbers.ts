@@ -18,11 +18,6 @@ const capacityMin = 16;
 
 export const noEpochs: EpochNumbers = {epochs: new Float64Array(0), numbers: new Float64Array(0)};
 
-/** @returns the pairs as a list. */
-export function epochNumbers(pairs: readonly (readonly [epoch: number, number: number])[]): EpochNumbers {
-  return {epochs: Float64Array.from(pairs, ([epoch]) => epoch), numbers: Float64Array.from(pairs, ([, number]) => number)};
-}
-
 /** @returns entries [start, end), as a view. */
 export function epochsBetween({epochs, numbers}: EpochNumbers, start: number, end?: number): EpochNumbers {
   return {epochs: epochs.subarray(start, end), numbers: numbers.subarray(start, end)};

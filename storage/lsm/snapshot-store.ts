@@ -5,7 +5,7 @@
 import {join} from 'node:path';
 import {WarehouseError} from '../../base/error.ts';
 import {parseSnapshot, printSnapshot, type Snapshot} from '../paimon/snapshot.ts';
-import {putIfAbsent, replaceWhole} from '../file/durable.ts';
+import {putIfAbsent, writeDurably} from '../file/durable.ts';
 import type {FileSystem} from '../file/file-system.ts';
 import type {TablePaths} from './table-paths.ts';
 
@@ -67,12 +67,12 @@ export class SnapshotStore {
     return made;
   }
 
-  /** Points LATEST at `id`, and EARLIEST if there is none. Always after the snapshot: a hint ahead of it makes Java fail. One that a crash sets back is a stale one. */
+  /** Points LATEST at `id`, and EARLIEST if there is none. Always after the snapshot: a hint ahead of it makes Java fail. */
   async writeHints(id: number): Promise<void> {
-    await replaceWhole(this.#files, this.#paths.hint('LATEST'), Buffer.from(String(id)));
+    await writeDurably(this.#files, this.#paths.hint('LATEST'), Buffer.from(String(id)));
     if (!(await this.#files.exists(this.#paths.hint('EARLIEST')))) {
       const first = (await this.ids())[0] ?? id;
-      await replaceWhole(this.#files, this.#paths.hint('EARLIEST'), Buffer.from(String(first)));
+      await writeDurably(this.#files, this.#paths.hint('EARLIEST'), Buffer.from(String(first)));
     }
   }
 
