@@ -62,7 +62,10 @@ test('frame: a large table travels in batches of at most 256 KiB', () => {
   const values = Array.from({length: rows}, (_, i) => 'v'.repeat(i % 90));
   const table: PlainTable = {types: [{kind: 'varchar'}], ops: Array.from({length: rows}, () => 0), values: [values]};
   const frame = decodeFrame(encodeFrame({epoch: epoch(1), header: emptyHeader, tables: [changes(table, 1)]}));
-  assert.ok(layOutBatches(changes(table, 1), table.types).every((layout) => layout.bytes <= 256 << 10));
+  const layouts = layOutBatches(changes(table, 1), table.types);
+  assert.ok(layouts.every(({bytes}) => bytes <= 256 << 10));
+  assert.ok(layouts.length > 2);
+  assert.equal(frame.tables[0]!.batchCount, layouts.length);
   const batches = decodeTable(frame, frame.tables[0]!, table.types);
   assert.deepEqual(batches.flatMap((b) => valuesOf(b.columns[0]!, {kind: 'varchar'}, b.rowCount)), values);
 });

@@ -183,6 +183,8 @@ test('epoch numbers: the first one after an epoch is found, and bad codes are re
     assert.deepEqual(decodeEpochNumbers(encodeEpochNumbers(list)), list);
   }), {seed, numRuns: 200});
   for (const bad of [[1], [1, 2, 0, 1], [1, 2, 1, 0], [-1, 0], [1, 0.5], ['1', 2], [1, 2 ** 53 - 1, 1, 2 ** 53 - 1]]) assert.equal(typeof decodeEpochNumbers(bad), 'string', JSON.stringify(bad));
+  assert.equal(decodeEpochNumbers([1, 5, 1]), '3 numbers');
+  assert.match(String(decodeEpochNumbers([1, 5, 1, 0])), /step 0/);
 });
 
 test('epoch numbers: what is pushed and dropped in any order is what an array would hold', () => {
