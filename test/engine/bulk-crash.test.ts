@@ -134,7 +134,8 @@ test('bulk: a crash before the folder of a dropped table is moved aside leaves i
   // The mark is durable by then, and the folder is at its place still.
   const moving = trace.findIndex((line) => line.includes('dropped')) + 1;
   assert.ok(moving > 0 && trace.slice(0, moving).some((line) => line.startsWith('rename') && line.includes('bulk')), 'a folder is moved aside after a mark was made');
-  const points = soak ? samplePoints(operations, Infinity, random) : [moving - 1, moving, moving + 1, moving + 2];
+  const ofMarks = trace.flatMap((line, index) => (/bulk|dropped/.test(line) ? [index + 1] : [])).slice(0, 8);
+  const points = soak ? samplePoints(operations, Infinity, random) : [...new Set([...ofMarks, moving - 1, moving, moving + 1, moving + 2])];
   const crashes = await crashAtPoints(script, operations, points);
   t.diagnostic(`${operations} operations; ${crashes} crashes`);
   assert.equal(crashes, points.length);
